@@ -1,0 +1,62 @@
+# Everything runs in .venv, made here from the hashed locks. PYTHON chooses the interpreter (3.11 to 3.13).
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+LOCKS := requirements/bootstrap.txt requirements/base.txt requirements/cad.txt requirements/prod.txt requirements/dev.txt
+INSTALLED := $(VENV)/.installed
+
+# A start takes half the time with compiled modules, so .venv keeps them even where the environment says not to.
+export PYTHONDONTWRITEBYTECODE :=
+
+.DEFAULT_GOAL := help
+.PHONY: help install run demo test test-all coverage lint format bench lock clean
+
+help:  ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+install: $(INSTALLED)  ## Install everything into .venv
+
+$(INSTALLED): $(LOCKS)
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 13) else "Enginel needs Python 3.11 to 3.13; this is %d.%d. Choose one: make PYTHON=python3.12 ..." % v)'
+	@echo "Installing into $(VENV) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "Making $(VENV) failed. On Debian: apt-get install python3-venv" >&2; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
+	@$(BIN)/uv pip sync --quiet --require-hashes --python $(BIN)/python $(LOCKS)
+	@touch $@
+
+run: $(INSTALLED)  ## Run the whole service on this machine with the sample run; Ctrl-C stops it
+	@exec $(BIN)/python -m enginel run
+
+demo: $(INSTALLED)  ## Run it with the sample run and end; exit 0 if each failure was recorded as it must be
+	@exec $(BIN)/python -m enginel demo
+
+test: $(INSTALLED)  ## Run the tests but the slow ones (ARGS adds options)
+	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+
+test-all: $(INSTALLED)  ## Run all tests
+	$(BIN)/python -m pytest $(ARGS)
+
+coverage: $(INSTALLED)  ## Run the tests but the slow ones, with branch coverage
+	$(BIN)/python -m pytest -m "not slow" --cov --cov-report=term-missing:skip-covered $(ARGS)
+
+lint: $(INSTALLED)  ## Check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(INSTALLED)  ## Format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(INSTALLED)  ## Measure speed beside peers
+	$(BIN)/python -m benchmarks
+
+lock: $(INSTALLED)  ## Resolve requirements/*.in anew into hashed locks
+	for name in bootstrap base cad prod dev; do \
+	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade --no-header \
+	    --no-emit-index-url --no-emit-find-links requirements/$$name.in -o requirements/$$name.txt || exit 1; \
+	done
+
+clean:  ## Remove .venv and all caches; var/ (data of local runs) stays
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* htmlcov
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,25 @@
+"""The Celery application. ``celery -A enginel worker``."""
+
+from __future__ import annotations
+
+import logging.config
+import os
+
+from celery import Celery
+from celery.signals import setup_logging
+from django.conf import settings
+
+__all__ = ["app"]
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "enginel.settings")
+
+app = Celery("enginel")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+
+
+@setup_logging.connect(dispatch_uid="enginel.use_our_logging")
+def use_our_logging(**kwargs: object) -> None:
+    """Keep workers and beat from putting their own format in place of ours."""
+    logging.config.dictConfig(settings.LOGGING)
+    logging.captureWarnings(capture=True)

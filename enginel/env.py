@@ -1,0 +1,151 @@
+"""Reading settings from the environment: garbage is never guessed at, secrets may come from files.
+
+A value that cannot be used is remembered as a problem and the default is used meanwhile, so that all
+problems can be shown at once: `designs.checks` turns each into a Django system check error, and every
+entry point runs the checks before it serves. A problem never repeats a secret's value.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+__all__ = ["Env", "EnvProblem"]
+
+_TRUE = frozenset({"1", "true", "yes", "on"})
+_FALSE = frozenset({"0", "false", "no", "off", ""})
+_SECRET_FILE_MAX_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True)
+class EnvProblem:
+    """One unusable environment variable: its name, what is wrong, and how to mend it."""
+
+    name: str
+    message: str
+    hint: str
+
+
+class Env:
+    """Typed access to environment variables.
+
+    Attributes:
+        problems: What could not be used so far, in order of reading.
+        read: Names asked for so far; tells a misspelt variable from a known one.
+    """
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self.problems: list[EnvProblem] = []
+        self.read: set[str] = set()
+
+    def text(self, name: str, default: str = "") -> str:
+        self.read.add(name)
+        return self._environ.get(name, default).strip() or default
+
+    def secret(self, name: str, default: str = "") -> str:
+        """Return NAME, or the content of the file that NAME_FILE names (container secrets)."""
+        self.read.update({name, f"{name}_FILE"})
+        value, path = self._environ.get(name, "").strip(), self._environ.get(f"{name}_FILE", "").strip()
+        if value and path:
+            self.report(name, f"{name} and {name}_FILE are both set.", "Set one of the two.")
+        if value or not path:
+            return value or default
+        return self._secret_from_file(name, path) or default
+
+    def flag(self, name: str, default: bool = False) -> bool:
+        raw = self.text(name).lower()
+        if name not in self._environ:
+            return default
+        if raw in _TRUE or raw in _FALSE:
+            return raw in _TRUE
+        self.report(name, f"{name} is neither yes nor no.", "Use 1 or 0.")
+        return default
+
+    def integer(self, name: str, default: int, *, minimum: int, maximum: int) -> int:
+        raw = self.text(name)
+        if not raw:
+            return default
+        try:
+            value = int(raw)
+        except ValueError:
+            value = minimum - 1
+        if minimum <= value <= maximum:
+            return value
+        self.report(name, f"{name} is no usable number.", f"Use a whole number from {minimum} to {maximum}.")
+        return default
+
+    def seconds(self, name: str, default: float, *, minimum: float, maximum: float) -> float:
+        raw = self.text(name)
+        if not raw:
+            return default
+        try:
+            value = float(raw)
+        except ValueError:
+            value = float("nan")
+        if minimum <= value <= maximum:
+            return value
+        self.report(name, f"{name} is no usable duration.", f"Use seconds from {minimum:g} to {maximum:g}.")
+        return default
+
+    def choice(self, name: str, default: str, choices: Collection[str]) -> str:
+        raw = self.text(name, default)
+        if raw in choices:
+            return raw
+        self.report(name, f"{name} has an unknown value.", f"Use one of: {', '.join(sorted(choices))}.")
+        return default
+
+    def matching(self, name: str, default: str, pattern: str, hint: str) -> str:
+        """Return text that matches a regular expression as a whole."""
+        raw = self.text(name, default)
+        if re.fullmatch(pattern, raw):
+            return raw
+        self.report(name, f"{name} has no usable form.", hint)
+        return default
+
+    def words(self, name: str, default: Collection[str] = ()) -> list[str]:
+        """Return a comma-separated list."""
+        return [word.strip() for word in self.text(name).split(",") if word.strip()] or list(default)
+
+    def url(self, name: str, schemes: Collection[str]) -> str:
+        """Return a URL with one of the schemes, which may hold a password; empty when unset or unusable."""
+        raw = self.secret(name)
+        if not raw:
+            return ""
+        hint = f"Use a URL that starts with one of: {', '.join(f'{scheme}://' for scheme in schemes)}."
+        try:
+            parts = urlsplit(raw)
+            usable = parts.scheme in schemes and (parts.port is None or parts.port > 0)
+        except ValueError:
+            usable = False
+        if usable and (parts.hostname or parts.path not in ("", "/")):
+            return raw
+        self.report(name, f"{name} is no usable URL.", hint)
+        return ""
+
+    def unknown(self, prefix: str, also: Collection[str] = ()) -> list[str]:
+        """Return set variables with the prefix that nothing has asked for: most likely misspelt."""
+        return sorted(
+            name for name in self._environ if name.startswith(prefix) and name not in self.read and name not in also
+        )
+
+    def report(self, name: str, message: str, hint: str) -> None:
+        self.problems.append(EnvProblem(name, message, hint))
+
+    def _secret_from_file(self, name: str, path: str) -> str:
+        try:
+            with Path(path).open("rb") as file:
+                raw = file.read(_SECRET_FILE_MAX_BYTES + 1)
+            if len(raw) > _SECRET_FILE_MAX_BYTES:
+                raise ValueError("too large")
+            return raw.decode().strip()
+        except (OSError, ValueError):
+            self.report(
+                name,
+                f"The file that {name}_FILE names cannot be read.",
+                f"It must be a readable UTF-8 text file of at most {_SECRET_FILE_MAX_BYTES} bytes.",
+            )
+            return ""

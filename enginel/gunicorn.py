@@ -1,0 +1,23 @@
+"""gunicorn's settings: ``gunicorn enginel.wsgi --config python:enginel.gunicorn``."""
+
+from __future__ import annotations
+
+__all__: list[str] = []
+
+workers = 2
+threads = 4
+timeout = 60
+graceful_timeout = 5
+# Its default place is the user's home, which a container may mount read-only.
+control_socket_disable = True
+logconfig_dict = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"json": {"()": "designs.logs.JSONFormatter"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "json"}},
+    "root": {"handlers": ["console"], "level": "INFO"},
+    "loggers": {
+        "gunicorn.error": {"handlers": [], "level": "INFO", "propagate": True},
+        "gunicorn.access": {"handlers": [], "level": "WARNING", "propagate": False},
+    },
+}

@@ -1,0 +1,327 @@
+"""All Django settings, from the environment. See docs/reference.md for the table of variables."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+
+import dj_database_url
+import redis
+from sentry_sdk.utils import BadDsn, Dsn
+
+from enginel.env import Env, EnvProblem
+from enginel.statedir import socket_path
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = Env(os.environ)
+
+# --- Where and how this process runs -----------------------------------------------------------------
+ENGINEL_ENVIRONMENT = env.choice("ENGINEL_ENVIRONMENT", "production", ("production", "development", "test"))
+_LOCAL = ENGINEL_ENVIRONMENT != "production"
+ENGINEL_STATE_DIR = Path(env.text("ENGINEL_STATE_DIR", str(BASE_DIR / "var"))).resolve()
+ENGINEL_RELEASE = env.text("ENGINEL_RELEASE")
+DEBUG = env.flag("ENGINEL_DEBUG")
+
+
+def _development_secret_key() -> str:
+    # Made once per checkout and shared by web, worker and commands; production has to bring its own.
+    path = ENGINEL_STATE_DIR / "secret_key"
+    try:
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch(mode=0o600, exist_ok=True)
+            path.write_text(secrets.token_urlsafe(48))
+        return path.read_text()
+    except OSError:
+        env.report(
+            "ENGINEL_STATE_DIR",
+            "ENGINEL_STATE_DIR cannot be used.",
+            "Name a directory this user can write to.",
+        )
+        return secrets.token_urlsafe(48)
+
+
+SECRET_KEY = env.secret("ENGINEL_SECRET_KEY") or (_development_secret_key() if _LOCAL else "")
+if not SECRET_KEY:
+    env.report(
+        "ENGINEL_SECRET_KEY",
+        "ENGINEL_SECRET_KEY is not set; production has no default.",
+        "Set it or ENGINEL_SECRET_KEY_FILE to 50 random characters; for a local try, ENGINEL_ENVIRONMENT=development.",
+    )
+    # Django refuses to start without any key before the checks can say why; this one is never used twice.
+    SECRET_KEY = secrets.token_urlsafe(48)
+elif len(SECRET_KEY) < 32:
+    env.report("ENGINEL_SECRET_KEY", "ENGINEL_SECRET_KEY is too short.", "Use at least 32 random characters.")
+
+ALLOWED_HOSTS = env.words("ENGINEL_ALLOWED_HOSTS", ("localhost", "127.0.0.1", "[::1]") if _LOCAL else ())
+CSRF_TRUSTED_ORIGINS = env.words("ENGINEL_CSRF_TRUSTED_ORIGINS")
+if not ALLOWED_HOSTS:
+    env.report(
+        "ENGINEL_ALLOWED_HOSTS",
+        "ENGINEL_ALLOWED_HOSTS is not set; production answers to no host.",
+        "Set the host names this service is reached by, separated by commas.",
+    )
+
+# --- Outside services --------------------------------------------------------------------------------
+_REDIS_SCHEMES = ("redis", "rediss", "unix")
+
+
+def _database() -> dict[str, Any]:
+    fallback = f"sqlite:///{ENGINEL_STATE_DIR / 'db.sqlite3'}"
+    url = env.url("DATABASE_URL", ("postgres", "postgresql", "sqlite"))
+    if not url and not _LOCAL and not any(problem.name == "DATABASE_URL" for problem in env.problems):
+        env.report("DATABASE_URL", "DATABASE_URL is not set.", "Set postgresql://USER:PASSWORD@HOST:PORT/NAME.")
+    config: dict[str, Any] = dict(dj_database_url.parse(url or fallback, conn_max_age=60, conn_health_checks=True))
+    if config["ENGINE"].endswith("sqlite3"):
+        # WAL lets the web read while a worker writes; IMMEDIATE takes the lock up front, so that the
+        # timeout applies instead of "database is locked" on the upgrade of a read transaction.
+        config["CONN_MAX_AGE"] = 0
+        config["OPTIONS"] = {
+            "timeout": 20,
+            "transaction_mode": "IMMEDIATE",
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+        }
+    else:
+        config["OPTIONS"] = {"connect_timeout": 5, **config.get("OPTIONS", {})}
+    return config
+
+
+DATABASES = {"default": _database()}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+
+def _redis_url() -> str:
+    url = env.url("REDIS_URL", _REDIS_SCHEMES)
+    try:
+        if url:
+            redis.ConnectionPool.from_url(url).make_connection()
+    except (TypeError, ValueError):
+        env.report("REDIS_URL", "REDIS_URL has options that no client knows.", "Set redis://HOST:6379/0.")
+        return ""
+    return url
+
+
+REDIS_URL = _redis_url()
+# True: no server was named, so development and tests use the one that enginel.local finds or starts.
+ENGINEL_EMBEDDED_VALKEY = _LOCAL and not REDIS_URL
+if ENGINEL_EMBEDDED_VALKEY:
+    REDIS_URL = f"unix://{socket_path(ENGINEL_STATE_DIR)}"
+elif not REDIS_URL and not any(problem.name == "REDIS_URL" for problem in env.problems):
+    env.report("REDIS_URL", "REDIS_URL is not set.", "Set redis://HOST:6379/0 (Redis or Valkey 7 or newer).")
+
+
+def _broker_url() -> str:
+    url = env.url("CELERY_BROKER_URL", ("redis", "rediss", "unix", "redis+socket")) or REDIS_URL
+    return f"redis+socket://{url.removeprefix('unix://')}" if url.startswith("unix://") else url
+
+
+CELERY_BROKER_URL = _broker_url()
+CELERY_RESULT_BACKEND = CELERY_BROKER_URL
+CELERY_TASK_SERIALIZER = CELERY_RESULT_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_ALWAYS_EAGER = env.flag("ENGINEL_TASKS_EAGER")
+CELERY_TASK_EAGER_PROPAGATES = False
+CELERY_TASK_TRACK_STARTED = True
+CELERY_TASK_IGNORE_RESULT = False
+CELERY_RESULT_EXPIRES = 3600
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# A request must not wait for a dead broker: one try, then ExternalServiceError.
+CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_timeout": 5, "socket_connect_timeout": 1, "max_retries": 0}
+CELERY_TASK_PUBLISH_RETRY = False
+
+
+def _sentry_dsn() -> str:
+    dsn = env.url("SENTRY_DSN", ("http", "https"))
+    try:
+        return str(Dsn(dsn)) if dsn else ""
+    except BadDsn:
+        env.report("SENTRY_DSN", "SENTRY_DSN is no DSN.", "Copy it from the project's settings in Sentry.")
+        return ""
+
+
+SENTRY_DSN = _sentry_dsn()
+ENGINEL_SENTRY_TRACES_SAMPLE_RATE = env.seconds("ENGINEL_SENTRY_TRACES_SAMPLE_RATE", 0.0, minimum=0, maximum=1)
+
+# --- Limits ------------------------------------------------------------------------------------------
+_MEBIBYTE = 1024 * 1024
+ENGINEL_MAX_UPLOAD_BYTES = env.integer(
+    "ENGINEL_MAX_UPLOAD_BYTES", 100 * _MEBIBYTE, minimum=1024, maximum=10 * 1024 * _MEBIBYTE
+)
+ENGINEL_KERNEL_TIMEOUT_SECONDS = env.seconds("ENGINEL_KERNEL_TIMEOUT_SECONDS", 20, minimum=0.5, maximum=3600)
+ENGINEL_KERNEL_MEMORY_BYTES = env.integer(
+    "ENGINEL_KERNEL_MEMORY_BYTES", 4096 * _MEBIBYTE, minimum=512 * _MEBIBYTE, maximum=1024 * 1024 * _MEBIBYTE
+)
+# The kernel's deadline ends a task first; these two catch what hangs outside the kernel.
+CELERY_TASK_SOFT_TIME_LIMIT = ENGINEL_KERNEL_TIMEOUT_SECONDS + 20
+CELERY_TASK_TIME_LIMIT = ENGINEL_KERNEL_TIMEOUT_SECONDS + 30
+ENGINEL_TOKEN_TTL_HOURS = env.integer("ENGINEL_TOKEN_TTL_HOURS", 10, minimum=1, maximum=24 * 365)
+
+# --- Application -------------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "designs",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "knox",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "health_check",
+]
+MIDDLEWARE = [
+    # Outermost, so that it sees what every other layer turned into a response.
+    "designs.middleware.ErrorTrackingMiddleware",
+    "designs.middleware.RequestLoggingMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "enginel.urls"
+WSGI_APPLICATION = "enginel.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LANGUAGE_CODE = "en"
+USE_I18N = False
+TIME_ZONE = "UTC"
+USE_TZ = True
+STATIC_URL = "/static/"
+STATIC_ROOT = ENGINEL_STATE_DIR / "static"
+# Development serves straight from the packages; production runs collectstatic.
+WHITENOISE_USE_FINDERS = _LOCAL
+WHITENOISE_AUTOREFRESH = _LOCAL
+LOGIN_URL = "admin:login"
+CSRF_FAILURE_VIEW = "designs.handlers.csrf_failure"
+
+
+def _storage() -> dict[str, Any]:
+    if env.choice("ENGINEL_STORAGE", "local", ("local", "s3")) == "s3":
+        bucket = env.text("ENGINEL_S3_BUCKET")
+        if not bucket:
+            env.report(
+                "ENGINEL_S3_BUCKET",
+                "ENGINEL_S3_BUCKET is not set.",
+                "Name the bucket, or ENGINEL_STORAGE=local.",
+            )
+        options: dict[str, Any] = {"bucket_name": bucket, "default_acl": "private", "file_overwrite": False}
+        if endpoint := env.url("ENGINEL_S3_ENDPOINT_URL", ("http", "https")):
+            options["endpoint_url"] = endpoint
+        if region := env.text("ENGINEL_S3_REGION"):
+            options["region_name"] = region
+        if access_key := env.secret("ENGINEL_S3_ACCESS_KEY"):
+            options["access_key"] = access_key
+            options["secret_key"] = env.secret("ENGINEL_S3_SECRET_KEY")
+            if not options["secret_key"]:
+                env.report("ENGINEL_S3_SECRET_KEY", "ENGINEL_S3_SECRET_KEY is not set.", "Set both keys, or none.")
+        return {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options}
+    location = env.text("ENGINEL_STORAGE_DIR", str(ENGINEL_STATE_DIR / "storage"))
+    return {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {
+            "location": location,
+            "file_permissions_mode": 0o600,
+            "directory_permissions_mode": 0o700,
+        },
+    }
+
+
+STORAGES = {
+    "default": _storage(),
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1 * _MEBIBYTE
+
+# --- HTTP API ----------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "designs.authentication.TokenAuthentication",
+        "designs.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_PAGINATION_CLASS": "designs.pagination.PageNumberPagination",
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_THROTTLE_RATES": {
+        "login": env.matching(
+            "ENGINEL_LOGIN_RATE",
+            "10/min",
+            r"[1-9]\d{0,8}/(s|sec|m|min|h|hour|d|day)",
+            "Use for example 10/min.",
+        )
+    },
+    "EXCEPTION_HANDLER": "designs.handlers.exception_handler",
+    "PAGE_SIZE": 50,
+}
+REST_KNOX = {
+    "AUTH_HEADER_PREFIX": "Bearer",
+    "TOKEN_TTL": datetime.timedelta(hours=ENGINEL_TOKEN_TTL_HOURS),
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Enginel",
+    "DESCRIPTION": "CAD designs, their geometry and bills of materials, and the errors on the way.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+}
+
+# --- Transport security ------------------------------------------------------------------------------
+_HTTPS = env.flag("ENGINEL_HTTPS", default=not _LOCAL)
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _HTTPS
+SECURE_SSL_REDIRECT = False
+SECURE_HSTS_SECONDS = env.integer("ENGINEL_HSTS_SECONDS", 0, minimum=0, maximum=10**9)
+if env.flag("ENGINEL_BEHIND_PROXY"):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+# --- Logging -----------------------------------------------------------------------------------------
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"json": {"()": "designs.logs.JSONFormatter"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "json"}},
+    "root": {
+        "handlers": ["console"],
+        "level": env.choice("ENGINEL_LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")),
+    },
+    "loggers": {
+        # Django's own handlers would print each line a second time, in another shape.
+        "django": {"handlers": [], "level": "INFO", "propagate": True},
+        "django.server": {"handlers": [], "level": "INFO", "propagate": True},
+    },
+}
+
+# Read by enginel.local and the test suite, not by Django; named here so that no warning calls them misspelt.
+_KNOWN_ELSEWHERE = frozenset({"ENGINEL_PORT", "ENGINEL_VALKEY_PORT", "ENGINEL_WORKERS", "ENGINEL_REQUIRE_SERVICES"})
+ENGINEL_ENV_PROBLEMS: tuple[EnvProblem, ...] = tuple(env.problems)
+ENGINEL_ENV_UNKNOWN: tuple[str, ...] = tuple(env.unknown("ENGINEL_", also=_KNOWN_ELSEWHERE))

@@ -1,0 +1,21 @@
+"""URLs of the service."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.urls import include, path
+
+from designs.views.health import liveness
+from designs.views.monitoring import ErrorListView
+
+handler400 = "designs.handlers.bad_request"
+handler403 = "designs.handlers.permission_denied"
+handler404 = "designs.handlers.not_found"
+handler500 = "designs.handlers.server_error"
+
+urlpatterns = [
+    path("api/health/", liveness, name="health"),
+    path("api/monitoring/errors/", ErrorListView.as_view(), name="monitoring-errors"),
+    path("api/", include("designs.urls")),
+    path("admin/", admin.site.urls),
+]

@@ -1,0 +1,30 @@
+#!/usr/bin/env python
+"""Django's command line. On a developer's machine it finds or starts the embedded Valkey by itself."""
+
+import os
+import sys
+from contextlib import ExitStack
+
+
+def main() -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "enginel.settings")
+    # The processes that serve (wsgi, asgi, celery) default to production; this is a person's tool.
+    os.environ.setdefault("ENGINEL_ENVIRONMENT", "development")
+    # After the environment is set.
+    from django.conf import settings
+    from django.core.management import execute_from_command_line
+
+    from enginel.local.processes import LocalError
+    from enginel.local.valkey import embedded_valkey
+
+    with ExitStack() as stack:
+        if getattr(settings, "ENGINEL_EMBEDDED_VALKEY", False):
+            try:
+                stack.enter_context(embedded_valkey(settings.ENGINEL_STATE_DIR))
+            except LocalError as error:
+                sys.exit(f"manage.py: {error}")
+        execute_from_command_line(sys.argv)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,29 @@
+"""Settings of the test run: an own state directory, and an embedded Valkey unless REDIS_URL names a server."""
+
+import atexit
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from enginel.local.valkey import EmbeddedValkey
+
+_state_dir = Path(tempfile.mkdtemp(prefix="enginel-tests-"))
+atexit.register(shutil.rmtree, _state_dir, ignore_errors=True)
+os.environ["ENGINEL_ENVIRONMENT"] = "test"
+os.environ["ENGINEL_STATE_DIR"] = str(_state_dir)
+
+if not os.environ.get("REDIS_URL"):
+    _valkey = EmbeddedValkey(_state_dir, persistent=False)
+    _valkey.start()
+    atexit.register(_valkey.stop)
+    os.environ["REDIS_URL"] = _valkey.url
+
+from enginel.settings import *  # noqa: E402, F403 - after the environment is set
+from enginel.settings import DATABASES  # noqa: E402
+
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    # A file, so that threads and worker processes of a test see one database.
+    DATABASES["default"]["TEST"] = {"NAME": str(_state_dir / "test.sqlite3")}
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+CELERY_TASK_ALWAYS_EAGER = True
