@@ -1,0 +1,1 @@
+"""The Enginel application: designs, their processing, and the monitoring around it."""

@@ -1,0 +1,280 @@
+"""The exceptions of Enginel. A leaf: imports Django REST framework only.
+
+::
+
+    APIException
+    └── EnginelBaseException                 500  enginel_error
+        ├── GeometryProcessingError          422  geometry_processing_error
+        ├── FileValidationError              400  file_validation_error
+        │   ├── InvalidFileFormat            400  invalid_file_format
+        │   ├── FileSizeExceeded             400  file_size_exceeded
+        │   └── CorruptedFile                400  corrupted_file
+        ├── OrganizationLimitExceeded        403  organization_limit_exceeded
+        ├── InsufficientPermissions          403  insufficient_permissions
+        ├── ITARViolation                    403  itar_violation
+        ├── ClearanceLevelInsufficient       403  clearance_level_insufficient
+        ├── UnitConversionError              422  unit_conversion_error
+        ├── BOMExtractionError               422  bom_extraction_error
+        ├── StorageQuotaExceeded             413  storage_quota_exceeded
+        ├── UserLimitExceeded                403  user_limit_exceeded
+        ├── DesignNotReady                   409  design_not_ready
+        ├── DuplicatePartNumber              409  duplicate_part_number
+        ├── TaskTimeoutError                 504  task_timeout
+        └── ExternalServiceError             503  external_service_error
+
+Every class survives pickle and Celery's JSON result backend with its status, code and detail: the
+constructor takes text first, and what it was called with is what ``args`` holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, NoReturn
+
+from rest_framework import status
+from rest_framework.exceptions import APIException
+
+__all__ = [
+    "BOMExtractionError",
+    "ClearanceLevelInsufficient",
+    "CorruptedFile",
+    "DesignNotReady",
+    "DuplicatePartNumber",
+    "EnginelBaseException",
+    "ExternalServiceError",
+    "FileSizeExceeded",
+    "FileValidationError",
+    "GeometryProcessingError",
+    "ITARViolation",
+    "InsufficientPermissions",
+    "InvalidFileFormat",
+    "OrganizationLimitExceeded",
+    "StorageQuotaExceeded",
+    "TaskTimeoutError",
+    "UnitConversionError",
+    "UserLimitExceeded",
+    "exception_class_for_code",
+    "raise_geometry_error",
+    "raise_permission_error",
+    "raise_validation_error",
+]
+
+
+class EnginelBaseException(APIException):
+    """Root of every failure Enginel raises on purpose.
+
+    Args:
+        detail: Text for the client; the class's ``default_detail`` when omitted.
+        code: Machine-readable code; the class's ``default_code`` when omitted.
+        field: Name of the request field at fault, shown in the error body.
+        details: JSON-ready facts for the error record (stage, signal, counts). Never shown to clients.
+
+    Attributes:
+        status_code: HTTP status of the response.
+        severity: Level of the error record when nobody says otherwise.
+    """
+
+    status_code: int = status.HTTP_500_INTERNAL_SERVER_ERROR
+    default_detail = "The service failed to handle this."
+    default_code = "enginel_error"
+    severity: ClassVar[str] = "ERROR"
+
+    def __init__(
+        self,
+        detail: Any = None,
+        code: str | None = None,
+        *,
+        field: str | None = None,
+        details: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(detail, code)
+        self.code: str = code or self.default_code
+        self.field = field
+        self.details: dict[str, Any] = dict(details or {})
+        # Celery's JSON backend stores type and args only and calls the type with them on the way back.
+        self.args = (str(self.detail), self.code) if isinstance(self.detail, str) else (self.detail, self.code)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_rebuild, (type(self), self.args, self.__dict__.copy()))
+
+
+def _rebuild(kind: type[EnginelBaseException], args: tuple[Any, ...], state: dict[str, Any]) -> EnginelBaseException:
+    exc = kind(*args)
+    exc.__dict__.update(state)
+    return exc
+
+
+class GeometryProcessingError(EnginelBaseException):
+    """The CAD kernel crashed on a design, or could not make valid geometry of it."""
+
+    status_code = status.HTTP_422_UNPROCESSABLE_ENTITY
+    default_detail = "The geometry of this design cannot be processed."
+    default_code = "geometry_processing_error"
+
+
+class FileValidationError(EnginelBaseException):
+    """An uploaded file is not acceptable."""
+
+    status_code = status.HTTP_400_BAD_REQUEST
+    default_detail = "This file is not acceptable."
+    default_code = "file_validation_error"
+    severity = "WARNING"
+
+
+class InvalidFileFormat(FileValidationError):
+    """The content is neither STEP nor IGES, or not of a kind we read."""
+
+    default_detail = "Only STEP and IGES files are accepted."
+    default_code = "invalid_file_format"
+
+
+class FileSizeExceeded(FileValidationError):
+    """A file is larger than the service accepts."""
+
+    default_detail = "This file is too large."
+    default_code = "file_size_exceeded"
+
+
+class CorruptedFile(FileValidationError):
+    """A STEP or IGES file that is cut, damaged or inconsistent in itself."""
+
+    default_detail = "This file is damaged."
+    default_code = "corrupted_file"
+
+
+class OrganizationLimitExceeded(EnginelBaseException):
+    """An organization holds as many designs as it may."""
+
+    status_code = status.HTTP_403_FORBIDDEN
+    default_detail = "Your organization has reached its limit of designs."
+    default_code = "organization_limit_exceeded"
+    severity = "WARNING"
+
+
+class InsufficientPermissions(EnginelBaseException):
+    """The user's role does not allow this."""
+
+    status_code = status.HTTP_403_FORBIDDEN
+    default_detail = "Your role does not allow this."
+    default_code = "insufficient_permissions"
+    severity = "WARNING"
+
+
+class ITARViolation(EnginelBaseException):
+    """Somebody who is no US person reached for export-controlled data (ITAR, 22 CFR 120-130)."""
+
+    status_code = status.HTTP_403_FORBIDDEN
+    default_detail = "This design is export-controlled (ITAR)."
+    default_code = "itar_violation"
+    severity = "CRITICAL"
+
+
+class ClearanceLevelInsufficient(EnginelBaseException):
+    """The user's clearance is below the classification of the design."""
+
+    status_code = status.HTTP_403_FORBIDDEN
+    default_detail = "Your clearance does not cover this design."
+    default_code = "clearance_level_insufficient"
+    severity = "WARNING"
+
+
+class UnitConversionError(EnginelBaseException):
+    """A unit is missing, unknown, or not a unit of the quantity asked for."""
+
+    status_code = status.HTTP_422_UNPROCESSABLE_ENTITY
+    default_detail = "The unit cannot be converted."
+    default_code = "unit_conversion_error"
+
+
+class BOMExtractionError(EnginelBaseException):
+    """The assembly structure of a design cannot be turned into a bill of materials."""
+
+    status_code = status.HTTP_422_UNPROCESSABLE_ENTITY
+    default_detail = "The bill of materials cannot be extracted."
+    default_code = "bom_extraction_error"
+
+
+class StorageQuotaExceeded(EnginelBaseException):
+    """An organization's storage is used up."""
+
+    status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
+    default_detail = "Your organization's storage quota is used up."
+    default_code = "storage_quota_exceeded"
+    severity = "WARNING"
+
+
+class UserLimitExceeded(EnginelBaseException):
+    """An organization has as many members as it may."""
+
+    status_code = status.HTTP_403_FORBIDDEN
+    default_detail = "Your organization has reached its limit of users."
+    default_code = "user_limit_exceeded"
+    severity = "WARNING"
+
+
+class DesignNotReady(EnginelBaseException):
+    """A design is not in the state this request needs."""
+
+    status_code = status.HTTP_409_CONFLICT
+    default_detail = "This design is not ready."
+    default_code = "design_not_ready"
+    severity = "WARNING"
+
+
+class DuplicatePartNumber(EnginelBaseException):
+    """The part number exists in this organization."""
+
+    status_code = status.HTTP_409_CONFLICT
+    default_detail = "This part number exists already."
+    default_code = "duplicate_part_number"
+    severity = "WARNING"
+
+
+class TaskTimeoutError(EnginelBaseException):
+    """Processing did not finish within its deadline."""
+
+    status_code = status.HTTP_504_GATEWAY_TIMEOUT
+    default_detail = "Processing took too long and was stopped."
+    default_code = "task_timeout"
+
+
+class ExternalServiceError(EnginelBaseException):
+    """A service Enginel depends on (storage, broker) does not answer."""
+
+    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    default_detail = "A service needed for this is not available. Try again later."
+    default_code = "external_service_error"
+
+
+def raise_geometry_error(message: str, original_exception: BaseException | None = None) -> NoReturn:
+    """Raise `GeometryProcessingError`, chained to the exception that caused it."""
+    __traceback_hide__ = True  # noqa: F841 - read by tracebacks: the frame that matters is the caller's
+    raise GeometryProcessingError(message) from original_exception
+
+
+def raise_validation_error(message: str, field: str | None = None) -> NoReturn:
+    """Raise `FileValidationError`, naming the request field at fault."""
+    __traceback_hide__ = True  # noqa: F841 - the same
+    raise FileValidationError(message, field=field)
+
+
+def raise_permission_error(required_role: str | None = None, current_role: str | None = None) -> NoReturn:
+    """Raise `InsufficientPermissions`, saying which role is needed and which one the user has."""
+    __traceback_hide__ = True  # noqa: F841 - the same
+    message = str(InsufficientPermissions.default_detail)
+    if required_role is not None:
+        message = f"This needs the role {required_role}."
+    if current_role is not None:
+        message = f"{message} You have the role {current_role}."
+    raise InsufficientPermissions(message, details={"required_role": required_role, "current_role": current_role})
+
+
+def exception_class_for_code(code: str) -> type[EnginelBaseException]:
+    """Return the class with this ``default_code``; `EnginelBaseException` for a code nobody has."""
+    pending: list[type[EnginelBaseException]] = [EnginelBaseException]
+    while pending:
+        kind = pending.pop()
+        if kind.default_code == code:
+            return kind
+        pending.extend(kind.__subclasses__())
+    return EnginelBaseException
