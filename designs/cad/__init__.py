@@ -1,0 +1,41 @@
+"""The CAD workload: what a file is, whether it is sound, its unit, its bill of materials, its geometry.
+
+Knows nothing of the service around it. A file goes through `sniff`, `scan_step` or `scan_iges`,
+`length_unit`, `bill_of_materials` and `extract_geometry`; the first of them to raise ends it.
+"""
+
+from designs.cad.iges import IgesScan, scan_iges
+from designs.cad.kernel import extract_geometry, shutdown_kernel, start_kernel
+from designs.cad.kernel_status import KernelStatus, kernel_status
+from designs.cad.part21 import Bom, BomLine, ScanLimits, StepScan, bill_of_materials, length_unit, scan_step
+from designs.cad.sniff import HEAD_BYTES, FileKind, check_declared_kind, clean_file_name, sniff
+from designs.cad.summary import MAX_PIECES_FOR_GEOMETRY, GeometrySummary
+from designs.cad.units import LengthUnit, convert_area, convert_length, convert_volume
+
+__all__ = [
+    "HEAD_BYTES",
+    "MAX_PIECES_FOR_GEOMETRY",
+    "Bom",
+    "BomLine",
+    "FileKind",
+    "GeometrySummary",
+    "IgesScan",
+    "KernelStatus",
+    "LengthUnit",
+    "ScanLimits",
+    "StepScan",
+    "bill_of_materials",
+    "check_declared_kind",
+    "clean_file_name",
+    "convert_area",
+    "convert_length",
+    "convert_volume",
+    "extract_geometry",
+    "kernel_status",
+    "length_unit",
+    "scan_iges",
+    "scan_step",
+    "shutdown_kernel",
+    "sniff",
+    "start_kernel",
+]

@@ -1,0 +1,245 @@
+"""The process that holds the CAD kernel: imports it once, then forks one child per file.
+
+Started by `designs.cad.kernel` as ``python -m designs.cad.kernel_host``; speaks `kernel_wire` on its
+standard input and output. It has one thread, so that forking is safe, and ends when its client does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import gc
+import os
+import resource
+import select
+import signal
+import time
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Final, NoReturn
+
+from designs.cad.files import open_regular
+from designs.cad.kernel_wire import MAX_MESSAGE_BYTES, Closed, receive, send, unpack
+from designs.exceptions import InvalidFileFormat
+
+__all__ = ["main"]
+
+_DISTRIBUTIONS: Final = ("cadquery-ocp-novtk", "cadquery-ocp")
+_PR_SET_PDEATHSIG: Final = 1
+# The client closes our input when it dies; should a stray copy of the pipe survive it, we still notice.
+_ORPHAN_CHECK_SECONDS: Final = 1.0
+_READ_BYTES: Final = 64 * 1024
+# Printed by the reader for STEP files that are damaged although it returns success.
+_DAMAGE_LINES: Final = (b"ERR StepFile", b"ERR StepReaderData")
+
+
+class ClientGone(Exception):
+    """Nobody waits for our answer any more."""
+
+
+@dataclass
+class _Run:
+    """What is known of the child at work."""
+
+    pid: int
+    result: int
+    log: int
+    messages: bytearray = field(default_factory=bytearray)
+    line: bytes = b""
+    damage_lines: int = 0
+    out_of_memory: bool = False
+
+
+def main() -> None:
+    """Serve requests until the client closes our input."""
+    # Told to stop together with our client, we let it have the answer it waits for.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    requests, answers = os.dup(0), os.dup(1)
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, 0)
+    os.dup2(null, 1)
+    with contextlib.suppress(Closed, ClientGone):
+        _serve(requests, answers, os.getppid())
+
+
+def _serve(requests: int, answers: int, client: int) -> None:
+    try:
+        # Imported here and not above: a kernel that cannot be loaded is told to the client.
+        from designs.cad import kernel_reader  # noqa: F401, PLC0415
+    except ImportError as e:
+        send(answers, {"ready": False, "message": str(e)[:500]})
+        return
+    libc = ctypes.CDLL(None)
+    gc.freeze()
+    send(answers, {"ready": True, "version": _version()})
+    while True:
+        _wait_for_request(requests, client)
+        request = receive(requests)
+        send(answers, _handled(request, requests, answers, client, libc))
+
+
+def _wait_for_request(requests: int, client: int) -> None:
+    while not select.select([requests], [], [], _ORPHAN_CHECK_SECONDS)[0]:
+        if os.getppid() != client:
+            raise ClientGone
+
+
+def _version() -> str:
+    for name in _DISTRIBUTIONS:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            return f"{name} {metadata.version(name)}"
+    return "unknown"
+
+
+def _handled(request: dict[str, Any], requests: int, answers: int, client: int, libc: ctypes.CDLL) -> dict[str, Any]:
+    """Run one request in a child, reap it, and say how it ended."""
+    started = time.monotonic()
+    run = _forked(request, [requests, answers], libc)
+    finished = False
+    try:
+        finished = _watch(run, requests, client, deadline=started + float(request["timeout_seconds"]))
+    finally:
+        if not finished:
+            os.kill(run.pid, signal.SIGKILL)
+        _, status, usage = os.wait4(run.pid, 0)
+        os.close(run.result)
+        os.close(run.log)
+    return {
+        **_outcome(run, os.waitstatus_to_exitcode(status), timed_out=not finished),
+        "damage_lines": run.damage_lines,
+        "duration_seconds": time.monotonic() - started,
+        "peak_memory_bytes": usage.ru_maxrss * 1024,
+    }
+
+
+def _outcome(run: _Run, exit_code: int, *, timed_out: bool) -> dict[str, Any]:
+    stage, geometry = _reported(bytes(run.messages))
+    if timed_out:
+        return {"outcome": "timeout", "stage": stage}
+    if run.out_of_memory:
+        return {"outcome": "failed", "stage": stage, "geometry": {"failure": "memory_limit"}}
+    if exit_code < 0:
+        return {"outcome": "signal", "stage": stage, "signal": signal.Signals(-exit_code).name}
+    if geometry is None:
+        return {"outcome": "failed", "stage": stage, "geometry": {"failure": "no_result"}}
+    return {"outcome": "failed" if "failure" in geometry else "done", "stage": stage, "geometry": geometry}
+
+
+def _reported(messages: bytes) -> tuple[str, dict[str, Any] | None]:
+    """Return the last stage the child entered and its result, if it came to one."""
+    stage, geometry = "start", None
+    for message in unpack(messages):
+        stage = message.get("stage", stage)
+        geometry = message.get("geometry", geometry)
+    return stage, geometry
+
+
+def _watch(run: _Run, requests: int, client: int, *, deadline: float) -> bool:
+    """Drain the pipes of the child until it closes them; False when the deadline passes first.
+
+    Raises:
+        ClientGone: When nobody waits for the result any more.
+    """
+    open_pipes = {run.result, run.log}
+    while open_pipes:
+        remaining = deadline - time.monotonic()
+        if remaining <= 0:
+            return False
+        ready, _, _ = select.select([requests, *open_pipes], [], [], min(remaining, _ORPHAN_CHECK_SECONDS))
+        # The client sends nothing while it waits: readable means closed.
+        if requests in ready or os.getppid() != client:
+            raise ClientGone
+        for descriptor in ready:
+            if not _drain(run, descriptor):
+                open_pipes.discard(descriptor)
+    return True
+
+
+def _drain(run: _Run, descriptor: int) -> bool:
+    """Take what a pipe holds; False at its end."""
+    chunk = os.read(descriptor, _READ_BYTES)
+    if descriptor == run.log:
+        _note_log(run, chunk)
+    elif len(run.messages) + len(chunk) <= MAX_MESSAGE_BYTES:
+        run.messages += chunk
+    return bool(chunk)
+
+
+def _note_log(run: _Run, chunk: bytes) -> None:
+    """Count what the kernel printed about damage; the text itself is dropped, it may quote the file."""
+    *lines, rest = (run.line + chunk).split(b"\n")
+    run.line = rest[-200:]
+    if not chunk:
+        lines.append(rest)
+    for line in lines:
+        run.damage_lines += any(mark in line for mark in _DAMAGE_LINES)
+        run.out_of_memory |= b"bad_alloc" in line
+
+
+def _forked(request: dict[str, Any], inherited: list[int], libc: ctypes.CDLL) -> _Run:
+    result_read, result_write = os.pipe()
+    log_read, log_write = os.pipe()
+    host = os.getpid()
+    pid = os.fork()
+    if not pid:
+        for descriptor in (*inherited, result_read, log_read):
+            os.close(descriptor)
+        _child(request, result_write, log_write, host, libc)
+    os.close(result_write)
+    os.close(log_write)
+    return _Run(pid=pid, result=result_read, log=log_read)
+
+
+def _child(request: dict[str, Any], result: int, log: int, host: int, libc: ctypes.CDLL) -> NoReturn:
+    """Work in the child and leave without running anything of the parent's exit handling."""
+    code = 1
+    try:
+        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() == host:
+            os.dup2(log, 1)
+            os.dup2(log, 2)
+            signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+            fits = _limit(int(request["memory_limit_bytes"]))
+            send(result, {"geometry": _read(request, result) if fits else {"failure": "memory_limit"}})
+            code = 0
+    finally:
+        # What the kernel printed still sits in the C library's buffer.
+        libc.fflush(None)
+        os._exit(code)
+
+
+def _limit(memory_bytes: int) -> bool:
+    """Set the limits of this child; False when it is beyond the limit of memory before it begins."""
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    limit = memory_bytes if hard == resource.RLIM_INFINITY else min(memory_bytes, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    return pages * resource.getpagesize() < limit
+
+
+def _read(request: dict[str, Any], result: int) -> dict[str, Any]:
+    from designs.cad.kernel_reader import read_geometry  # noqa: PLC0415 - loaded before the fork
+
+    try:
+        descriptor = open_regular(Path(request["path"]), stage="read")
+        return read_geometry(descriptor, request["kind"], lambda stage: send(result, {"stage": stage}))
+    except InvalidFileFormat:
+        return {"failure": "not_regular"}
+    except OSError as e:
+        return {"failure": "os_error", "errno": e.errno}
+    except MemoryError:
+        return {"failure": "memory_limit"}
+    # The kernel's own exceptions have no common base in Python; only their name is told, never their text.
+    except Exception as e:  # noqa: BLE001
+        name = type(e).__name__[:80]
+        return {
+            "failure": "memory_limit" if name == "Standard_OutOfMemory" else "kernel_exception",
+            "exception": name,
+        }
+
+
+if __name__ == "__main__":
+    main()

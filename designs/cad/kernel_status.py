@@ -1,0 +1,53 @@
+"""Is the CAD kernel there? Answered without importing it."""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.util
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Final
+
+__all__ = ["KernelStatus", "kernel_status"]
+
+_DISTRIBUTIONS: Final = ("cadquery-ocp-novtk", "cadquery-ocp")
+# The wheel does not bring these two, even in its variant without VTK.
+_SYSTEM_LIBRARIES: Final = {"libGL.so.1": "libgl1", "libX11.so.6": "libx11-6"}
+
+
+@dataclass(frozen=True, slots=True)
+class KernelStatus:
+    """Whether geometry can be extracted here; ``message`` says what is missing and how to get it."""
+
+    installed: bool
+    version: str | None
+    message: str
+
+
+def kernel_status() -> KernelStatus:
+    """Tell whether the kernel's package and the system libraries it needs are there."""
+    version = _version()
+    if importlib.util.find_spec("OCP") is None:
+        return KernelStatus(False, None, "The CAD kernel is not installed: install the extra enginel[cad].")
+    missing = [package for library, package in _SYSTEM_LIBRARIES.items() if not _loads(library)]
+    if missing:
+        packages = " ".join(missing)
+        return KernelStatus(False, version, f"The CAD kernel needs system libraries: apt-get install {packages}.")
+    return KernelStatus(True, version, f"The CAD kernel is installed ({version or 'unknown version'}).")
+
+
+def _version() -> str | None:
+    for name in _DISTRIBUTIONS:
+        try:
+            return f"{name} {metadata.version(name)}"
+        except metadata.PackageNotFoundError:
+            continue
+    return None
+
+
+def _loads(library: str) -> bool:
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,17 @@
+"""STEP files (ISO 10303-21): structure, length unit and bill of materials, without a CAD kernel."""
+
+from designs.cad.part21.bom import Bom, BomLine, bill_of_materials
+from designs.cad.part21.instances import StepScan
+from designs.cad.part21.length import length_unit
+from designs.cad.part21.structure import DEFAULT_LIMITS, ScanLimits, scan_step
+
+__all__ = [
+    "DEFAULT_LIMITS",
+    "Bom",
+    "BomLine",
+    "ScanLimits",
+    "StepScan",
+    "bill_of_materials",
+    "length_unit",
+    "scan_step",
+]

@@ -1,0 +1,157 @@
+"""What a scan keeps of a Part 21 file, and the parameters of the instances somebody asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from designs.cad.part21.names import decode_text
+from designs.cad.part21.tokens import CLOSE, COMMA, EQUALS, KEYWORD, OPEN, REFERENCE, SEMICOLON, STRING, TOKEN
+
+__all__ = ["Instance", "Parameter", "Reference", "StepScan", "Text", "Typed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """``#12``."""
+
+    target: int
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """``'text'``, still quoted and escaped."""
+
+    literal: bytes
+
+    def __str__(self) -> str:
+        return decode_text(self.literal)
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """``KEYWORD(parameters)`` standing as a value; ``parameters`` is empty for a bare word."""
+
+    keyword: str
+    parameters: list[Parameter]
+
+
+Parameter = Reference | Text | Typed | str | list["Parameter"]
+"""A value; plain ``str`` is a number, an enumeration such as ``.METRE.``, ``$`` or ``*``, as written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One instance: keyword -> parameters, more than one keyword for a complex instance."""
+
+    identifier: int
+    records: Mapping[str, list[Parameter]]
+
+    def first(self, *keywords: str) -> list[Parameter] | None:
+        """Return the parameters of the first of these keywords the instance has."""
+        for keyword in keywords:
+            if keyword in self.records:
+                return self.records[keyword]
+        return None
+
+
+@dataclass(frozen=True)
+class StepScan:
+    """A STEP file that can be read: what its structure says, and access to the instances that matter to us.
+
+    Attributes:
+        schema: Name of the application protocol's schema, upper case.
+        entity_count: Instances defined in the file.
+        token_count: Words read, a measure of the work done.
+        solid_count: Solid bodies defined and used by something in the file.
+        missing_units: Identifiers unit instances refer to and nobody defines.
+        missing_products: The same for the product structure.
+        damage: Other references to nowhere, as a short text; nothing if there are none. They do not end the
+            scan: what the kernel makes of them decides how the file fails.
+    """
+
+    schema: str
+    entity_count: int
+    token_count: int
+    solid_count: int
+    missing_units: frozenset[int]
+    missing_products: frozenset[int]
+    damage: tuple[str, ...]
+    data: bytes = field(repr=False)
+    spans: Mapping[int, int] = field(repr=False)
+
+    def instance(self, identifier: int) -> Instance | None:
+        """Return an instance of the units, contexts, representations or products; None for any other."""
+        return self._instances.get(identifier)
+
+    def with_keyword(self, keyword: str) -> list[Instance]:
+        """Return the instances having this keyword, in the order of the file."""
+        return self._by_keyword.get(keyword, [])
+
+    @cached_property
+    def _instances(self) -> dict[int, Instance]:
+        return {identifier: _parsed(self.data, identifier, start) for identifier, start in self.spans.items()}
+
+    @cached_property
+    def _by_keyword(self) -> dict[str, list[Instance]]:
+        found: dict[str, list[Instance]] = {}
+        for instance in self._instances.values():
+            for keyword in instance.records:
+                found.setdefault(keyword, []).append(instance)
+        return found
+
+
+def _parsed(data: bytes, identifier: int, start: int) -> Instance:
+    """Read the instance whose definition starts at ``start``; the scan has proven it well formed."""
+    parameters = _parameters(_words(data, start))
+    first = parameters[0]
+    records = first if isinstance(first, list) else parameters
+    return Instance(identifier, {r.keyword: r.parameters for r in records if isinstance(r, Typed)})
+
+
+def _words(data: bytes, start: int) -> Iterator[tuple[int, bytes]]:
+    position = start
+    while (match := TOKEN.match(data, position)) and (kind := match.lastindex):
+        if kind == SEMICOLON:
+            return
+        yield kind, match[kind]
+        position = match.end()
+
+
+def _parameters(words: Iterator[tuple[int, bytes]]) -> list[Parameter]:
+    """Build the nested value. A stack of its own: the depth of nesting is the file's choice, not Python's."""
+    current: list[Parameter] = []
+    stack: list[list[Parameter]] = []
+    previous = SEMICOLON
+    for kind, word in words:
+        if kind == OPEN:
+            stack.append(current)
+            current = _opened(current, typed=previous == KEYWORD)
+        elif kind == CLOSE:
+            current = stack.pop()
+        elif kind == EQUALS:
+            current.clear()
+        elif kind != COMMA:
+            current.append(_value(kind, word))
+        previous = kind
+    return current
+
+
+def _opened(current: list[Parameter], *, typed: bool) -> list[Parameter]:
+    """Return the list the next values go to: the parameters of the keyword just read, or a new list."""
+    if typed and isinstance(last := current[-1], Typed):
+        return last.parameters
+    inner: list[Parameter] = []
+    current.append(inner)
+    return inner
+
+
+def _value(kind: int, word: bytes) -> Parameter:
+    if kind == REFERENCE:
+        return Reference(int(word))
+    if kind == STRING:
+        return Text(word)
+    if kind == KEYWORD:
+        return Typed(word.decode("ascii").upper(), [])
+    return word.decode("ascii")

@@ -1,0 +1,141 @@
+"""What an uploaded file is: told by its content; the client's file name is data only."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from enum import StrEnum
+
+from designs.exceptions import CorruptedFile, InvalidFileFormat
+
+__all__ = ["HEAD_BYTES", "NAME_LENGTH", "FileKind", "check_declared_kind", "clean_file_name", "sniff"]
+
+HEAD_BYTES = 4096
+"""How many bytes of a file `sniff` wants; comments before the first line must fit in it."""
+
+NAME_LENGTH = 255
+"""Longest file name kept, in characters."""
+
+
+class FileKind(StrEnum):
+    """The formats Enginel reads."""
+
+    STEP = "step"
+    IGES = "iges"
+
+
+_KIND_BY_SUFFIX = {
+    "step": FileKind.STEP,
+    "stp": FileKind.STEP,
+    "p21": FileKind.STEP,
+    "igs": FileKind.IGES,
+    "iges": FileKind.IGES,
+}
+_UTF8_BOM = b"\xef\xbb\xbf"
+_LEADING_BLANK = re.compile(rb"(?:[\t-\r ]++|/\*[^*]*+(?:\*(?!/)[^*]*+)*+\*/)*+")
+_STEP_MAGIC = re.compile(rb"ISO-10303-21[\t-\r ]*+;")
+_LINE_END = re.compile(rb"\r\n|\n|\r")
+_FOREIGN_MAGIC = (
+    (b"\x89PNG", "a PNG image"),
+    (b"\xff\xd8\xff", "a JPEG image"),
+    (b"PK\x03\x04", "a ZIP archive"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"\x7fELF", "a program"),
+    (b"MZ", "a program"),
+    (b"%PDF", "a PDF document"),
+    (b"\xff\xfe", "UTF-16 text"),
+    (b"\xfe\xff", "UTF-16 text"),
+)
+_IGES_COLUMN = 72
+
+
+def sniff(head: bytes) -> FileKind:
+    """Tell the format of a file from its first `HEAD_BYTES` bytes.
+
+    A UTF-8 byte order mark, blanks and comments may stand before the first line of a STEP file.
+
+    Raises:
+        InvalidFileFormat: When the content is something else than STEP or plain IGES.
+        CorruptedFile: When there is no content to tell a format from: nothing, blanks, NULs, one byte.
+    """
+    if not head.strip(b"\0\t\n\v\f\r "):
+        raise _no_content()
+    body = head.removeprefix(_UTF8_BOM)
+    if _STEP_MAGIC.match(body, _blank_end(body)):
+        return FileKind.STEP
+    if _iges_section(head) == b"S":
+        return FileKind.IGES
+    if _iges_section(head) in {b"B", b"C"}:
+        raise _invalid("Binary and compressed IGES files are not read.", "iges_variant")
+    for magic, what in _FOREIGN_MAGIC:
+        if head.startswith(magic):
+            raise _invalid(f"This is {what}, not a STEP or IGES file.", "foreign_content")
+    if len(head.strip()) < 2:
+        raise _no_content()
+    raise _invalid("The content is neither STEP nor IGES.", "unknown_content")
+
+
+def check_declared_kind(name: str, kind: FileKind) -> None:
+    """Refuse a file whose name ends for one format while its content is the other.
+
+    Raises:
+        InvalidFileFormat: When name and content disagree, or the name says no format.
+    """
+    declared = _declared_kind(name)
+    if declared is not kind:
+        raise _invalid(f"The name says {declared.upper()}, the content is {kind.upper()}.", "kind_mismatch")
+
+
+def clean_file_name(name: str) -> str:
+    """Return the client's file name as harmless text to show; it must never become a path.
+
+    Directory parts go, control characters (line breaks among them) become ``_``, invisible and
+    bidirectional formatting goes, and at most `NAME_LENGTH` characters stay, the extension included.
+
+    Raises:
+        InvalidFileFormat: When the name holds a NUL, or does not end in .step, .stp, .p21, .igs or .iges.
+    """
+    if "\0" in name:
+        raise _invalid("The file name holds a NUL character.", "nul_in_name")
+    base = re.split(r"[/\\]", name)[-1]
+    text = "".join(_visible(character) for character in base).strip()
+    _declared_kind(text)
+    stem, _, suffix = text.rpartition(".")
+    return f"{stem[: NAME_LENGTH - len(suffix) - 1]}.{suffix}"
+
+
+def _declared_kind(name: str) -> FileKind:
+    stem, _, suffix = name.rpartition(".")
+    kind = _KIND_BY_SUFFIX.get(suffix.lower())
+    if kind is None or not stem:
+        raise _invalid("The file name must end in .step, .stp, .p21, .igs or .iges.", "extension")
+    return kind
+
+
+def _visible(character: str) -> str:
+    category = unicodedata.category(character)
+    if category in {"Cf", "Cs", "Co", "Cn"}:
+        return ""
+    return "_" if category in {"Cc", "Zl", "Zp"} else character
+
+
+def _blank_end(body: bytes) -> int:
+    match = _LEADING_BLANK.match(body)
+    return match.end() if match else 0
+
+
+def _iges_section(head: bytes) -> bytes:
+    """Return the section letter of the first line, or nothing when that is no 80-column IGES line."""
+    line = _LINE_END.split(head, maxsplit=1)[0][:80]
+    letter, sequence = line[_IGES_COLUMN : _IGES_COLUMN + 1], line[_IGES_COLUMN + 1 :].strip()
+    if letter in {b"B", b"C"}:
+        return letter
+    return letter if sequence.isdigit() and int(sequence) == 1 else b""
+
+
+def _invalid(message: str, reason: str) -> InvalidFileFormat:
+    return InvalidFileFormat(message, details={"stage": "sniff", "reason": reason})
+
+
+def _no_content() -> CorruptedFile:
+    return CorruptedFile("This file holds no content.", details={"stage": "sniff", "reason": "no_content"})

@@ -1,0 +1,199 @@
+"""What the kernel's answer means: a summary of the geometry, or the exception it amounts to.
+
+Success of the kernel is no success: it returns it for files of which it lost half the bodies. What it
+found is therefore held against what the file defines.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from designs.cad.sniff import FileKind
+from designs.exceptions import (
+    CorruptedFile,
+    GeometryProcessingError,
+    InvalidFileFormat,
+    TaskTimeoutError,
+)
+
+__all__ = ["MAX_PIECES_FOR_GEOMETRY", "GeometrySummary", "damaged", "summarize", "too_many_pieces"]
+
+MAX_PIECES_FOR_GEOMETRY: Final = 50_000
+"""Pieces beyond which the kernel is not asked: 65 536 boxes take it 2 s and 250 MB, real parts far more."""
+
+_MAX_BOX_MM: Final = 1e9
+_LARGE_BOX_MM: Final = 1e5
+
+
+@dataclass(frozen=True, slots=True)
+class GeometrySummary:
+    """What a file holds, measured by the kernel.
+
+    Attributes:
+        solids: Solid bodies, every placement counted.
+        faces: Faces, every placement counted.
+        box_mm: Size of the box around the solids, or the faces if there is no solid; None without faces.
+        volume_mm3: Volume of the solids; None without solids.
+        area_mm2: Surface of the solids, or the faces.
+        kernel_version: Package and version of the kernel.
+        duration_seconds: Wall time of the child.
+        peak_memory_bytes: Largest resident size of the child, what it shares with its host included.
+        warnings: What is odd although acceptable.
+    """
+
+    solids: int
+    faces: int
+    box_mm: tuple[float, float, float] | None
+    volume_mm3: float | None
+    area_mm2: float
+    kernel_version: str
+    duration_seconds: float
+    peak_memory_bytes: int
+    warnings: tuple[str, ...]
+
+
+def too_many_pieces(pieces: int) -> TaskTimeoutError:
+    """Return the exception for an assembly that cannot be measured within any deadline."""
+    return TaskTimeoutError(
+        f"This assembly has more than {MAX_PIECES_FOR_GEOMETRY} pieces, too many to measure in time.",
+        details={"stage": "read", "reason": "too_many_pieces", "pieces": pieces},
+    )
+
+
+def damaged(damage: Sequence[str], facts: Mapping[str, Any]) -> CorruptedFile:
+    """Return the exception for damage the scan found."""
+    return CorruptedFile(
+        f"This file is damaged: {'; '.join(damage)}.",
+        details={**facts, "stage": "scan", "reason": "damage", "damage": list(damage)},
+    )
+
+
+def summarize(
+    answer: dict[str, Any],
+    kind: FileKind,
+    kernel_version: str,
+    *,
+    expected_pieces: int = 0,
+    expected_solids: int = 0,
+    damage: Sequence[str] = (),
+) -> GeometrySummary:
+    """Turn the answer of the kernel host into a summary.
+
+    Raises:
+        TaskTimeoutError: When the child was stopped at its deadline.
+        GeometryProcessingError: When it crashed, ran out of memory, lost geometry or made none that is valid.
+        CorruptedFile: When the kernel found the file damaged, or the scan did (``damage``).
+        InvalidFileFormat: When the path was no regular file.
+        OSError: When the file could not be opened.
+    """
+    facts = _facts(answer)
+    geometry = answer.get("geometry") or {}
+    _check_opened(geometry, facts)
+    _check_survived(answer, facts)
+    if damage:
+        raise damaged(damage, facts)
+    _check_understood(geometry, facts)
+    if kind is FileKind.STEP and answer["damage_lines"]:
+        raise CorruptedFile("The CAD kernel finds this file damaged.", details={**facts, "reason": "kernel_errors"})
+    _check_counts(geometry, facts, kind, expected_pieces, expected_solids)
+    box = _checked_box(geometry, facts)
+    return GeometrySummary(
+        solids=geometry["solids"],
+        faces=geometry["faces"],
+        box_mm=box,
+        volume_mm3=geometry["volume_mm3"],
+        area_mm2=geometry["area_mm2"],
+        kernel_version=kernel_version,
+        duration_seconds=answer["duration_seconds"],
+        peak_memory_bytes=answer["peak_memory_bytes"],
+        warnings=_warnings(geometry, box, kind),
+    )
+
+
+def _facts(answer: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "stage": answer["stage"],
+        "damage_lines": answer["damage_lines"],
+        "duration_seconds": round(answer["duration_seconds"], 3),
+        "peak_memory_bytes": answer["peak_memory_bytes"],
+    }
+
+
+def _check_opened(geometry: dict[str, Any], facts: dict[str, Any]) -> None:
+    """A file that could not be opened says nothing about its content."""
+    failure = geometry.get("failure")
+    if failure == "not_regular":
+        raise InvalidFileFormat("Only regular files are read.", details={**facts, "reason": failure})
+    if failure == "os_error":
+        raise OSError(geometry["errno"], os.strerror(geometry["errno"]))
+
+
+def _check_survived(answer: dict[str, Any], facts: dict[str, Any]) -> None:
+    if answer["outcome"] == "timeout":
+        raise TaskTimeoutError(details=facts)
+    if answer["outcome"] == "signal":
+        raise GeometryProcessingError(
+            "The CAD kernel crashed on this file.", details={**facts, "signal": answer["signal"]}
+        )
+
+
+def _check_understood(geometry: dict[str, Any], facts: dict[str, Any]) -> None:
+    """The kernel came to a result, and not to a failure it tells of."""
+    failure = geometry.get("failure")
+    codes = {name: value for name, value in geometry.items() if name != "failure"}
+    details = {**facts, **codes, "reason": failure}
+    if failure == "unreadable":
+        raise CorruptedFile("The CAD kernel cannot read this file.", details=details)
+    if failure == "iges_checks":
+        raise CorruptedFile("The CAD kernel finds entities of this file damaged.", details=details)
+    if failure == "memory_limit":
+        raise GeometryProcessingError("This file needs more memory than allowed.", details=details)
+    if failure == "kernel_exception":
+        raise GeometryProcessingError("The CAD kernel failed on this file.", details=details)
+    if failure:
+        raise GeometryProcessingError("The CAD kernel ended without a result.", details=details)
+
+
+def _check_counts(geometry: dict[str, Any], facts: dict[str, Any], kind: FileKind, pieces: int, bodies: int) -> None:
+    solids, distinct = geometry["solids"], geometry["distinct_solids"]
+    facts = {**facts, "solids": solids, "faces": geometry["faces"], "pieces": pieces, "bodies": bodies}
+    # An assembly whose parts lie in other files has pieces and no geometry; that is in order.
+    if not geometry["faces"] and (bodies or not pieces):
+        raise _refused("The file holds no geometry the CAD kernel can make.", "no_geometry", facts)
+    if not geometry["valid"]:
+        raise _refused("The geometry of this file is invalid.", "invalid_geometry", facts)
+    if kind is FileKind.STEP and (distinct < bodies or 0 < solids < pieces):
+        raise _refused("The CAD kernel lost bodies of this file.", "lost_solids", facts)
+
+
+def _checked_box(geometry: dict[str, Any], facts: dict[str, Any]) -> tuple[float, float, float] | None:
+    sizes = geometry["box_mm"]
+    if sizes is None:
+        if geometry["faces"]:
+            raise _refused("The geometry of this file has no extent.", "no_extent", facts)
+        return None
+    volume, area = geometry["volume_mm3"], geometry["area_mm2"]
+    if any(size is None or not 0 <= size <= _MAX_BOX_MM for size in sizes) or area is None:
+        raise _refused("The geometry of this file is larger than anything built.", "box_range", facts)
+    if geometry["solids"] and (volume is None or volume <= 0):
+        raise _refused("The solids of this file enclose no volume.", "no_volume", facts)
+    x, y, z = sizes
+    return (x, y, z)
+
+
+def _warnings(geometry: dict[str, Any], box: tuple[float, float, float] | None, kind: FileKind) -> tuple[str, ...]:
+    warnings = []
+    if not geometry["faces"]:
+        warnings.append("The file holds no geometry; its parts lie in other files.")
+    elif not geometry["solids"]:
+        warnings.append("The file holds surfaces only, so there is no volume.")
+    if box and max(box) > _LARGE_BOX_MM:
+        warnings.append("The model is larger than 100 m; its unit may be wrong.")
+    return tuple(warnings)
+
+
+def _refused(message: str, reason: str, facts: dict[str, Any]) -> GeometryProcessingError:
+    return GeometryProcessingError(message, details={**facts, "reason": reason})

@@ -1,0 +1,1 @@
+"""Sample designs: real CAD files with known values, and damaged ones made of them."""

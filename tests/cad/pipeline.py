@@ -1,0 +1,65 @@
+"""What the service does with a file, without the service."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from designs.cad import (
+    HEAD_BYTES,
+    Bom,
+    FileKind,
+    GeometrySummary,
+    IgesScan,
+    LengthUnit,
+    StepScan,
+    bill_of_materials,
+    check_declared_kind,
+    clean_file_name,
+    extract_geometry,
+    length_unit,
+    scan_iges,
+    scan_step,
+    sniff,
+)
+from designs.exceptions import EnginelBaseException
+
+MEMORY_LIMIT_BYTES = 4 * 1024**3
+
+
+def accept_upload(name: str, content: bytes) -> FileKind:
+    """Do what happens while the client waits."""
+    kind = sniff(content[:HEAD_BYTES])
+    check_declared_kind(clean_file_name(name), kind)
+    return kind
+
+
+def process(path: Path, kind: FileKind, timeout_seconds: float) -> tuple[LengthUnit, Bom | None, GeometrySummary]:
+    """Do what the tasks do."""
+    bom, solids = None, None
+    scan: StepScan | IgesScan
+    if kind is FileKind.STEP:
+        scan = step = scan_step(path)
+        unit, bom, solids = length_unit(step), bill_of_materials(step), step.solid_count
+    else:
+        scan = scan_iges(path)
+        unit = scan.unit
+    summary = extract_geometry(
+        path,
+        kind,
+        timeout_seconds=timeout_seconds,
+        memory_limit_bytes=MEMORY_LIMIT_BYTES,
+        expected_pieces=bom.pieces if bom else None,
+        expected_solids=solids,
+        damage=scan.damage,
+    )
+    return unit, bom, summary
+
+
+def stage_refused(call: Callable[[], object]) -> str | None:
+    """Return the stage at which a call refused with an exception of ours; None when it did not."""
+    try:
+        call()
+    except EnginelBaseException as refusal:
+        return str(refusal.details["stage"])
+    return None

@@ -1,0 +1,146 @@
+"""Bills of materials from the product structure."""
+
+from __future__ import annotations
+
+import pytest
+
+from designs.cad import bill_of_materials, scan_step
+from designs.exceptions import BOMExtractionError
+from enginel.sample.corpus import GOOD, GoodFile, sample_path
+from enginel.sample.damage.assemblies import doubled
+from tests.cad.conftest import Stored
+from tests.cad.step_text import product, step_file, usage
+
+
+@pytest.mark.parametrize("good", [good for good in GOOD if good.bom], ids=lambda good: good.name)
+def test_assemblies_give_their_bill(good: GoodFile) -> None:
+    bom = bill_of_materials(scan_step(sample_path(good.name)))
+
+    assert {line.part: line.quantity for line in bom.lines} == good.bom
+    assert bom.pieces == sum((good.bom or {}).values())
+
+
+@pytest.mark.parametrize(
+    ("name", "top"),
+    [("as1-oc-214.stp", "as1"), ("dm1-id-214.stp", "dm1"), ("s1-c5-214_extref.stp", "*MASTER")],
+)
+def test_the_top_is_what_no_assembly_uses(name: str, top: str) -> None:
+    assert bill_of_materials(scan_step(sample_path(name))).top == (top,)
+
+
+@pytest.mark.parametrize("good", [g for g in GOOD if g.kind == "step" and not g.bom], ids=lambda good: good.name)
+def test_what_is_no_assembly_has_an_empty_bill(good: GoodFile) -> None:
+    bom = bill_of_materials(scan_step(sample_path(good.name)))
+
+    assert (bom.lines, bom.pieces) == ((), 0)
+
+
+def test_quantities_multiply_down_the_tree(stored: Stored) -> None:
+    data = product(10, "car") + product(20, "axle") + product(30, "wheel") + product(40, "nut")
+    links = [(10, 20), (10, 20), (20, 30), (20, 30), *[(30, 40)] * 5, (10, 40)]
+    data += "".join(usage(100 + n, parent, child) for n, (parent, child) in enumerate(links))
+
+    bom = bill_of_materials(scan_step(stored(step_file(data))))
+
+    assert [(line.part, line.quantity) for line in bom.lines] == [("nut", 21)]
+    assert bom.top == ("car",)
+
+
+def test_parts_of_the_same_name_are_one_line(stored: Stored) -> None:
+    data = product(10, "top") + product(20, "bolt") + product(30, "bolt") + usage(1, 10, 20) + usage(2, 10, 30)
+
+    bom = bill_of_materials(scan_step(stored(step_file(data))))
+
+    assert [(line.part, line.quantity) for line in bom.lines] == [("bolt", 2)]
+
+
+def test_a_usage_may_be_a_complex_instance(stored: Stored) -> None:
+    link = (
+        "#1=(ASSEMBLY_COMPONENT_USAGE($)NEXT_ASSEMBLY_USAGE_OCCURRENCE()"
+        "PRODUCT_DEFINITION_RELATIONSHIP('','','',#10,#20)PRODUCT_DEFINITION_USAGE());"
+    )
+
+    bom = bill_of_materials(scan_step(stored(step_file(product(10, "top") + product(20, "leaf") + link))))
+
+    assert [(line.part, line.quantity) for line in bom.lines] == [("leaf", 1)]
+
+
+@pytest.mark.parametrize("levels", [1, 16, 26, 49])
+def test_doubled_assemblies_are_multiplied_and_not_walked(stored: Stored, levels: int) -> None:
+    bom = bill_of_materials(scan_step(stored(doubled(levels))))
+
+    assert [(line.part, line.quantity) for line in bom.lines] == [("Part 1", 2**levels)]
+
+
+@pytest.mark.parametrize("levels", [50, 600])
+def test_more_pieces_than_can_be_built_are_refused(stored: Stored, levels: int) -> None:
+    with pytest.raises(BOMExtractionError) as caught:
+        bill_of_materials(scan_step(stored(doubled(levels))))
+
+    assert caught.value.details == {"stage": "bom", "reason": "pieces"}
+
+
+TWO = product(10, "a") + product(20, "b")
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (TWO + usage(1, 10, 10), "cycle"),
+        (TWO + usage(1, 10, 20) + usage(2, 20, 10), "cycle"),
+        (TWO + product(30, "c") + usage(1, 30, 10) + usage(2, 10, 20) + usage(3, 20, 10), "cycle"),
+        (TWO + usage(1, 10, 99), "missing"),
+        (TWO + usage(1, 99, 10), "missing"),
+        (TWO + usage(1, 10, 22), "wrong_target"),
+        (TWO + "#7=CARTESIAN_POINT('',(0.,0.,0.));" + usage(1, 10, 7), "wrong_target"),
+        (TWO + "#1=NEXT_ASSEMBLY_USAGE_OCCURRENCE('','','',#10);", "wrong_target"),
+        (TWO.replace("#12=PRODUCT('a','','',());", ""), "missing"),
+        (TWO.replace("PRODUCT('a','','',())", "PRODUCT_DEFINITION_SHAPE('','',#20)"), "no_product"),
+        ("#1=MANIFOLD_SOLID_BREP('',#2);#2=CLOSED_SHELL('',());#3=GROUP(#1);", "no_products"),
+    ],
+)
+def test_structures_that_cannot_be_are_refused(stored: Stored, data: str, reason: str) -> None:
+    scan = scan_step(stored(step_file(data)))
+
+    with pytest.raises(BOMExtractionError) as caught:
+        bill_of_materials(scan)
+
+    assert (caught.value.details["stage"], caught.value.details["reason"]) == ("bom", reason)
+
+
+def test_a_lost_product_is_told_even_beside_a_lost_point(stored: Stored) -> None:
+    data = TWO.replace("#12=PRODUCT('a','','',());", "") + "#7=VERTEX_POINT('',#8);"
+    scan = scan_step(stored(step_file(data)))
+
+    assert len(scan.damage) == 1
+    with pytest.raises(BOMExtractionError):
+        bill_of_materials(scan)
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("it''s", "it's"),
+        (r"back\\slash", r"back\slash"),
+        (r"Geh\X\E4use", "Gehäuse"),
+        (r"\X2\7B5200FC\X0\x", "筒üx"),
+        (r"\X4\0001F527\X0\x", "🔧x"),
+        (r"\S\d", "ä"),
+        (r"\PE\\S\P", "\N{CYRILLIC SMALL LETTER A}"),
+        (r"\X2\ZZ\X0\x", r"\X2\ZZ\X0\x"),
+        (r"\X2\D800\X0\x", "\ufffdx"),
+        ("Geh\xe4use", "Gehäuse"),
+        ("esc\x1b[31m bel\x07", "esc[31m bel"),
+        ("  padded  ", "padded"),
+        ("n" * 500, "n" * 200),
+        ("", "unnamed"),
+    ],
+)
+def test_names_are_decoded_and_made_safe(stored: Stored, written: str, shown: str) -> None:
+    assert bill_of_materials(scan_step(stored(step_file(product(10, written))))).top == (shown,)
+
+
+def test_a_part_without_number_goes_by_its_name(stored: Stored) -> None:
+    data = product(10, "").replace("PRODUCT('',''", "PRODUCT('','bracket'")
+
+    assert bill_of_materials(scan_step(stored(step_file(data)))).top == ("bracket",)
