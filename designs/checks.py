@@ -1,0 +1,70 @@
+"""Django system checks: wrong settings stop the start, each with an id and a hint.
+
+========= ===============================================================
+enginel.E001  an environment variable cannot be used
+enginel.E002  the database engine's driver is not installed
+enginel.E003  S3 storage is chosen and django-storages is not installed
+enginel.W001  an ``ENGINEL_*`` variable that nothing reads, most likely misspelt
+enginel.W002  the CAD kernel is not usable; geometry tasks will say so
+========= ===============================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.util import find_spec
+from typing import Any
+
+from django.conf import settings
+from django.core import checks
+
+from designs.cad import kernel_status
+
+__all__ = ["register_checks"]
+
+TAG = "enginel"
+
+
+def register_checks() -> None:
+    checks.register(check_environment, TAG)
+    checks.register(check_drivers, TAG)
+    checks.register(check_kernel, TAG)
+
+
+def check_environment(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
+    problems = [
+        checks.Error(problem.message, hint=problem.hint, obj=problem.name, id="enginel.E001")
+        for problem in settings.ENGINEL_ENV_PROBLEMS
+    ]
+    unknown = [
+        checks.Warning(
+            f"{name} is no setting of Enginel.",
+            hint="See docs/reference.md for their names.",
+            id="enginel.W001",
+        )
+        for name in settings.ENGINEL_ENV_UNKNOWN
+    ]
+    return [*problems, *unknown]
+
+
+def check_drivers(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
+    return list(_missing_drivers())
+
+
+def _missing_drivers() -> Iterator[checks.CheckMessage]:
+    install = "Install requirements/prod.txt."
+    if settings.DATABASES["default"]["ENGINE"].endswith("postgresql") and find_spec("psycopg") is None:
+        yield checks.Error(
+            "DATABASE_URL names PostgreSQL, and psycopg is not installed.", hint=install, id="enginel.E002"
+        )
+    if settings.STORAGES["default"]["BACKEND"].startswith("storages.") and find_spec("storages") is None:
+        yield checks.Error(
+            "ENGINEL_STORAGE is s3, and django-storages is not installed.", hint=install, id="enginel.E003"
+        )
+
+
+def check_kernel(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
+    status = kernel_status()
+    if status.installed:
+        return []
+    return [checks.Warning(f"No CAD kernel: {status.message}", hint="Install requirements/cad.txt.", id="enginel.W002")]

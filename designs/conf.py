@@ -1,0 +1,102 @@
+"""Settings of the monitoring: each with default, unit and reason, read when used.
+
+Reading at use lets `override_settings` work in every test and keeps import time free of settings.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar, cast
+
+from django.conf import settings
+
+__all__ = ["Conf", "conf"]
+
+_KIBIBYTE = 1024
+_T = TypeVar("_T")
+
+
+class Conf:
+    """Typed view of the ``ENGINEL_*`` Django settings."""
+
+    @property
+    def service(self) -> str:
+        """Name of this service in liveness answers, logs and events."""
+        return self._get("ENGINEL_SERVICE", "enginel")
+
+    @property
+    def environment(self) -> str:
+        return self._get("ENGINEL_ENVIRONMENT", "production")
+
+    @property
+    def release(self) -> str:
+        """Version of the running code, so that a regression can be told from an old bug."""
+        return self._get("ENGINEL_RELEASE", "")
+
+    @property
+    def ring_size(self) -> int:
+        """Occurrences kept in the ring: what one person can look through (100)."""
+        return self._get("ENGINEL_RING_SIZE", 100)
+
+    @property
+    def ring_seconds(self) -> int:
+        """Age at which an occurrence leaves the ring (one hour)."""
+        return self._get("ENGINEL_RING_SECONDS", 3600)
+
+    @property
+    def group_seconds(self) -> int:
+        """How long a group is remembered after its last occurrence (a day, as its minute buckets)."""
+        return self._get("ENGINEL_GROUP_SECONDS", 86_400)
+
+    @property
+    def max_groups(self) -> int:
+        """Groups kept in Redis; beyond it the least recent goes, and is counted (10,000: some 20 MB)."""
+        return self._get("ENGINEL_MAX_GROUPS", 10_000)
+
+    @property
+    def window_seconds(self) -> int:
+        """Period of the gate (five minutes): the same failure passes on at 1, 10, 100, ... within it."""
+        return self._get("ENGINEL_WINDOW_SECONDS", 300)
+
+    @property
+    def max_event_bytes(self) -> int:
+        """Size of one event as JSON (64 KiB), so that a hundred of them never strain Redis or a page."""
+        return self._get("ENGINEL_MAX_EVENT_BYTES", 64 * _KIBIBYTE)
+
+    @property
+    def local_ring_size(self) -> int:
+        """Full records a process keeps while Redis is away; the counts behind them stay exact."""
+        return self._get("ENGINEL_LOCAL_RING_SIZE", 100)
+
+    @property
+    def redact_email(self) -> bool:
+        """Whether e-mail addresses are removed from records. Off: they are how users are told apart."""
+        return self._get("ENGINEL_REDACT_EMAIL", False)
+
+    @property
+    def redact_ip(self) -> bool:
+        """Whether IP addresses are removed from records."""
+        return self._get("ENGINEL_REDACT_IP", False)
+
+    @property
+    def in_app_roots(self) -> tuple[str, ...]:
+        """Folders whose code is ours; frames below them decide the grouping."""
+        return tuple(self._get("ENGINEL_IN_APP_ROOTS", (str(getattr(settings, "BASE_DIR", "")),)))
+
+    @property
+    def fingerprint_source_line(self) -> bool:
+        """Whether the innermost own source line is part of the key.
+
+        It keeps two raises of one function apart. All hosts must agree on it: a host without source
+        files would split groups, so such fleets switch it off everywhere.
+        """
+        return self._get("ENGINEL_FINGERPRINT_SOURCE_LINE", True)
+
+    @staticmethod
+    def _get(name: str, default: _T) -> _T:
+        return cast("_T", getattr(settings, name, default))
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(f"{name} is read from Django settings; use override_settings in tests")
+
+
+conf = Conf()

@@ -1,0 +1,121 @@
+"""What is going on in this thread or coroutine: request, user, task, trace. Pure context variables.
+
+The context of a request travels in the headers of the Celery tasks it queues, so that a task's failure
+names the request, user and path behind it.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar, Token
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+__all__ = [
+    "HEADER",
+    "RunContext",
+    "accept_request_id",
+    "bind",
+    "current",
+    "from_headers",
+    "start",
+    "to_headers",
+    "unbind",
+    "use",
+]
+
+HEADER = "enginel_context"
+"""Name of the Celery message header that carries the context."""
+
+_FIELD_MAX_CHARS = 512
+_REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{7,63}\Z")
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """Where the running code stands. Empty strings where nothing is known."""
+
+    request_id: str = ""
+    user_id: str = ""
+    method: str = ""
+    path: str = ""
+    task: str = ""
+    task_id: str = ""
+    trace_id: str = ""
+
+
+_current: ContextVar[RunContext] = ContextVar("enginel_context", default=RunContext())  # noqa: B039 (frozen)
+_identify: ContextVar[Callable[[], str] | None] = ContextVar("enginel_identify", default=None)
+
+
+def current() -> RunContext:
+    run, identify = _current.get(), _identify.get()
+    if run.user_id or identify is None:
+        return run
+    user_id = identify()
+    return replace(run, user_id=user_id) if user_id else run
+
+
+def bind(**changes: str) -> Token[RunContext]:
+    """Change fields of the current context; give the token to `unbind` when done."""
+    return _current.set(replace(_current.get(), **changes))
+
+
+def unbind(token: Token[RunContext]) -> None:
+    """Restore the context of before `bind`; a used token, or another thread's, is let go quietly."""
+    try:
+        _current.reset(token)
+    except (RuntimeError, ValueError):
+        _current.set(RunContext())
+
+
+def start(context: RunContext, identify: Callable[[], str] | None = None) -> None:
+    """Replace the context; what began before it in this thread or coroutine is over.
+
+    Args:
+        context: What is known now.
+        identify: Gives the user's id, or an empty string, whenever it is wanted: who signs in is known
+            only once the view looks, long after the request began. Must be cheap and must not raise.
+    """
+    _current.set(context)
+    _identify.set(identify)
+
+
+@contextmanager
+def use(context: RunContext) -> Iterator[RunContext]:
+    token = _current.set(context)
+    try:
+        yield context
+    finally:
+        unbind(token)
+
+
+def accept_request_id(offered: str | None) -> str:
+    """Return the caller's request id if it is harmless (8-64 of ``A-Za-z0-9._-``), else a new one."""
+    if offered and _REQUEST_ID.match(offered):
+        return offered
+    return uuid.uuid4().hex
+
+
+def to_headers(context: RunContext) -> dict[str, str]:
+    """Return what a task needs to know of the request that queues it."""
+    carried = asdict(replace(context, task="", task_id=""))
+    return {name: value[:_FIELD_MAX_CHARS] for name, value in carried.items() if value}
+
+
+def from_headers(headers: Mapping[str, Any] | None) -> RunContext:
+    """Read `to_headers`' output back; anything that is not text of a known field is ignored."""
+    carried = (headers or {}).get(HEADER)
+    if not isinstance(carried, Mapping):
+        return RunContext()
+    known = RunContext.__dataclass_fields__
+    return RunContext(
+        **{
+            name: value[:_FIELD_MAX_CHARS]
+            for name, value in carried.items()
+            if name in known and isinstance(value, str)
+        }
+    )

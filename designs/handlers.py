@@ -1,0 +1,135 @@
+"""The one place that writes error JSON: ``{"detail", "code", "error_id"}``, and ``field`` where one is known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.views import defaults
+from django.views.csrf import csrf_failure as django_csrf_failure
+from rest_framework import exceptions as drf
+from rest_framework.response import Response
+from rest_framework.views import exception_handler as drf_exception_handler
+
+from designs.exceptions import EnginelBaseException
+from designs.monitoring import ErrorTracker, guarded
+
+__all__ = [
+    "bad_request",
+    "csrf_failure",
+    "exception_handler",
+    "mark_handled",
+    "method_not_allowed",
+    "not_found",
+    "permission_denied",
+    "server_error",
+]
+
+_API_PREFIX = "/api/"
+_UNKNOWN_FAILURE = "The service failed to handle this request. It has been recorded."
+
+
+def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response | None:
+    """Answer an exception raised in a DRF view, and record it if it is more than a client's mistake.
+
+    Delegates to DRF's handler, so that its ``set_rollback`` holds. An exception DRF does not know gives None: Django
+    turns it into a 500, and `designs.middleware.record_unhandled` sees it there.
+    """
+    response = drf_exception_handler(exc, dict(context))
+    if response is None:
+        return None
+    error_id = _record(exc, response.status_code, context)
+    response.data = _body_of(exc, response.data, response.status_code, error_id)
+    request = context.get("request")
+    if request is not None:
+        mark_handled(request, error_id)
+    return response
+
+
+def mark_handled(request: Any, error_id: str | None) -> None:
+    """Leave word for the outermost middleware that this failure has been seen to."""
+    django_request = getattr(request, "_request", request)
+    django_request.enginel_handled = True
+    django_request.enginel_error_id = error_id
+
+
+def _record(exc: Exception, status: int, context: Mapping[str, Any]) -> str | None:
+    # A stored failure told again (a design that failed in a worker) keeps the id of its one occurrence.
+    if getattr(exc, "already_recorded", False):
+        return getattr(exc, "error_id", None) or None
+    if not isinstance(exc, EnginelBaseException) and status < 500:
+        return None
+    severity = exc.severity if isinstance(exc, EnginelBaseException) else "ERROR"
+    with guarded("exception_handler"):
+        facts = {"status": status, "view": type(context.get("view")).__name__}
+        record = ErrorTracker.log_error(exc, facts, severity=severity, source="http")
+        return record.get("event_id")
+    return None
+
+
+def _body_of(exc: Exception, data: Any, status: int, error_id: str | None) -> dict[str, Any]:
+    if isinstance(exc, EnginelBaseException):
+        body: dict[str, Any] = {"detail": exc.detail, "code": exc.code, "error_id": error_id}
+        return {**body, "field": exc.field} if exc.field else body
+    if isinstance(exc, drf.APIException):
+        detail = _UNKNOWN_FAILURE if status >= 500 else _detail(data)
+        return {"detail": detail, "code": _code(exc), "error_id": error_id}
+    code = "not_found" if isinstance(exc, Http404) else "permission_denied"
+    return {"detail": _detail(data), "code": code, "error_id": error_id}
+
+
+def _detail(data: Any) -> Any:
+    return data["detail"] if isinstance(data, dict) and set(data) == {"detail"} else data
+
+
+def _code(exc: drf.APIException) -> str:
+    codes = exc.get_codes()
+    return codes if isinstance(codes, str) else exc.default_code
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Django's handler500: says nothing of the insides, but names the record."""
+    if not request.path.startswith(_API_PREFIX):
+        return defaults.server_error(request)
+    return _error_json(request, 500, _UNKNOWN_FAILURE, "error")
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's handler404."""
+    if not request.path.startswith(_API_PREFIX):
+        return defaults.page_not_found(request, exception)
+    return _error_json(request, 404, "Not found.", "not_found")
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's handler403."""
+    if not request.path.startswith(_API_PREFIX):
+        return defaults.permission_denied(request, exception)
+    return _error_json(request, 403, "You do not have permission to do this.", "permission_denied")
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Django's CSRF_FAILURE_VIEW."""
+    if not request.path.startswith(_API_PREFIX):
+        return django_csrf_failure(request, reason)
+    return _error_json(request, 403, "The CSRF token is missing or wrong.", "permission_denied")
+
+
+def method_not_allowed(request: HttpRequest, allowed: Sequence[str]) -> HttpResponse:
+    """Answer a method that a plain view below /api/ does not know."""
+    response = _error_json(request, 405, f'Method "{request.method}" not allowed.', "method_not_allowed")
+    response["Allow"] = ", ".join(allowed)
+    return response
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's handler400: requests that Django itself refuses (host, size, malformed parts)."""
+    if not request.path.startswith(_API_PREFIX):
+        return defaults.bad_request(request, exception)
+    return _error_json(request, 400, "This request cannot be understood.", "bad_request")
+
+
+def _error_json(request: HttpRequest, status: int, detail: str, code: str) -> JsonResponse:
+    error_id = getattr(request, "enginel_error_id", None)
+    return JsonResponse({"detail": detail, "code": code, "error_id": error_id}, status=status)

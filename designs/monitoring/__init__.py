@@ -1,0 +1,7 @@
+"""Facade of the monitoring: what the rest of the application may use."""
+
+from designs.monitoring.errors import ErrorTracker
+from designs.monitoring.event import SEVERITIES
+from designs.monitoring.guard import guarded
+
+__all__ = ["SEVERITIES", "ErrorTracker", "guarded"]

@@ -1,0 +1,121 @@
+"""What a process remembers of occurrences while Redis is away: bounded records, exact counts.
+
+Too many records: the group that holds most gives up its oldest, whose count moves to the group's next record. One
+that Redis may have taken already (it was asked and did not answer) keeps its own count, so that its operation id can
+still tell a repetition.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter, OrderedDict, deque
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from designs.monitoring.event import ErrorEvent
+from designs.monitoring.fingerprint import Fingerprint
+from designs.monitoring.gate import Window
+
+__all__ = ["Backlog", "Pending"]
+
+MAX_GROUPS = 1_000
+
+
+@dataclass
+class Pending:
+    """An occurrence, or several of one group, that Redis has not acknowledged."""
+
+    event: ErrorEvent
+    fingerprint: Fingerprint
+    traceback: str
+    operation: str
+    occurrences: int
+    maybe_recorded: bool
+
+
+class Backlog:
+    """Thread-safe. ``dropped`` counts occurrences lost by reason."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._groups: OrderedDict[str, deque[Pending]] = OrderedDict()
+        self._windows: OrderedDict[str, Window] = OrderedDict()
+        self._size = 0
+        self.dropped: Counter[str] = Counter()
+
+    def __len__(self) -> int:
+        return self._size
+
+    def add(self, pending: Pending, max_records: int) -> None:
+        with self._lock:
+            self._insert(pending)
+            while self._size > max_records:
+                self._shrink()
+
+    def passes(self, key: str, now: float, window_seconds: float) -> bool:
+        """Apply the gate's rule to this process alone; ``now`` in seconds."""
+        with self._lock:
+            window = self._windows.setdefault(key, Window(now))
+            self._windows.move_to_end(key)
+            if len(self._windows) > MAX_GROUPS:
+                self._windows.popitem(last=False)
+            return window.add(now, window_seconds)
+
+    def take(self) -> Pending | None:
+        """Remove and return the oldest record of the group that waits longest; None when there is nothing."""
+        with self._lock:
+            for key, records in self._groups.items():
+                pending = records.popleft()
+                self._size -= 1
+                if not records:
+                    del self._groups[key]
+                return pending
+            return None
+
+    def give_back(self, pending: Pending) -> None:
+        with self._lock:
+            self._insert(pending, front=True)
+
+    def merge(self, event_id: str, additions: Mapping[str, Any]) -> bool:
+        """Add what a second hook knows to an occurrence that still waits; True when it does."""
+        with self._lock:
+            for records in self._groups.values():
+                for pending in records:
+                    if pending.event.event_id == event_id:
+                        context = {**additions.get("context", {}), **pending.event.context}
+                        pending.event = replace(pending.event, context=context)
+                        return True
+        return False
+
+    def snapshot(self) -> list[Pending]:
+        """Return what waits, newest first."""
+        with self._lock:
+            waiting = [pending for records in self._groups.values() for pending in records]
+        return sorted(waiting, key=lambda pending: pending.event.timestamp, reverse=True)
+
+    def _insert(self, pending: Pending, *, front: bool = False) -> None:
+        records = self._groups.setdefault(pending.fingerprint.key, deque())
+        if front:
+            records.appendleft(pending)
+        else:
+            records.append(pending)
+        self._size += 1
+        if len(self._groups) > MAX_GROUPS:
+            _, lost = self._groups.popitem(last=False)
+            self._size -= len(lost)
+            self.dropped["backlog_groups_full"] += sum(gone.occurrences for gone in lost)
+
+    def _shrink(self) -> None:
+        records = max(self._groups.values(), key=len)
+        certain = [pending for pending in records if not pending.maybe_recorded]
+        victim = certain[0] if certain else records[0]
+        heir = certain[1] if len(certain) > 1 else None
+        if heir is None:
+            self.dropped["backlog_full"] += victim.occurrences
+        else:
+            heir.occurrences += victim.occurrences
+        records.remove(victim)
+        self._size -= 1
+        if not records:
+            del self._groups[victim.fingerprint.key]

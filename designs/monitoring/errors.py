@@ -1,0 +1,225 @@
+"""ErrorTracker: every failure becomes one grouped, scrubbed record, counted once whoever sees it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections import OrderedDict
+from dataclasses import asdict
+from typing import Any
+
+from designs import context as run_context
+from designs.conf import conf
+from designs.monitoring.backlog import Backlog
+from designs.monitoring.event import ErrorEvent, build_event, format_traceback
+from designs.monitoring.fingerprint import Fingerprint, fingerprint_exception, fingerprint_message
+from designs.monitoring.guard import guarded
+from designs.monitoring.marks import mark_of, set_mark
+from designs.monitoring.redaction import redact_text
+from designs.monitoring.safe import safe_str
+from designs.monitoring.store import ErrorStore, Outcome
+from integrations.redis import RedisUnavailable
+from integrations.sentry import forward_error
+
+__all__ = ["ErrorTracker"]
+
+logger = logging.getLogger("enginel.errors")
+
+store = ErrorStore()
+
+_LEVELS = logging.getLevelNamesMapping()
+_KNOWN_TRACEBACKS_MAX = 2_048
+
+
+class ErrorTracker:
+    """Records failures and reads them back. Never raises into its caller."""
+
+    @staticmethod
+    def log_error(
+        error: object,
+        context: Any = None,
+        user_id: Any = None,
+        request_path: Any = None,
+        severity: str = "ERROR",
+        *,
+        source: str = "explicit",
+        operation: str = "",
+    ) -> dict[str, Any]:
+        """Record a failure and return its record.
+
+        An exception that was recorded before, by whichever hook, is the same occurrence: the new context is added to
+        its record, and nothing is counted.
+
+        Args:
+            error: The exception, or a message.
+            context: Any value; stored scrubbed and bounded.
+            user_id: Whom it happened to; the running request's user when omitted.
+            request_path: Where; the running request's path when omitted.
+            severity: ``DEBUG``, ``INFO``, ``WARNING``, ``ERROR`` or ``CRITICAL``.
+            source: Which hook reports it.
+            operation: Id of the operation that failed; reported twice, it counts once.
+
+        Returns:
+            The record (see `get_recent_errors`); an empty dict if recording itself failed.
+        """
+        with guarded("log_error"):
+            run = run_context.current()
+            event = build_event(
+                error,
+                run,
+                context=context,
+                user_id=user_id,
+                request_path=request_path,
+                severity=severity,
+                source=source,
+            )
+            mark = mark_of(error, run.request_id)
+            if mark is not None:
+                store.merge(mark["event_id"], mark["fingerprint"], _additions(event))
+                return _as_record(event, mark["fingerprint"], mark["occurrences"], event_id=mark["event_id"])
+            return _record_new(error, event, operation)
+        return {}
+
+    @staticmethod
+    def get_recent_errors(limit: int = 50) -> list[dict[str, Any]]:
+        """Return the newest records of the last hour, newest first.
+
+        Args:
+            limit: At most this many; the ring holds 100.
+
+        Returns:
+            Dicts with ``timestamp``, ``error_type``, ``error_message``, ``severity``, ``user_id``, ``request_path``,
+            ``context``, ``traceback``, ``event_id``, ``fingerprint``, ``occurrences`` (of the group by now),
+            ``request_id``, ``task``, ``release``, ``source``.
+        """
+        with guarded("get_recent_errors"):
+            wanted = min(int(limit), conf.ring_size)
+            if wanted > 0:
+                return store.recent(wanted)
+        return []
+
+    @staticmethod
+    def get_groups() -> list[dict[str, Any]]:
+        """Return all groups, most recently seen first.
+
+        Returns:
+            Dicts with ``fingerprint``, ``total``, ``type``, ``message``, ``severity``, ``site``, ``parts`` (JSON list),
+            ``first_seen_ms``, ``last_seen_ms``, ``last_event_id``; empty while Redis is away.
+        """
+        with guarded("get_groups"):
+            try:
+                return store.groups()
+            except RedisUnavailable:
+                return []
+        return []
+
+
+def _record_new(error: object, event: ErrorEvent, operation: str) -> dict[str, Any]:
+    exc = error if isinstance(error, BaseException) else None
+    fingerprint = fingerprint_exception(exc, event.task) if exc is not None else fingerprint_message(safe_str(error))
+    traceback = "" if exc is None or known_tracebacks.knows(fingerprint.key) else format_traceback(exc)
+    outcome = store.record(event, fingerprint, traceback=traceback, operation=operation)
+    if exc is not None:
+        set_mark(
+            exc,
+            event_id=outcome.event_id,
+            fingerprint=fingerprint.key,
+            occurrences=outcome.occurrences,
+            request_id=event.request_id,
+        )
+    if outcome.state == "seen":
+        store.merge(outcome.event_id, fingerprint.key, _additions(event))
+        return _as_record(event, fingerprint.key, outcome.occurrences, event_id=outcome.event_id)
+    if exc is not None and outcome.state == "recorded":
+        if outcome.needs_traceback:
+            store.merge(outcome.event_id, fingerprint.key, None, traceback or format_traceback(exc))
+        known_tracebacks.learn(fingerprint.key)
+    _log(event, fingerprint, outcome)
+    if outcome.forward:
+        _forward(exc, event, fingerprint, outcome)
+    return {**_as_record(event, fingerprint.key, outcome.occurrences), "traceback": traceback}
+
+
+def _forward(exc: BaseException | None, event: ErrorEvent, fingerprint: Fingerprint, outcome: Outcome) -> None:
+    with guarded("forward"):
+        forward_error(
+            exc,
+            asdict(event),
+            fingerprint.key,
+            fingerprint.site,
+            outcome.occurrences,
+            outcome.represents,
+            scrub=redact_text,
+        )
+
+
+def _log(event: ErrorEvent, fingerprint: Fingerprint, outcome: Outcome) -> None:
+    level = _LEVELS[event.severity]
+    if logger.isEnabledFor(level):
+        logger.log(
+            level,
+            "%s: %s",
+            event.error_type,
+            event.error_message,
+            extra={
+                "event_id": outcome.event_id,
+                "fingerprint": fingerprint.key,
+                "occurrences": outcome.occurrences,
+                "source": event.source,
+                "error_context": event.context,
+            },
+        )
+
+
+def _additions(event: ErrorEvent) -> dict[str, Any]:
+    known = {
+        "user_id": event.user_id,
+        "request_path": event.request_path,
+        "request_id": event.request_id,
+        "task": event.task,
+    }
+    return {**{name: value for name, value in known.items() if value}, "context": event.context}
+
+
+def _as_record(event: ErrorEvent, key: str, occurrences: int, event_id: str = "") -> dict[str, Any]:
+    return {
+        **asdict(event),
+        "event_id": event_id or event.event_id,
+        "fingerprint": key,
+        "occurrences": occurrences,
+        "traceback": "",
+    }
+
+
+class _KnownTracebacks:
+    """Groups whose traceback Redis holds, as far as this process knows: theirs need not be formatted again."""
+
+    def __init__(self) -> None:
+        self._keys: OrderedDict[str, None] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def knows(self, key: str) -> bool:
+        return key in self._keys
+
+    def learn(self, key: str) -> None:
+        with self._lock:
+            self._keys[key] = None
+            self._keys.move_to_end(key)
+            if len(self._keys) > _KNOWN_TRACEBACKS_MAX:
+                self._keys.popitem(last=False)
+
+    def forget_all(self) -> None:
+        with self._lock:
+            self._keys.clear()
+
+
+known_tracebacks = _KnownTracebacks()
+
+
+def _forget_the_parents() -> None:
+    # What waits in the parent is handed over by the parent; twice would be two counts.
+    store.backlog = Backlog()
+
+
+os.register_at_fork(after_in_child=_forget_the_parents)

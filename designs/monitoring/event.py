@@ -1,0 +1,125 @@
+"""The full description of one occurrence: immutable, scrubbed, of bounded size. Pure."""
+
+from __future__ import annotations
+
+import json
+import traceback
+import uuid
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
+
+from designs.conf import conf
+from designs.context import RunContext
+from designs.monitoring.redaction import redact, redacted_str, redacted_tail
+from designs.monitoring.safe import type_name
+
+__all__ = ["SEVERITIES", "ErrorEvent", "build_event", "format_traceback", "iso_utc"]
+
+SEVERITIES = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
+MAX_MESSAGE_CHARS = 2_048
+MAX_TRACEBACK_CHARS = 24_000
+MAX_FIELD_CHARS = 512
+
+
+@dataclass(frozen=True)
+class ErrorEvent:
+    """One occurrence. ``traceback`` is no part of it: a group shares one."""
+
+    event_id: str
+    timestamp: str
+    error_type: str
+    error_message: str
+    severity: str
+    user_id: str | None
+    request_path: str | None
+    context: dict[str, Any]
+    request_id: str
+    task: str
+    release: str
+    source: str
+
+    def as_json(self) -> str:
+        """Return the event as JSON of at most `conf.max_event_bytes`; a context that breaks it is left out."""
+        text = json.dumps(asdict(self))
+        if len(text) <= conf.max_event_bytes:
+            return text
+        slim = {**asdict(self), "context": {"[cut]": f"context of {len(text)} bytes left out"}}
+        return json.dumps(slim)
+
+
+def build_event(
+    error: object,
+    run: RunContext,
+    *,
+    context: object = None,
+    user_id: object = None,
+    request_path: object = None,
+    severity: str = "ERROR",
+    source: str = "explicit",
+) -> ErrorEvent:
+    """Describe an occurrence; what the call does not say comes from the running request or task.
+
+    Args:
+        error: The exception; anything else is taken as a message.
+        run: Where the code runs, see `designs.context`.
+        context: Any value whatever.
+        severity: One of `SEVERITIES`; anything else counts as ERROR.
+    """
+    scrubbed = redact(context) if context is not None else {}
+    facts = scrubbed if isinstance(scrubbed, dict) else {"value": scrubbed}
+    details = _details(error)
+    if details and "details" not in facts:
+        facts = {**facts, "details": redact(details)}
+    severity = severity.upper() if isinstance(severity, str) else "ERROR"
+    return ErrorEvent(
+        event_id=uuid.uuid4().hex,
+        timestamp=iso_utc(timezone.now()),
+        error_type=type_name(error) if isinstance(error, BaseException) else "message",
+        error_message=redacted_str(error, MAX_MESSAGE_CHARS),
+        severity=severity if severity in SEVERITIES else "ERROR",
+        user_id=_field(user_id) or _field(run.user_id) or None,
+        request_path=_field(request_path) or _field(run.path) or None,
+        context=facts,
+        request_id=run.request_id,
+        task=run.task,
+        release=conf.release,
+        source=source,
+    )
+
+
+def format_traceback(exc: BaseException) -> str:
+    """Return the traceback as text, scrubbed; of a very long one the start and, mostly, the end."""
+    try:
+        text = "".join(traceback.format_exception(exc, limit=-60))
+    except Exception as error:  # noqa: BLE001 - exceptions may break their own formatting
+        text = f"{type_name(exc)}: unformattable traceback ({type(error).__name__})\n"
+    if len(text) <= MAX_TRACEBACK_CHARS:
+        return redacted_tail(text, MAX_TRACEBACK_CHARS)
+    head = MAX_TRACEBACK_CHARS // 4
+    return f"{redacted_str(text, head)} ...\n{redacted_tail(text, MAX_TRACEBACK_CHARS - head)}"
+
+
+def iso_utc(moment: datetime) -> str:
+    """Return ``2026-01-31T12:00:00.000000Z``."""
+    return moment.astimezone(tz=_UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _details(error: object) -> dict[str, Any]:
+    if not isinstance(error, BaseException):
+        return {}
+    try:
+        details = getattr(error, "details", None)
+    except Exception:  # noqa: BLE001 - attributes of exceptions may be code
+        return {}
+    return details if isinstance(details, dict) else {}
+
+
+def _field(value: object) -> str:
+    return "" if value is None else redacted_str(value, MAX_FIELD_CHARS)
+
+
+_UTC = timezone.get_fixed_timezone(0)

@@ -1,0 +1,36 @@
+"""The gate: which occurrences of a group pass on in full. Pure.
+
+Within a window the 1st, 10th, 100th, ... passes, and the first of a new group always does. Redis decides for all
+processes together (``record_error.lua``); this is the same rule for a process that is on its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["Window", "passes"]
+
+
+def passes(before: int, after: int) -> bool:
+    """Tell whether counting from ``before`` to ``after`` occurrences crosses 1, 10, 100, ..."""
+    step = 1
+    while step <= after:
+        if before < step:
+            return True
+        step *= 10
+    return False
+
+
+@dataclass
+class Window:
+    """One group's count since its window began."""
+
+    began_at: float
+    count: int = 0
+
+    def add(self, now: float, window_seconds: float) -> bool:
+        """Count one occurrence at ``now`` (seconds) and tell whether it passes."""
+        if not self.began_at <= now < self.began_at + window_seconds:
+            self.began_at, self.count = now, 0
+        self.count += 1
+        return passes(self.count - 1, self.count)

@@ -1,0 +1,61 @@
+"""The one guard: what goes wrong inside the monitoring stays inside, counted and logged.
+
+Catches `Exception` and never `BaseException`: stopping a process must stay possible.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from types import TracebackType
+
+__all__ = ["guarded", "swallowed"]
+
+logger = logging.getLogger("enginel.monitoring")
+
+swallowed: Counter[str] = Counter()
+"""Failures of the monitoring itself in this process, by the place they happened."""
+
+_LOG_INTERVAL_SECONDS = 60.0
+_lock = threading.Lock()
+_logged_at: dict[str, float] = {}
+
+on_swallowed: Callable[[str, Exception], None] | None = None
+"""Called with every swallowed failure; the test suite turns each into a failing test."""
+
+
+class guarded:  # noqa: N801 - used as a statement
+    """Run the body; an `Exception` of it is counted under ``where``, logged once a minute, and ends here."""
+
+    __slots__ = ("_where",)
+
+    def __init__(self, where: str) -> None:
+        self._where = where
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool:
+        if not isinstance(error, Exception):
+            return False
+        if _count(self._where):
+            logger.warning("monitoring failed in %s: %s", self._where, type(error).__name__, exc_info=error)
+        if on_swallowed is not None:
+            on_swallowed(self._where, error)
+        return True
+
+
+def _count(where: str) -> bool:
+    """Count a swallowed failure and tell whether its log line is due."""
+    with _lock:
+        swallowed[where] += 1
+        now = time.monotonic()
+        due = now - _logged_at.get(where, -_LOG_INTERVAL_SECONDS) >= _LOG_INTERVAL_SECONDS
+        if due:
+            _logged_at[where] = now
+        return due

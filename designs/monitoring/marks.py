@@ -1,0 +1,57 @@
+"""Marks on exceptions that have been recorded, so that the next hook knows the occurrence.
+
+A mark lies on the exception object as plain text values: it survives pickling to a Celery main process. An exception
+raised explicitly ``from`` a recorded one tells the same failure in other words, so it shares the mark. One raised while
+another is merely being handled (``__context__``) is a failure of its own.
+"""
+
+from __future__ import annotations
+
+from typing import TypedDict, cast
+
+__all__ = ["Mark", "mark_of", "set_mark"]
+
+_ATTRIBUTE = "__enginel__"
+_MAX_CAUSES = 10
+
+
+class Mark(TypedDict):
+    event_id: str
+    fingerprint: str
+    occurrences: int
+    request_id: str
+
+
+def mark_of(error: object, request_id: str = "") -> Mark | None:
+    """Return the mark of an exception that was recorded before, itself or as what it was raised from.
+
+    An exception object that is kept and raised again in another request is another failure.
+    """
+    mark = _nearest_mark(error)
+    if mark is None or (request_id and mark["request_id"] and mark["request_id"] != request_id):
+        return None
+    return mark
+
+
+def _nearest_mark(error: object) -> Mark | None:
+    for _ in range(_MAX_CAUSES):
+        if not isinstance(error, BaseException):
+            return None
+        try:
+            mark = object.__getattribute__(error, _ATTRIBUTE)
+        except AttributeError:
+            error = error.__cause__
+            continue
+        return cast("Mark", mark) if isinstance(mark, dict) else None
+    return None
+
+
+def set_mark(exc: BaseException, *, event_id: str, fingerprint: str, occurrences: int, request_id: str = "") -> None:
+    """Mark an exception as recorded, past any ``__setattr__`` of its class."""
+    mark: Mark = {
+        "event_id": event_id,
+        "fingerprint": fingerprint,
+        "occurrences": occurrences,
+        "request_id": request_id,
+    }
+    object.__setattr__(exc, _ATTRIBUTE, mark)

@@ -1,0 +1,55 @@
+"""Text of objects that may be hostile: never raises, always bounded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+__all__ = ["clean_text", "raw_text", "safe_repr", "safe_str", "type_name"]
+
+MAX_CHARS = 8_192
+# Invisible characters that reorder text or end strings: NUL, C0/C1 controls but tab and newline, bidi marks.
+_STRIPPED = dict.fromkeys(
+    (
+        *(code for code in range(0x20) if code not in (0x09, 0x0A)),
+        *range(0x7F, 0xA0),
+        *range(0x200E, 0x2010),
+        *range(0x202A, 0x202F),
+        *range(0x2066, 0x206A),
+        0xFEFF,
+    )
+)
+
+
+def clean_text(text: str, max_chars: int = MAX_CHARS) -> str:
+    """Cut to the limit, replace lone surrogates, drop control and bidirectional characters."""
+    cut = str.__getitem__(text, slice(0, max_chars))
+    whole = cut.encode("utf-8", "replace").decode("utf-8").translate(_STRIPPED)
+    return whole if str.__len__(text) <= max_chars else f"{whole}... [{str.__len__(text)} characters]"
+
+
+def safe_str(value: object, max_chars: int = MAX_CHARS) -> str:
+    """Return ``str(value)``, cleaned; a note in its place when the object's own code raises."""
+    return clean_text(raw_text(value), max_chars)
+
+
+def safe_repr(value: object, max_chars: int = MAX_CHARS) -> str:
+    """Return ``repr(value)``, cleaned; a note in its place when the object's own code raises."""
+    return clean_text(raw_text(value, repr), max_chars)
+
+
+def type_name(value: object) -> str:
+    """Return the qualified type name; ``builtins`` is left out."""
+    kind = type(value)
+    try:
+        module, name = str(kind.__module__), str(kind.__qualname__)
+    except Exception:  # noqa: BLE001 - a metaclass may do anything
+        return "unknown"
+    return name if module == "builtins" else f"{module}.{name}"
+
+
+def raw_text(value: object, convert: Callable[[object], str] = str) -> str:
+    """Return ``convert(value)`` whole and as it is; a note in its place when the object's own code raises."""
+    try:
+        return str.__getitem__(convert(value), slice(None))
+    except Exception as error:  # noqa: BLE001 - the object's code is not ours
+        return f"<{type_name(value)}: {convert.__name__}() raised {type(error).__name__}>"

@@ -1,0 +1,56 @@
+"""Fixtures of all tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import redis
+from django.conf import settings
+
+from designs import context
+from designs.monitoring import errors, guard
+from designs.monitoring.backlog import Backlog
+from integrations.redis import redis_for
+from tests.stack import running
+
+__all__ = ["running"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def redis_is_ours() -> None:
+    """Tests empty the Redis they use, so one that holds anything is not theirs."""
+    client = redis.Redis.from_url(settings.REDIS_URL)
+    if client.dbsize():
+        pytest.exit("REDIS_URL names a Redis database that holds data; the tests would empty it.", returncode=3)
+    client.close()
+
+
+@pytest.fixture(autouse=True)
+def clean_monitoring(redis_is_ours: None) -> None:
+    """Every test starts with an empty store, a closed breaker and no context."""
+    gateway = redis_for(settings.REDIS_URL)
+    gateway.close_breaker()
+    gateway.run(lambda client: client.flushdb())
+    errors.store.backlog = Backlog()
+    errors.known_tracebacks.forget_all()
+    context.start(context.RunContext())
+    guard.swallowed.clear()
+
+
+@pytest.fixture(autouse=True)
+def swallowed_failures_are_loud(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[list[tuple[str, Exception]]]:
+    """What the guard swallows in production fails the test that caused it, unless it asks for it."""
+    seen: list[tuple[str, Exception]] = []
+    monkeypatch.setattr(guard, "on_swallowed", lambda where, error: seen.append((where, error)))
+    yield seen
+    if seen and "allow_swallowed" not in request.fixturenames:
+        where, error = seen[0]
+        raise AssertionError(f"the monitoring swallowed a failure in {where}") from error
+
+
+@pytest.fixture
+def allow_swallowed() -> None:
+    """Ask for it: this test makes the monitoring itself fail."""

@@ -1,0 +1,277 @@
+"""Secrets are removed from whatever is recorded; everything else stays, and nothing is changed in place."""
+
+from __future__ import annotations
+
+import copy
+import json
+import time
+from collections import OrderedDict, UserDict, deque
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import PurePosixPath
+from types import MappingProxyType
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import override_settings
+from django.utils.functional import SimpleLazyObject
+from hypothesis import given
+from hypothesis import strategies as st
+
+from designs.monitoring.redaction import (
+    FILTERED,
+    MAX_ITEMS,
+    MAX_TEXT_CHARS,
+    MAX_TOTAL_CHARS,
+    is_secret_key,
+    redact,
+    redact_text,
+    redacted_str,
+)
+from tests.secrets_table import BY_KEY, HARMLESS, IN_TEXT
+
+
+class Hostile:
+    def __repr__(self) -> str:
+        raise RuntimeError("password=hunter2")
+
+
+class HostileMapping(Mapping[str, Any]):
+    def __getitem__(self, key: str) -> Any:
+        raise RuntimeError("no")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter("ab")
+
+    def __len__(self) -> int:
+        return 2
+
+
+class Printed:
+    def __repr__(self) -> str:
+        return "Printed(password='hunter2')"
+
+
+class LoudText(str):
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        raise RuntimeError("no")
+
+
+@pytest.mark.parametrize(("text", "secret"), IN_TEXT)
+def test_a_secret_in_text_goes(text: str, secret: str) -> None:
+    cleaned = redact_text(text)
+
+    assert secret not in cleaned
+    assert FILTERED in cleaned
+    assert secret not in json.dumps(redact({"note": [text]}))
+
+
+@pytest.mark.parametrize(("text", "secret"), IN_TEXT)
+def test_a_secret_goes_from_the_middle_of_a_long_text_too(text: str, secret: str) -> None:
+    assert secret not in redact_text(f"{'before ' * 50}\n{text}\n{'after ' * 50}")
+
+
+@pytest.mark.parametrize(("text", "secret"), IN_TEXT)
+def test_redacting_again_changes_nothing(text: str, secret: str) -> None:
+    once = redact_text(text)
+
+    assert redact_text(once) == once
+
+
+@pytest.mark.parametrize(("value", "secret"), BY_KEY)
+def test_a_value_under_a_telling_name_goes(value: Any, secret: str) -> None:
+    assert secret not in json.dumps(redact(value))
+
+
+@pytest.mark.parametrize("text", HARMLESS)
+def test_text_that_only_looks_like_a_secret_stays(text: str) -> None:
+    assert redact_text(text) == text
+    assert redact({"note": text}) == {"note": text}
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["author", "author_id", "authority", "footprint", "className", "classname", "passenger", "token_count", "design"],
+)
+def test_names_that_only_hold_a_telling_word_are_harmless(key: str) -> None:
+    assert not is_secret_key(key)
+    assert redact({key: "value"}) == {key: "value"}
+
+
+def test_the_key_a_value_stands_under_counts() -> None:
+    assert redact("hunter2", key="password") == FILTERED
+    assert redact("hunter2", key="note") == "hunter2"
+
+
+def test_the_rest_of_the_text_is_kept() -> None:
+    assert redact_text("login of bob with password=hunter2 failed") == "login of bob with password=[filtered] failed"
+    assert redact_text("postgres://enginel:hunter2@db:5432/x") == "postgres://[filtered]@db:5432/x"
+
+
+def test_what_is_lent_is_not_changed() -> None:
+    value = {"password": "hunter2", "list": [{"token": "hunter2"}, "password=hunter2"], "set": {"a"}}
+    before = copy.deepcopy(value)
+
+    redact(value)
+
+    assert value == before
+
+
+@pytest.mark.parametrize("where", range(MAX_TEXT_CHARS - 60, MAX_TEXT_CHARS + 5, 5))
+def test_no_half_of_a_secret_stays_where_text_is_cut(where: int) -> None:
+    text = f"{'x' * where} postgres://enginel:hunter2hunter2@db/x"
+
+    assert "hunter" not in json.dumps(redact({"note": text}))
+
+
+def test_long_text_is_cut_and_says_how_long_it_was() -> None:
+    assert redacted_str("x" * 9000, 100) == "x" * 100 + "... [9000 characters]"
+    assert redacted_str("x" * 150, 100) == "x" * 100 + "... [150 characters]"
+    assert redacted_str("x" * 100, 100) == "x" * 100
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (None, None),
+        (True, True),
+        (5, 5),
+        (1.5, 1.5),
+        (float("nan"), "nan"),
+        (float("-inf"), "-inf"),
+        (2**63, str(2**63)),
+        (1_763_928_374_651, 1_763_928_374_651),
+        (b"password=hunter2", "<16 bytes>"),
+        (bytearray(3), "<3 bytes>"),
+        (memoryview(b"abc"), "<3 bytes>"),
+        ("a\ud800b", "a?b"),
+        (datetime(2026, 1, 31, 12, tzinfo=UTC), "2026-01-31 12:00:00+00:00"),
+        (Decimal("1.50"), "1.50"),
+        (UUID(int=5), "00000000-0000-0000-0000-000000000005"),
+        (PurePosixPath("/a/b"), "/a/b"),
+        ((1, 2), [1, 2]),
+        ({3}, [3]),
+        (OrderedDict(a=1), {"a": 1}),
+        (MappingProxyType({"a": 1}), {"a": 1}),
+        (UserDict({"token": 1}), {"token": FILTERED}),
+        ({5: 1, None: 2, (1, 2): 3}, {"5": 1, "None": 2, "(1, 2)": 3}),
+        (Printed(), "Printed(password=[filtered])"),
+        (deque([1]), "deque([1])"),
+    ],
+)
+def test_every_kind_of_value_has_a_plain_form(value: object, expected: object) -> None:
+    assert redact(value) == expected
+
+
+def test_an_object_whose_repr_raises_gets_a_note_without_the_reason() -> None:
+    text = redact({"o": Hostile()})["o"]
+
+    assert "raised RuntimeError" in text
+    assert "hunter2" not in text
+
+
+def test_a_mapping_that_raises_gets_a_note() -> None:
+    assert "reading raised RuntimeError" in redact({"m": HostileMapping()})["m"]
+
+
+def test_a_subclass_of_str_cannot_interfere() -> None:
+    assert redact(LoudText("password=hunter2")) == "password=[filtered]"
+
+
+def test_a_cycle_ends() -> None:
+    cycle: dict[str, Any] = {"name": "a"}
+    cycle["self"] = cycle
+    ring: list[Any] = []
+    ring.append(ring)
+
+    assert "[cut: too deep]" in json.dumps(redact({"a": cycle, "b": ring}))
+
+
+def test_ten_megabytes_become_kilobytes_at_once() -> None:
+    began = time.perf_counter()
+    text = json.dumps(redact({f"key{n}": "x " * 50_000 for n in range(100)}))
+
+    assert len(text) < MAX_TOTAL_CHARS + 10_000
+    assert time.perf_counter() - began < 1
+
+
+def test_a_wide_value_is_cut_and_says_by_how_much() -> None:
+    assert redact(list(range(1000)))[-1] == f"[{1000 - MAX_ITEMS} more]"
+    assert redact({str(n): n for n in range(1000)})["..."] == f"[{1000 - MAX_ITEMS} more]"
+
+
+def test_a_tree_of_lists_is_cut_by_its_nodes() -> None:
+    tree: Any = 1
+    for _ in range(7):
+        tree = [tree] * 20
+
+    assert len(json.dumps(redact(tree))) < 200_000
+
+
+def test_models_and_querysets_do_not_ask_the_database(
+    django_assert_num_queries: Any, db: None, admin_user: User
+) -> None:
+    with django_assert_num_queries(0):
+        copied = redact({"user": admin_user, "all": User.objects.all()})
+
+    assert copied == {"user": f"<django.contrib.auth.models.User {admin_user.pk}>", "all": "<QuerySet of User>"}
+
+
+def test_a_lazy_object_is_not_resolved() -> None:
+    lazy = SimpleLazyObject(lambda: pytest.fail("resolved"))
+
+    assert "SimpleLazyObject" in redact({"user": lazy})["user"]
+
+
+def test_addresses_stay_unless_they_are_asked_away() -> None:
+    text = "bob@example.com at 10.0.0.1"
+
+    assert redact_text(text) == text
+    with override_settings(ENGINEL_REDACT_EMAIL=True, ENGINEL_REDACT_IP=True):
+        assert redact_text(text) == "[email] at [ip]"
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "password=" * 2000, "a=" * 5000, "://a:" * 3000, "://" + "a" * 9000, "eyJ" * 4000, "eyJa." * 3000, "4111 " * 3000,
+        "-----BEGIN PRIVATE KEY-----" * 500, "Bearer " * 2000, "insert into (" * 1000, "cookie:" * 2000, "<token>" * 2000,
+        "authorization: a, b=" * 1000, "'" * 9000, "\\\"" * 5000, "token=\"" + "\\" * 9000, "." * 9000, "(key)=(" * 2000,
+    ],
+)  # fmt: skip
+def test_hostile_text_costs_no_time(hostile: str) -> None:
+    began = time.perf_counter()
+    redact_text(hostile)
+
+    assert time.perf_counter() - began < 0.5
+
+
+_text = st.text(alphabet=st.characters(exclude_categories=()), max_size=80)
+_keys = _text | st.sampled_from(["password", "note", "token"]) | st.integers() | st.none()
+_leaves = (
+    st.none() | st.booleans() | st.integers() | st.floats() | _text | st.binary(max_size=20) | st.decimals()
+    | st.datetimes() | st.uuids() | st.complex_numbers() | st.builds(Hostile) | st.builds(Printed)
+)  # fmt: skip
+_values = st.recursive(
+    _leaves, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(_keys, inner, max_size=4), max_leaves=12
+)
+
+
+@given(_values)
+def test_every_value_becomes_standard_json(value: Any) -> None:
+    text = json.dumps(redact(value), allow_nan=False)
+
+    text.encode("ascii")
+    assert "hunter2" not in text
+
+
+@given(_text, _text)
+def test_no_neighbours_keep_a_url_password(before: str, after: str) -> None:
+    text = f"{before} postgres://enginel:hunter2@db/x {after}"
+
+    assert "hunter2" not in redact_text(text)

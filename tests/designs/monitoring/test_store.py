@@ -1,0 +1,385 @@
+"""The store: ring, groups, totals and gate in one atomic call, against a real server."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.test import override_settings
+from freezegun import freeze_time
+
+from designs.context import RunContext
+from designs.monitoring.event import build_event
+from designs.monitoring.fingerprint import fingerprint_message
+from designs.monitoring.store import PREFIX, ErrorStore, Outcome
+from integrations.redis import RedisUnavailable, redis_for
+from tests.outage import REFUSED_URL, FrozenValkey, own_valkey
+
+NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def store() -> ErrorStore:
+    return ErrorStore()
+
+
+def record(store: ErrorStore, message: str, *, operation: str = "", traceback: str = "", **facts: Any) -> Outcome:
+    event = build_event(message, RunContext(), **facts)
+    return store.record(event, fingerprint_message(message), traceback=traceback, operation=operation)
+
+
+def messages(store: ErrorStore, limit: int = 100) -> list[str]:
+    return [found["error_message"] for found in store.recent(limit)]
+
+
+def raw(command: str, *args: Any) -> Any:
+    return redis_for(settings.REDIS_URL).run(lambda client: client.execute_command(command, *args))
+
+
+class TestRing:
+    def test_the_newest_comes_first(self, store: ErrorStore) -> None:
+        for message in ("first", "second", "third"):
+            record(store, message)
+
+        assert messages(store) == ["third", "second", "first"]
+        assert messages(store, 2) == ["third", "second"]
+
+    def test_it_never_holds_more_than_its_size(self, store: ErrorStore) -> None:
+        with override_settings(ENGINEL_RING_SIZE=10):
+            for number in range(50):
+                record(store, f"failure {'x' * number}")
+                assert raw("LLEN", f"{PREFIX}ring") <= 10
+
+        assert raw("HLEN", f"{PREFIX}records") == 10
+        assert messages(store)[0] == f"failure {'x' * 49}"
+
+    def test_a_storm_does_not_push_out_a_rare_failure(self, store: ErrorStore) -> None:
+        record(store, "rare")
+        for number in range(500):
+            record(store, f"storm {number}")
+
+        found = messages(store)
+        assert len(found) == 100
+        assert found.count("rare") == 1
+        assert found[0] == "storm 499"
+
+    def test_two_storms_share_the_room(self, store: ErrorStore) -> None:
+        for _ in range(100):
+            record(store, "storm one")
+        for _ in range(100):
+            record(store, "storm two")
+
+        found = messages(store)
+        assert found.count("storm one") == found.count("storm two") == 50
+
+    def test_age_is_judged_by_the_applications_clock(self, store: ErrorStore) -> None:
+        with freeze_time(NOON) as clock:
+            record(store, "old")
+            clock.tick(timedelta(minutes=30))
+            record(store, "young")
+            clock.tick(timedelta(minutes=30))
+            assert messages(store) == ["young", "old"]
+            clock.tick(timedelta(milliseconds=1))
+            assert messages(store) == ["young"]
+            clock.tick(timedelta(hours=1))
+            assert messages(store) == []
+
+    def test_what_is_too_old_is_deleted_by_the_next_occurrence(self, store: ErrorStore) -> None:
+        with freeze_time(NOON) as clock:
+            record(store, "old")
+            clock.tick(timedelta(hours=2))
+            record(store, "new")
+
+        assert raw("LLEN", f"{PREFIX}ring") == raw("HLEN", f"{PREFIX}records") == raw("HLEN", f"{PREFIX}places") == 1
+
+    def test_what_is_handed_over_late_stands_where_it_belongs(self, store: ErrorStore) -> None:
+        with freeze_time(NOON) as clock:
+            late = build_event("late", RunContext())
+            clock.tick(60)
+            record(store, "on time")
+            store.record(late, fingerprint_message("late"))
+            assert messages(store) == ["on time", "late"]
+            assert messages(store, 1) == ["on time"]
+
+    def test_every_key_expires_and_shares_one_hash_tag(self, store: ErrorStore) -> None:
+        record(store, "x", traceback="tb")
+
+        keys = raw("KEYS", "*")
+        assert all(b"{errors}" in key for key in keys)
+        assert all(raw("TTL", key) > 0 for key in keys)
+
+
+class TestGroups:
+    def test_occurrences_of_a_group_are_counted(self, store: ErrorStore) -> None:
+        outcomes = [record(store, f"row {number}") for number in range(3)]
+
+        assert [outcome.occurrences for outcome in outcomes] == [1, 2, 3]
+        assert [outcome.is_new for outcome in outcomes] == [True, False, False]
+        assert [found["occurrences"] for found in store.recent(10)] == [3, 3, 3]
+
+    def test_totals_are_kept_by_type(self, store: ErrorStore) -> None:
+        for message in ("a", "a", "b"):
+            record(store, message)
+
+        assert store.totals() == {"occurrences": 3, "type:message": 3, "groups": 2, "forwarded": 2}
+
+    def test_one_traceback_serves_the_whole_group(self, store: ErrorStore) -> None:
+        assert not record(store, "a", traceback="the stack").needs_traceback
+        record(store, "a", traceback="another")
+        record(store, "a")
+
+        assert {found["traceback"] for found in store.recent(10)} == {"the stack"}
+
+    def test_a_group_without_a_traceback_asks_for_one(self, store: ErrorStore) -> None:
+        outcome = record(store, "a")
+        assert outcome.needs_traceback
+
+        store.merge(outcome.event_id, fingerprint_message("a").key, None, "the stack")
+
+        assert store.recent(1)[0]["traceback"] == "the stack"
+        assert not record(store, "a").needs_traceback
+
+    def test_groups_tell_their_history(self, store: ErrorStore) -> None:
+        with freeze_time(NOON) as clock:
+            record(store, "a", severity="CRITICAL")
+            clock.tick(10)
+            last = record(store, "a")
+            clock.tick(10)
+            record(store, "b")
+
+        newest, oldest = store.groups()
+        assert newest["message"] == "b"
+        noon_ms = int(NOON.timestamp() * 1000)
+        assert {**oldest, "site": ""} == {
+            "fingerprint": fingerprint_message("a").key,
+            "total": "2",
+            "type": "message",
+            "message": "a",
+            "severity": "CRITICAL",
+            "site": "",
+            "parts": '["message", "", "a"]',
+            "first_seen_ms": str(noon_ms),
+            "last_seen_ms": str(noon_ms + 10_000),
+            "last_event_id": last.event_id,
+        }
+
+    def test_too_many_groups_let_the_least_recent_go_and_count_it(self, store: ErrorStore) -> None:
+        with override_settings(ENGINEL_MAX_GROUPS=3), freeze_time(NOON) as clock:
+            for message in "abcde":
+                record(store, message)
+                clock.tick(1)
+            assert messages(store) == ["e", "d", "c", "b", "a"]
+
+        assert [group["message"] for group in store.groups()] == ["e", "d", "c"]
+        assert store.totals()["groups_evicted"] == 2
+
+
+class TestGate:
+    def test_within_a_window_the_powers_of_ten_pass(self, store: ErrorStore) -> None:
+        with freeze_time(NOON):
+            outcomes = [record(store, "a") for _ in range(120)]
+
+        assert [n for n, outcome in enumerate(outcomes, 1) if outcome.forward] == [1, 10, 100]
+
+    def test_what_passes_stands_for_all_since_the_last_that_passed(self, store: ErrorStore) -> None:
+        with freeze_time(NOON):
+            outcomes = [record(store, "a") for _ in range(100)]
+
+        assert [outcome.represents for outcome in outcomes if outcome.forward] == [1, 9, 90]
+
+    def test_a_new_window_passes_its_first(self, store: ErrorStore) -> None:
+        with freeze_time(NOON) as clock:
+            for _ in range(5):
+                record(store, "a")
+            clock.tick(299)
+            assert not record(store, "a").forward
+            clock.tick(1)
+            outcome = record(store, "a")
+
+        assert outcome.forward
+        assert outcome.represents == 6
+
+
+class TestOperations:
+    def test_an_operation_seen_twice_counts_once(self, store: ErrorStore) -> None:
+        first = record(store, "a", operation="task:1:0")
+        second = record(store, "quite another text", operation="task:1:0")
+
+        assert (first.state, second.state) == ("recorded", "seen")
+        assert second.event_id == first.event_id
+        assert messages(store) == ["a"]
+        assert store.totals()["occurrences"] == 1
+
+    def test_another_attempt_counts(self, store: ErrorStore) -> None:
+        record(store, "a", operation="task:1:0")
+
+        assert record(store, "a", operation="task:1:1").state == "recorded"
+
+
+class TestMerging:
+    def test_a_second_context_joins_the_record_and_the_first_wins(self, store: ErrorStore) -> None:
+        outcome = record(store, "a", context={"both": "first"})
+
+        joined = store.merge(
+            outcome.event_id,
+            fingerprint_message("a").key,
+            {"user_id": "7", "context": {"both": "second", "more": "x\ny"}},
+        )
+
+        assert joined
+        found = store.recent(1)[0]
+        assert found["context"] == {"both": "first", "more": "x\ny"}
+        assert found["user_id"] == "7"
+
+    def test_a_record_that_is_gone_is_let_be(self, store: ErrorStore) -> None:
+        assert not store.merge("gone", "1:gone", {"context": {"a": 1}}, "the stack")
+        assert raw("DBSIZE") == 0
+
+    def test_additions_are_bounded_in_number_and_size(self, store: ErrorStore) -> None:
+        outcome = record(store, "a")
+        key = fingerprint_message("a").key
+        for number in range(50):
+            store.merge(outcome.event_id, key, {"context": {f"n{number}": "x" * 200_000}})
+
+        assert raw("HSTRLEN", f"{PREFIX}records", f"{outcome.event_id}+") < 70_000
+        assert "left out" in json.dumps(store.recent(1)[0]["context"])
+
+
+class TestWithoutRedis:
+    @override_settings(REDIS_URL=REFUSED_URL)
+    def test_records_come_from_the_backlog_and_the_gate_holds(self, store: ErrorStore) -> None:
+        outcomes = [record(store, f"row {number}") for number in range(20)]
+
+        assert {outcome.state for outcome in outcomes} == {"kept"}
+        assert [n for n, outcome in enumerate(outcomes, 1) if outcome.forward] == [1, 10]
+        assert messages(store, 3) == ["row 19", "row 18", "row 17"]
+        assert store.merge(outcomes[0].event_id, "1:x", {"context": {"more": 1}})
+        assert not store.merge("gone", "1:x", {"context": {"more": 1}})
+
+    @override_settings(REDIS_URL=REFUSED_URL)
+    def test_what_only_redis_knows_is_refused_aloud(self, store: ErrorStore) -> None:
+        with pytest.raises(RedisUnavailable):
+            store.totals()
+        with pytest.raises(RedisUnavailable):
+            store.groups()
+
+    def test_what_waits_is_handed_over_and_the_totals_are_exact(self, store: ErrorStore) -> None:
+        record(store, "before")
+        with override_settings(REDIS_URL=REFUSED_URL):
+            for number in range(300):
+                record(store, f"during {number}")
+            record(store, "rare during")
+        record(store, "after")
+        store.drain()
+        store.drain()
+
+        assert not store.backlog
+        assert store.totals()["occurrences"] == 303
+        assert not store.backlog.dropped
+        groups = {group["message"].split()[0]: group["total"] for group in store.groups()}
+        assert groups == {"before": "1", "during": "300", "rare": "1", "after": "1"}
+
+    def test_reading_hands_over_too(self, store: ErrorStore) -> None:
+        with override_settings(REDIS_URL=REFUSED_URL):
+            record(store, "during")
+
+        assert messages(store) == ["during"]
+        assert not store.backlog
+        assert store.totals()["occurrences"] == 1
+
+    def test_the_second_hooks_context_survives_the_outage(self, store: ErrorStore) -> None:
+        with override_settings(REDIS_URL=REFUSED_URL):
+            outcome = record(store, "during", context={"a": 1})
+            store.merge(outcome.event_id, fingerprint_message("during").key, {"context": {"b": 2}})
+
+        assert store.recent(1)[0]["context"] == {"a": 1, "b": 2}
+
+
+@pytest.fixture(scope="module")
+def freezable(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    with own_valkey(tmp_path_factory.mktemp("valkey")) as server:
+        yield server
+
+
+class TestFrozenRedis:
+    def test_a_command_without_an_answer_counts_once_whatever_became_of_it(
+        self, store: ErrorStore, freezable: FrozenValkey
+    ) -> None:
+        with override_settings(REDIS_URL=freezable.url):
+            redis_for(freezable.url).run(lambda client: client.flushdb())
+            record(store, "before")
+            with freezable.frozen():
+                asked = record(store, "asked")
+                skipped = record(store, "skipped")
+            assert asked.state == skipped.state == "kept"
+            # The server runs the command it was given while frozen; the backlog sends it again.
+            assert sorted(messages(store)) == ["asked", "before", "skipped"]
+            assert store.totals()["occurrences"] == 3
+            assert not store.backlog
+
+    def test_a_storm_over_an_outage_counts_exactly(self, store: ErrorStore, freezable: FrozenValkey) -> None:
+        with override_settings(REDIS_URL=freezable.url):
+            redis_for(freezable.url).run(lambda client: client.flushdb())
+            for _ in range(3):
+                with freezable.frozen():
+                    for number in range(200):
+                        record(store, f"storm {number}")
+            while store.backlog:
+                store.drain()
+
+            assert store.totals()["occurrences"] == 600
+            assert not store.backlog.dropped
+
+
+def test_threads_count_exactly(store: ErrorStore) -> None:
+    def work(name: str) -> None:
+        for _ in range(25):
+            record(store, f"by {name}")
+            record(store, "shared")
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in "abcd"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert {group["message"]: group["total"] for group in store.groups()} == {
+        "by a": "25", "by b": "25", "by c": "25", "by d": "25", "shared": "100",
+    }  # fmt: skip
+
+
+def test_a_scrubbed_group_shows_no_secret_in_its_parts(store: ErrorStore) -> None:
+    record(store, "no login with password=hunter2")
+
+    dump = json.dumps(store.groups()) + json.dumps(store.recent(10))
+    assert "hunter2" not in dump
+    assert "[filtered]" in dump
+
+
+def test_a_server_that_forgot_its_scripts_is_told_again(store: ErrorStore) -> None:
+    record(store, "a")
+    raw("SCRIPT", "FLUSH")
+
+    assert record(store, "a").occurrences == 2
+
+
+def test_a_fork_does_not_hand_over_what_waits_in_its_parent(tmp_path: Path) -> None:
+    from designs.monitoring import errors
+
+    with override_settings(REDIS_URL=REFUSED_URL):
+        record(errors.store, "waits in the parent")
+    assert len(errors.store.backlog) == 1
+
+    pid = os.fork()
+    if pid == 0:
+        os._exit(len(errors.store.backlog))
+    _, status = os.waitpid(pid, 0)
+
+    assert os.waitstatus_to_exitcode(status) == 0
+    assert len(errors.store.backlog) == 1

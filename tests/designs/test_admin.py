@@ -1,0 +1,197 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
+
+from designs.models import BOMItem, Design, Geometry, Membership, Organization, Role, Series, Status, Step
+from tests.designs.conftest import MakeDesign, MakeMember
+
+pytestmark = pytest.mark.django_db
+
+MODELS = [Organization, Membership, Series, Design, Geometry, BOMItem]
+READ_ONLY = {Design, Geometry, BOMItem}
+
+
+@pytest.fixture
+def full(make_design: MakeDesign, make_member: MakeMember) -> Design:
+    """A row of everything, with names that would break a page if they were not escaped."""
+    make_member()
+    design = make_design(file_name="<script>alert(1)</script>.step")
+    Geometry.objects.create(
+        design=design, solids=1, faces=6, kernel_version="1", duration_seconds=0.1, peak_memory_bytes=1
+    )
+    BOMItem.objects.create(design=design, part="<b>bolt</b>", quantity=1, position=1)
+    return design
+
+
+def url(model: Any, page: str, *args: Any) -> str:
+    return reverse(f"admin:designs_{model._meta.model_name}_{page}", args=args)
+
+
+def test_every_model_is_in_the_admin() -> None:
+    assert {model for model in admin.site._registry if model._meta.app_label == "designs"} >= set(MODELS)
+
+
+@pytest.mark.usefixtures("full")
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("query", ["", "?q=AS1", "?q=%00", "?o=1"])
+def test_every_list_and_search_loads(admin_client: Client, model: Any, query: str) -> None:
+    assert admin_client.get(url(model, "changelist") + query).status_code == 200
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_form_to_add_is_there_for_what_people_make(admin_client: Client, model: Any) -> None:
+    assert admin_client.get(url(model, "add")).status_code == (403 if model in READ_ONLY else 200)
+
+
+@pytest.mark.usefixtures("full")
+@pytest.mark.parametrize("model", MODELS)
+def test_every_object_has_a_page_that_escapes_names(admin_client: Client, model: Any) -> None:
+    for row in model.objects.all():
+        page = admin_client.get(url(model, "change", row.pk))
+
+        assert page.status_code == 200
+        assert b"<script>alert(1)" not in page.content
+        assert b"<b>bolt" not in page.content
+
+
+@pytest.mark.parametrize("model", [Design, Geometry, BOMItem])
+def test_lists_need_the_same_queries_for_many_as_for_one(
+    admin_client: Client, make_design: MakeDesign, acme: Organization, model: Any, django_assert_max_num_queries: Any
+) -> None:
+    for number in range(20):
+        design = make_design(series=Series.objects.create(organization=acme, part_number=f"P{number}", name="p"))
+        Geometry.objects.create(
+            design=design, solids=1, faces=6, kernel_version="1", duration_seconds=0.1, peak_memory_bytes=1
+        )
+        BOMItem.objects.create(design=design, part="bolt", quantity=1, position=1)
+
+    with django_assert_max_num_queries(14):
+        admin_client.get(url(model, "changelist"))
+
+
+def test_the_page_of_a_design_does_not_link_to_its_file(admin_client: Client, full: Design) -> None:
+    page = admin_client.get(url(Design, "change", full.pk)).content.decode()
+
+    assert full.stored_as in page
+    assert f'href="{full.stored_as}"' not in page
+    assert f"/{full.stored_as}" not in page
+
+
+def test_marks_can_be_corrected_and_nothing_else(admin_client: Client, full: Design) -> None:
+    admin_client.post(
+        url(Design, "change", full.pk),
+        {"is_itar": "on", "classification": "2", "status": "ready", "file_name": "x", "error_id": "x", "version": 9},
+    )
+
+    changed = Design.objects.get(pk=full.pk)
+    assert (changed.is_itar, changed.classification) == (True, 2)
+    assert (changed.status, changed.file_name, changed.error_id) == (full.status, full.file_name, "")
+    assert changed.version == full.version
+
+
+def test_usage_of_an_organization_is_shown(admin_client: Client, make_design: MakeDesign) -> None:
+    make_design(b"x" * 12_345)
+    make_design(b"x")
+
+    page = admin_client.get(url(Organization, "changelist")).content.decode()
+
+    assert '<td class="field-designs">2</td>' in page
+    assert '<td class="field-used_bytes">12346</td>' in page
+
+
+def test_deleting_a_design_removes_its_file(admin_client: Client, full: Design, stored_files: Any) -> None:
+    admin_client.post(url(Design, "delete", full.pk), {"post": "yes"})
+
+    assert not Design.objects.exists()
+    assert stored_files() == []
+
+
+@pytest.mark.parametrize("status", [Status.QUEUED, Status.PROCESSING])
+def test_a_design_in_work_cannot_be_deleted(admin_client: Client, full: Design, status: Status) -> None:
+    Design.objects.update(status=status)
+
+    assert admin_client.post(url(Design, "delete", full.pk), {"post": "yes"}).status_code == 403
+    assert Design.objects.exists()
+
+
+def delete_in_bulk(client: Client, *designs: Design) -> Any:
+    chosen = [str(design.pk) for design in designs]
+    return client.post(
+        url(Design, "changelist"), {"action": "delete_selected", "_selected_action": chosen, "post": "yes"}
+    )
+
+
+def test_deleting_designs_in_bulk_removes_their_files(
+    admin_client: Client, full: Design, make_design: MakeDesign, stored_files: Any
+) -> None:
+    delete_in_bulk(admin_client, full, make_design())
+
+    assert not Design.objects.exists()
+    assert stored_files() == []
+
+
+def test_a_design_in_work_keeps_a_whole_bulk_from_being_deleted(
+    admin_client: Client, full: Design, make_design: MakeDesign, stored_files: Any
+) -> None:
+    answer = delete_in_bulk(admin_client, full, make_design(status=Status.QUEUED))
+
+    assert answer.status_code == 403
+    assert Design.objects.count() == 2
+    assert len(stored_files()) == 2
+
+
+@pytest.mark.parametrize(
+    ("status", "after"),
+    [
+        (Status.UPLOADED, Status.UPLOADED),
+        (Status.QUEUED, Status.UPLOADED),
+        (Status.PROCESSING, Status.UPLOADED),
+        (Status.FAILED, Status.UPLOADED),
+        (Status.READY, Status.READY),
+    ],
+)
+def test_lost_and_failed_designs_can_be_put_back(
+    admin_client: Client, full: Design, status: Status, after: Status
+) -> None:
+    Design.objects.update(status=status, step=Step.BOM, error_code="x", error_id="e", error_status=400, task_id="t")
+
+    admin_client.post(url(Design, "changelist"), {"action": "process_again", "_selected_action": [str(full.pk)]})
+
+    full.refresh_from_db()
+    assert full.status == after
+    if status in {Status.QUEUED, Status.PROCESSING, Status.FAILED}:
+        assert (full.step, full.error_code, full.error_id, full.error_status, full.task_id) == ("", "", "", None, "")
+
+
+def test_what_holds_files_is_protected_from_deletion(admin_client: Client, full: Design, acme: Organization) -> None:
+    admin_client.post(url(Organization, "delete", acme.pk), {"post": "yes"})
+    admin_client.post(url(Series, "delete", full.series_id), {"post": "yes"})
+
+    assert Organization.objects.filter(pk=acme.pk).exists()
+    assert Series.objects.filter(pk=full.series_id).exists()
+
+
+def test_an_organization_is_made_with_its_first_member(admin_client: Client, db: None) -> None:
+    user = User.objects.create_user("founder")
+    form = {
+        "name": "New",
+        "slug": "new",
+        "max_users": 1,
+        "max_designs": 1,
+        "storage_quota_bytes": 1,
+        "memberships-TOTAL_FORMS": 1,
+        "memberships-INITIAL_FORMS": 0,
+        "memberships-0-user": user.pk,
+        "memberships-0-role": "owner",
+        "memberships-0-clearance": 0,
+    }
+
+    admin_client.post(url(Organization, "add"), form)
+
+    assert Membership.objects.get(user=user).role == Role.OWNER

@@ -1,0 +1,87 @@
+"""System checks tell wrong settings with an id and a hint."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from importlib.util import find_spec as real_find_spec
+from typing import Any
+
+import pytest
+from django.core import checks as django_checks
+from django.core.management import call_command
+from django.test import override_settings
+
+from designs import checks
+from enginel.env import EnvProblem
+
+
+def ids(messages: list[django_checks.CheckMessage]) -> list[str]:
+    return [str(message.id) for message in messages]
+
+
+def test_the_suites_own_settings_pass() -> None:
+    call_command("check", "--tag", "enginel", "--fail-level", "ERROR")
+
+
+def test_the_checks_are_registered_under_their_tag() -> None:
+    problem = EnvProblem("ENGINEL_X", "ENGINEL_X is odd.", "Make it even.")
+    with override_settings(ENGINEL_ENV_PROBLEMS=(problem,), ENGINEL_ENV_UNKNOWN=("ENGINEL_Y",)):
+        found = ids(django_checks.run_checks(tags=["enginel"]))
+
+    assert {"enginel.E001", "enginel.W001"} <= set(found)
+
+
+def test_each_problem_is_an_error_with_name_and_hint() -> None:
+    problems = tuple(EnvProblem(f"ENGINEL_{n}", f"ENGINEL_{n} is odd.", "Make it even.") for n in "AB")
+    with override_settings(ENGINEL_ENV_PROBLEMS=problems, ENGINEL_ENV_UNKNOWN=()):
+        found = checks.check_environment(None)
+
+    assert ids(found) == ["enginel.E001", "enginel.E001"]
+    assert all(message.is_serious() and message.hint == "Make it even." for message in found)
+    assert [message.obj for message in found] == ["ENGINEL_A", "ENGINEL_B"]
+
+
+def test_an_unknown_name_is_a_warning_that_names_it() -> None:
+    with override_settings(ENGINEL_ENV_PROBLEMS=(), ENGINEL_ENV_UNKNOWN=("ENGINEL_ALOWED_HOSTS",)):
+        (found,) = checks.check_environment(None)
+
+    assert (found.id, found.is_serious()) == ("enginel.W001", False)
+    assert "ENGINEL_ALOWED_HOSTS" in found.msg
+    assert found.hint
+
+
+@pytest.mark.parametrize(
+    ("missing", "changed", "expected"),
+    [
+        ("psycopg", {"DATABASES": {"default": {"ENGINE": "django.db.backends.postgresql"}}}, ["enginel.E002"]),
+        ("psycopg", {}, []),
+        ("storages", {"STORAGES": {"default": {"BACKEND": "storages.backends.s3.S3Storage"}}}, ["enginel.E003"]),
+        ("storages", {}, []),
+        ("", {"STORAGES": {"default": {"BACKEND": "storages.backends.s3.S3Storage"}}}, []),
+    ],
+)
+def test_a_missing_driver_is_an_error_only_where_it_is_needed(
+    missing: str, changed: dict[str, Any], expected: list[str], monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    monkeypatch.setattr(checks, "find_spec", lambda name: None if name == missing else real_find_spec(name))
+    changed.setdefault("DATABASES", {"default": {"ENGINE": "django.db.backends.sqlite3"}})
+    changed.setdefault("STORAGES", {"default": {"BACKEND": "django.core.files.storage.FileSystemStorage"}})
+    for name, value in changed.items():
+        # Past override_settings, which would open connections of the new database.
+        monkeypatch.setattr(checks.settings, name, value)
+
+    found = checks.check_drivers(None)
+
+    assert ids(found) == expected
+    assert all(message.hint for message in found)
+
+
+def test_a_missing_kernel_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    absent = replace(checks.kernel_status(), installed=False, message="not installed")
+    monkeypatch.setattr(checks, "kernel_status", lambda: absent)
+
+    (found,) = checks.check_kernel(None)
+
+    assert (found.id, found.is_serious()) == ("enginel.W002", False)
+    assert "not installed" in found.msg
+    assert found.hint

@@ -1,0 +1,181 @@
+"""Every log event is one line of JSON in the documented shape, whatever it is made of."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from typing import Any
+
+import pytest
+from django.test import override_settings
+from freezegun import freeze_time
+from hypothesis import given
+from hypothesis import strategies as st
+
+from designs import context
+from designs.logs import JSONFormatter
+from tests.secrets_table import IN_TEXT
+
+formatter = JSONFormatter()
+
+
+def line_of(message: Any = "hello", *args: Any, extra: dict[Any, Any] | None = None, **facts: Any) -> dict[str, Any]:
+    record = logging.makeLogRecord(
+        {"name": "designs.x", "levelname": "WARNING", "levelno": 30, "msg": message, "args": args, **facts}
+    )
+    record.__dict__.update(extra or {})
+    text = formatter.format(record)
+    assert "\n" not in text
+    assert "\r" not in text
+    assert text.isascii()
+    return json.loads(text, parse_constant=lambda constant: pytest.fail(f"{constant} is no JSON"))
+
+
+class Hostile:
+    def __str__(self) -> str:
+        raise RuntimeError("no")
+
+    __repr__ = __str__
+
+
+class HostileError(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no")
+
+    __repr__ = __str__
+
+    def __getattr__(self, name: str) -> Any:
+        raise RuntimeError("no")
+
+
+def exc_info(error: BaseException) -> Any:
+    try:
+        raise error
+    except BaseException:
+        return sys.exc_info()
+
+
+@freeze_time("2026-01-31T12:00:00.25Z")
+@override_settings(ENGINEL_ENVIRONMENT="staging", ENGINEL_SERVICE="enginel-eu")
+def test_a_line_has_the_documented_keys() -> None:
+    assert line_of("hello %s", "world") == {
+        "timestamp": "2026-01-31T12:00:00.250Z",
+        "level": "WARNING",
+        "logger": "designs.x",
+        "message": "hello world",
+        "service": "enginel-eu",
+        "environment": "staging",
+    }
+
+
+def test_a_line_says_which_request_and_task_it_belongs_to() -> None:
+    run = context.RunContext("r" * 32, "7", "GET", "/api/x/", "designs.scan", "task-1", "trace-1")
+    with context.use(run):
+        line = line_of()
+
+    assert {key: line[key] for key in ("request_id", "user_id", "method", "path", "task", "task_id", "trace_id")} == {
+        "request_id": "r" * 32, "user_id": "7", "method": "GET", "path": "/api/x/", "task": "designs.scan",
+        "task_id": "task-1", "trace_id": "trace-1",
+    }  # fmt: skip
+
+
+def test_extra_facts_are_keys_of_the_line() -> None:
+    assert line_of(extra={"status": 500, "nested": {"a": [1]}})["nested"] == {"a": [1]}
+
+
+@pytest.mark.parametrize("key", ["timestamp", "level", "logger", "service", "environment", "exception"])
+def test_extra_facts_cannot_pass_for_the_services_own(key: str) -> None:
+    honest = line_of()
+
+    line = line_of(extra={key: "forged"})
+
+    assert line.get(key) == honest.get(key) or key == "timestamp"
+    assert line[key] != "forged" if key in line else True
+    assert line[f"extra_{key}"] == "forged"
+
+
+def test_extra_facts_cannot_pass_for_the_request_id() -> None:
+    with context.use(context.RunContext(request_id="r" * 32)):
+        line = line_of(extra={"request_id": "forged"})
+
+    assert line["request_id"] == "r" * 32
+
+
+def test_an_exception_is_told_with_its_traceback() -> None:
+    line = line_of(exc_info=exc_info(ValueError("broken")))
+
+    assert line["exception"].startswith("Traceback")
+    assert line["exception"].endswith("ValueError: broken")
+
+
+def test_a_long_exception_keeps_its_end() -> None:
+    line = line_of(exc_info=exc_info(ValueError("x" * 10**6 + " the end")))
+
+    assert len(line["exception"]) < 17_000
+    assert line["exception"].endswith("the end")
+
+
+@pytest.mark.parametrize("given_info", [(None, None, None), None, 0, False])
+def test_no_exception_is_no_key(given_info: Any) -> None:
+    assert "exception" not in line_of(exc_info=given_info)
+
+
+@pytest.mark.parametrize("given_info", [5, "text", (1, 2, 3), ("a",), object()])
+def test_a_senseless_exc_info_does_not_cost_the_line(given_info: Any) -> None:
+    assert line_of(exc_info=given_info)["message"] == "hello"
+
+
+def test_a_hostile_exception_does_not_cost_the_line() -> None:
+    assert line_of(exc_info=exc_info(HostileError()))["exception"] == "unformattable traceback: RuntimeError"
+
+
+@pytest.mark.parametrize(
+    ("message", "args"), [("%d", ("text",)), ("%s %s", ("one",)), ("plain", ("too many",)), ("%(a)s", ({"b": 1},))]
+)
+def test_a_wrong_log_call_does_not_lose_its_line(message: str, args: tuple[Any, ...]) -> None:
+    line = line_of(message, *args)
+
+    assert line["message"].startswith(message)
+    assert "unformattable" in line["message"]
+
+
+@pytest.mark.parametrize("message", ["two\nlines", "carriage\rreturn", "\u2028", "\x85", "\0", "\x1b[31mred", "\ud800"])
+def test_no_message_can_add_a_line(message: str) -> None:
+    forged = f'{message}{{"level": "INFO"}}'
+
+    assert line_of(forged, extra={"note": forged, f"key{message}": 1})["level"] == "WARNING"
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"o": Hostile()}, {"n": float("nan")}, {"b": b"\xff"}, {1: 2}, {Hostile(): 1}, {("a", "b"): 1}, {"big": "x" * 10**6},
+        {"request": Hostile()}, {"": ""}, {"f": sys.exc_info}, {"d": {Hostile(): Hostile()}},
+    ],
+)  # fmt: skip
+def test_hostile_extra_facts_do_not_break_the_line(extra: dict[Any, Any]) -> None:
+    assert len(json.dumps(line_of(extra=extra))) < 70_000
+
+
+@pytest.mark.parametrize(("text", "secret"), IN_TEXT)
+def test_no_line_keeps_a_secret(text: str, secret: str) -> None:
+    with context.use(context.RunContext(path=f"/x/{text}")):
+        line = line_of(text, extra={"note": text, "list": [text]}, exc_info=exc_info(ValueError(text)))
+
+    assert secret not in str(line).replace("\\\\", "\\").replace("\\n", "\n")
+
+
+def test_a_value_under_a_telling_name_goes() -> None:
+    assert line_of(extra={"password": "hunter2"})["password"] == "[filtered]"
+
+
+@given(
+    st.text(alphabet=st.characters(exclude_categories=())),
+    st.dictionaries(
+        st.text(alphabet=st.characters(exclude_categories=())), st.none() | st.text() | st.floats(), max_size=3
+    ),
+)
+def test_every_record_becomes_one_line(message: str, extra: dict[str, Any]) -> None:
+    own = {"levelname", "levelno", "msg", "args", "created", "name", "exc_info", "exc_text"}
+    assert line_of(message, extra={key: value for key, value in extra.items() if key not in own})["level"] == "WARNING"
