@@ -1,0 +1,151 @@
+"""The admin of the workload. What was uploaded, measured or computed is shown, not edited."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import Count, QuerySet, Sum
+from django.http import HttpRequest
+
+from designs.lifecycle import delete_design, put_back
+from designs.models import IN_WORK, BOMItem, Design, Geometry, Membership, Organization, Series
+
+__all__ = [
+    "BOMItemAdmin",
+    "DesignAdmin",
+    "GeometryAdmin",
+    "MembershipAdmin",
+    "OrganizationAdmin",
+    "SeriesAdmin",
+]
+
+
+class MembershipInline(admin.TabularInline):  # type: ignore[type-arg]  # generic in the stubs only
+    model = Membership
+    extra = 0
+    autocomplete_fields = ["user"]
+    readonly_fields = ["created_at"]
+
+
+@admin.register(Organization)
+class OrganizationAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
+    list_display = [
+        "name",
+        "slug",
+        "designs",
+        "max_designs",
+        "used_bytes",
+        "storage_quota_bytes",
+        "max_users",
+    ]
+    search_fields = ["name", "slug"]
+    prepopulated_fields = {"slug": ["name"]}
+    readonly_fields = ["id", "created_at"]
+    inlines = [MembershipInline]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Organization]:
+        every: QuerySet[Organization] = super().get_queryset(request)
+        return every.annotate(designs=Count("series__designs"), used_bytes=Sum("series__designs__size_bytes"))
+
+    @admin.display(description="designs", ordering="designs")
+    def designs(self, organization: Any) -> int:
+        return int(organization.designs)
+
+    @admin.display(description="used bytes", ordering="used_bytes")
+    def used_bytes(self, organization: Any) -> int:
+        return int(organization.used_bytes or 0)
+
+
+@admin.register(Membership)
+class MembershipAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
+    list_display = ["user", "organization", "role", "clearance", "is_us_person", "created_at"]
+    list_filter = ["role", "clearance", "is_us_person"]
+    list_select_related = ["user", "organization"]
+    search_fields = ["user__username", "organization__name"]
+    autocomplete_fields = ["user", "organization"]
+    readonly_fields = ["id", "created_at"]
+
+
+@admin.register(Series)
+class SeriesAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
+    list_display = ["part_number", "name", "organization", "created_by", "created_at"]
+    list_filter = ["organization"]
+    list_select_related = ["organization", "created_by"]
+    search_fields = ["part_number", "name"]
+    autocomplete_fields = ["organization"]
+    readonly_fields = ["id", "created_by", "created_at"]
+
+
+@admin.register(Design)
+class DesignAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
+    list_display = [
+        "part_number", "version", "organization", "status", "step", "error_code",
+        "kind", "size_bytes", "is_itar", "classification", "created_at",
+    ]  # fmt: skip
+    list_filter = ["status", "step", "error_code", "kind", "is_itar", "classification", "created_at"]
+    list_select_related = ["series__organization"]
+    search_fields = ["id", "series__part_number", "file_name", "sha256", "error_id"]
+    # All but what an export officer may have to correct. The file itself is left out: its field links to it.
+    readonly_fields = [
+        "id", "series", "version", "status", "step",
+        "stored_as", "file_name", "size_bytes", "sha256", "kind",
+        "schema", "unit", "unit_millimetres", "defined_solids",
+        "error_id", "error_code", "error_detail", "error_status",
+        "created_by", "created_at", "finalized_at", "processed_at", "task_id",
+    ]  # fmt: skip
+    fields = ["is_itar", "classification", *readonly_fields]
+    actions = ["process_again"]
+
+    @admin.display(ordering="series__part_number")
+    def part_number(self, design: Design) -> str:
+        return design.series.part_number
+
+    @admin.display(ordering="series__organization__name")
+    def organization(self, design: Design) -> str:
+        return design.series.organization.name
+
+    @admin.action(description="Put back to uploaded, to be finalized again", permissions=["change"])
+    def process_again(self, request: HttpRequest, queryset: QuerySet[Design]) -> None:
+        count = put_back(queryset)
+        self.message_user(request, f"{count} designs can be finalized again.", messages.SUCCESS)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Design | None = None) -> bool:
+        in_work = obj is not None and obj.status in IN_WORK
+        return not in_work and bool(super().has_delete_permission(request, obj))
+
+    def delete_model(self, request: HttpRequest, obj: Design) -> None:
+        delete_design(obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Design]) -> None:
+        # A delete of the query would go past the files.
+        for design in queryset:
+            delete_design(design)
+
+
+class _ShownOnly(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+
+@admin.register(Geometry)
+class GeometryAdmin(_ShownOnly):
+    list_display = ["design", "solids", "faces", "volume_mm3", "duration_seconds", "peak_memory_bytes"]
+    list_filter = ["kernel_version"]
+    list_select_related = ["design__series"]
+    search_fields = ["design__id", "design__series__part_number"]
+    raw_id_fields = ["design"]
+
+
+@admin.register(BOMItem)
+class BOMItemAdmin(_ShownOnly):
+    list_display = ["design", "position", "part", "quantity"]
+    list_select_related = ["design__series"]
+    search_fields = ["design__id", "part"]
+    raw_id_fields = ["design"]

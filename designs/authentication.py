@@ -1,0 +1,56 @@
+"""Logins of the HTTP API: a Knox token, or the session of the admin."""
+
+from __future__ import annotations
+
+import copy
+import re
+from typing import Any
+
+from knox.auth import TokenAuthentication as KnoxTokenAuthentication
+from rest_framework import authentication
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.request import Request
+from rest_framework.settings import api_settings
+from rest_framework.throttling import ScopedRateThrottle
+
+__all__ = ["LoginThrottle", "SessionAuthentication", "TokenAuthentication"]
+
+_TOKEN = re.compile(rb"[!-~]{1,256}")
+
+
+class TokenAuthentication(KnoxTokenAuthentication):  # type: ignore[misc]  # knox has no types
+    """``Authorization: Bearer <token>``."""
+
+    def authenticate_credentials(self, token: bytes) -> tuple[object, object]:
+        # Knox decodes whatever came and asks the database for it: UnicodeDecodeError, or ValueError on a NUL.
+        if not _TOKEN.fullmatch(token):
+            raise AuthenticationFailed("Invalid token.")
+        return super().authenticate_credentials(token)  # type: ignore[no-any-return]
+
+
+class SessionAuthentication(authentication.SessionAuthentication):
+    """Session login whose CSRF token must come in the header ``X-CSRFToken``."""
+
+    def authenticate(self, request: Request) -> tuple[Any, Any] | None:
+        # Cookies may spell any character in octal, and PostgreSQL raises on a NUL in the key looked for.
+        key = request._request.session.session_key  # noqa: SLF001  # DRF offers no public name
+        if key is not None and not key.isalnum():
+            return None
+        return super().authenticate(request)
+
+    def enforce_csrf(self, request: Request) -> None:
+        # Django looks into the form first, and would read a whole upload before anything is judged.
+        # It does so for POST only.
+        bodyless = copy.copy(request._request)  # noqa: SLF001  # DRF offers no public name
+        bodyless.method = "PUT" if bodyless.method == "POST" else bodyless.method
+        super().enforce_csrf(bodyless)  # type: ignore[arg-type]  # the check is Django's and takes Django's request
+
+
+class LoginThrottle(ScopedRateThrottle):
+    """Tries to log in, per client address."""
+
+    def get_ident(self, request: Request) -> str:
+        # Not told how many proxies there are, DRF believes any X-Forwarded-For: a new one per try, no limit.
+        if api_settings.NUM_PROXIES is None:
+            return str(request.META.get("REMOTE_ADDR", ""))
+        return super().get_ident(request)

@@ -1,0 +1,50 @@
+"""Members of an organization."""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import User
+from django.db import IntegrityError, transaction
+from rest_framework.exceptions import ValidationError
+
+from designs.exceptions import InsufficientPermissions, UserLimitExceeded
+from designs.models import Membership, Organization, Role
+from designs.permissions import require_role
+
+__all__ = ["add_member"]
+
+
+def add_member(by: Membership, *, username: str, role: Role, clearance: int, is_us_person: bool) -> Membership:
+    """Make a user a member of the organization of ``by``.
+
+    Raises:
+        InsufficientPermissions: ``by`` is no manager, or grants a role above the own one.
+        ValidationError: There is no such user, or it is a member already.
+        UserLimitExceeded: The organization has as many members as it may.
+    """
+    require_role(by, Role.MANAGER)
+    if not Role(by.role).at_least(role):
+        raise InsufficientPermissions(f"Nobody can grant a role above the own one, {by.role}.", field="role")
+    user = User.objects.filter(username=username, is_active=True).first()
+    if user is None:
+        raise ValidationError({"username": ["There is no such user."]})
+    try:
+        with transaction.atomic():
+            organization = Organization.objects.select_for_update().get(pk=by.organization_id)
+            count = organization.memberships.count()
+            if organization.memberships.filter(user=user).exists():
+                raise _member_already()
+            if count >= organization.max_users:
+                raise UserLimitExceeded(details={"users": count, "max_users": organization.max_users})
+            return Membership.objects.create(
+                organization=organization,
+                user=user,
+                role=role,
+                clearance=clearance,
+                is_us_person=is_us_person,
+            )
+    except IntegrityError as exc:
+        raise _member_already() from exc
+
+
+def _member_already() -> ValidationError:
+    return ValidationError({"username": ["This user is a member already."]})

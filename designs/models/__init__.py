@@ -1,0 +1,21 @@
+"""The data of the workload."""
+
+from __future__ import annotations
+
+from designs.models.designs import IN_WORK, BOMItem, Design, Geometry, Kind, Series, Status, Step
+from designs.models.organizations import Clearance, Membership, Organization, Role
+
+__all__ = [
+    "IN_WORK",
+    "BOMItem",
+    "Clearance",
+    "Design",
+    "Geometry",
+    "Kind",
+    "Membership",
+    "Organization",
+    "Role",
+    "Series",
+    "Status",
+    "Step",
+]

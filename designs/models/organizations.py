@@ -1,0 +1,91 @@
+"""Who owns designs: organizations and their members."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+
+from designs.models.text import validate_one_line
+
+__all__ = ["Clearance", "Membership", "Organization", "Role"]
+
+_GIBIBYTE = 1024**3
+
+
+class Role(models.TextChoices):
+    """What a member may do. Each role may do all that the ones before it may."""
+
+    VIEWER = "viewer", "Viewer"
+    ENGINEER = "engineer", "Engineer"
+    MANAGER = "manager", "Manager"
+    OWNER = "owner", "Owner"
+
+    def at_least(self, other: Role) -> bool:
+        """Return whether this role may do all that the other may."""
+        ranks = list(Role)
+        return ranks.index(self) >= ranks.index(other)
+
+
+class Clearance(models.IntegerChoices):
+    """Secrecy of a design, and the highest secrecy a member is cleared for."""
+
+    UNCLASSIFIED = 0, "Unclassified"
+    CONFIDENTIAL = 1, "Confidential"
+    SECRET = 2, "Secret"
+    TOP_SECRET = 3, "Top secret"
+
+
+class Organization(models.Model):
+    """A customer: owns series and designs within limits."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    name = models.CharField(max_length=200, unique=True, validators=[validate_one_line])
+    slug = models.SlugField(max_length=100, unique=True)
+    max_users = models.PositiveIntegerField(default=10)
+    max_designs = models.PositiveIntegerField(default=1000)
+    storage_quota_bytes = models.PositiveBigIntegerField(default=10 * _GIBIBYTE)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def storage_used_bytes(self) -> int:
+        """Return the bytes that the files of all designs take."""
+        used = self.series.aggregate(used=models.Sum("designs__size_bytes"))["used"]
+        return int(used or 0)
+
+    def design_count(self) -> int:
+        """Return how many designs there are, every version counted."""
+        return int(self.series.aggregate(count=models.Count("designs"))["count"])
+
+
+class Membership(models.Model):
+    """A user's place in an organization: role, clearance, and whether export-controlled data may be shown."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships")
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=16, choices=Role.choices, default=Role.VIEWER)
+    clearance = models.PositiveSmallIntegerField(choices=Clearance.choices, default=Clearance.UNCLASSIFIED)
+    is_us_person = models.BooleanField(
+        "US person", default=False, help_text="May see export-controlled (ITAR) designs: 22 CFR 120.62."
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["created_at", "id"]
+        constraints = [
+            models.UniqueConstraint(fields=["user", "organization"], name="membership_once_per_organization"),
+            models.CheckConstraint(condition=models.Q(role__in=Role.values), name="membership_role_known"),
+            models.CheckConstraint(
+                condition=models.Q(clearance__in=Clearance.values), name="membership_clearance_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} in {self.organization}: {self.role}"

@@ -1,0 +1,149 @@
+"""Who may see and do what: the only module that judges it.
+
+What belongs to a foreign organization does not exist for a user (404). Within an own organization export
+control is judged first, then clearance, then the role.
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import TypeVar
+
+from django.contrib.auth.models import AnonymousUser, User
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from rest_framework.exceptions import NotAuthenticated, NotFound
+
+from designs.exceptions import (
+    ClearanceLevelInsufficient,
+    ITARViolation,
+    raise_permission_error,
+)
+from designs.models import Clearance, Design, Membership, Organization, Role, Series
+
+__all__ = [
+    "get_design",
+    "get_membership",
+    "get_series",
+    "organizations_with_role",
+    "require_access",
+    "require_role",
+    "require_user",
+    "visible_designs",
+    "visible_organizations",
+    "visible_series",
+]
+
+_T = TypeVar("_T")
+
+
+def require_user(user: User | AnonymousUser) -> User:
+    """Return the user, known to be somebody.
+
+    Raises:
+        NotAuthenticated: The request carries no login.
+    """
+    if isinstance(user, AnonymousUser):
+        raise NotAuthenticated
+    return user
+
+
+def visible_organizations(user: User) -> QuerySet[Organization]:
+    """Return the organizations the user is a member of."""
+    return Organization.objects.filter(Exists(Membership.objects.filter(organization=OuterRef("pk"), user=user)))
+
+
+def visible_series(user: User) -> QuerySet[Series]:
+    """Return the series of the user's organizations."""
+    own = Membership.objects.filter(organization=OuterRef("organization"), user=user)
+    return Series.objects.filter(Exists(own))
+
+
+def visible_designs(user: User) -> QuerySet[Design]:
+    """Return the designs of the user's organizations that export control and clearance let the user see."""
+    cleared = Membership.objects.filter(
+        organization=OuterRef("series__organization"), user=user, clearance__gte=OuterRef("classification")
+    )
+    return Design.objects.filter(Q(Exists(cleared)) & (Q(is_itar=False) | Q(Exists(cleared.filter(is_us_person=True)))))
+
+
+def get_membership(user: User, organization_id: uuid.UUID) -> Membership:
+    """Return the user's membership.
+
+    Raises:
+        NotFound: There is no such organization, or it is a foreign one.
+    """
+    own = Membership.objects.select_related("organization").filter(user=user, organization_id=organization_id)
+    return _found(own.first())
+
+
+def get_series(user: User, series_id: uuid.UUID) -> tuple[Series, Membership]:
+    """Return a series and the user's membership in its organization.
+
+    Raises:
+        NotFound: There is no such series, or it is a foreign one.
+    """
+    series = _found(Series.objects.select_related("organization").filter(pk=series_id).first())
+    return series, get_membership(user, series.organization_id)
+
+
+def get_design(user: User, design_id: uuid.UUID) -> tuple[Design, Membership]:
+    """Return a design the user may see, and the user's membership in its organization.
+
+    Raises:
+        NotFound: There is no such design, or it is a foreign one.
+        ITARViolation: It is export-controlled and the user is no US person.
+        ClearanceLevelInsufficient: It is classified above the user's clearance.
+    """
+    design = _found(Design.objects.select_related("series__organization").filter(pk=design_id).first())
+    membership = get_membership(user, design.series.organization_id)
+    require_access(membership, is_itar=design.is_itar, classification=design.classification)
+    return design, membership
+
+
+def require_access(membership: Membership, *, is_itar: bool, classification: int) -> None:
+    """Judge whether a member may handle data of this kind.
+
+    Raises:
+        ITARViolation: It is export-controlled and the member is no US person.
+        ClearanceLevelInsufficient: It is classified above the member's clearance.
+    """
+    if is_itar and not membership.is_us_person:
+        raise ITARViolation
+    if classification > membership.clearance:
+        raise ClearanceLevelInsufficient(
+            details={
+                "required": Clearance(classification).name,
+                "current": Clearance(membership.clearance).name,
+            }
+        )
+
+
+def require_role(membership: Membership, required: Role) -> None:
+    """Judge whether a member's role suffices.
+
+    Raises:
+        InsufficientPermissions: The role is below the required one.
+    """
+    current = Role(membership.role)
+    if not current.at_least(required):
+        raise_permission_error(required.value, current.value)
+
+
+def organizations_with_role(user: User, required: Role) -> QuerySet[Organization]:
+    """Return where the user's role suffices: judged before a body says which organization it is for.
+
+    Raises:
+        InsufficientPermissions: It suffices in none.
+    """
+    sufficient = [role for role in Role if role.at_least(required)]
+    own = Membership.objects.filter(organization=OuterRef("pk"), user=user, role__in=sufficient)
+    organizations = Organization.objects.filter(Exists(own))
+    if not organizations.exists():
+        raise_permission_error(required.value)
+    return organizations
+
+
+def _found(value: _T | None) -> _T:
+    if value is None:
+        raise NotFound
+    return value

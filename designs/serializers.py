@@ -1,0 +1,186 @@
+"""Shapes of what comes in and goes out over HTTP."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from designs.models import BOMItem, Clearance, Design, Membership, Organization, Role, Series
+from designs.models.text import validate_one_line
+
+__all__ = [
+    "BOMSerializer",
+    "DesignSerializer",
+    "FailureSerializer",
+    "GeometrySerializer",
+    "LoginSerializer",
+    "MemberSerializer",
+    "NewMemberSerializer",
+    "NewSeriesSerializer",
+    "OrganizationDetailSerializer",
+    "OrganizationSerializer",
+    "SeriesSerializer",
+    "TokenSerializer",
+    "UploadSerializer",
+]
+
+Data = dict[str, Any]
+
+
+# Not as an enumeration: the schema would have to find one name for two fields with the same choices.
+@extend_schema_field({"type": "integer", "minimum": min(Clearance), "maximum": max(Clearance)})
+class ClearanceField(serializers.ChoiceField):
+    """0 unclassified, 1 confidential, 2 secret, 3 top secret."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(choices=Clearance.choices, **kwargs)
+
+
+class LoginSerializer(serializers.Serializer[Data]):
+    username = serializers.CharField(max_length=150)
+    password = serializers.CharField(max_length=1024, trim_whitespace=False, style={"input_type": "password"})
+
+
+class TokenSerializer(serializers.Serializer[Data]):
+    token = serializers.CharField(help_text="Shown this once; only its hash is kept.")
+    expiry = serializers.DateTimeField(allow_null=True)
+
+
+class OrganizationSerializer(serializers.ModelSerializer[Organization]):
+    class Meta:
+        model = Organization
+        fields = ["id", "name", "slug", "created_at"]
+
+
+class OrganizationDetailSerializer(serializers.ModelSerializer[Organization]):
+    """Limits beside what is used of them."""
+
+    user_count = serializers.IntegerField(source="memberships.count", read_only=True)
+    design_count = serializers.IntegerField(read_only=True)
+    storage_used_bytes = serializers.IntegerField(read_only=True)
+
+    class Meta:
+        model = Organization
+        fields = [
+            "id", "name", "slug", "created_at",
+            "max_users", "user_count", "max_designs", "design_count",
+            "storage_quota_bytes", "storage_used_bytes",
+        ]  # fmt: skip
+
+
+class MemberSerializer(serializers.ModelSerializer[Membership]):
+    username = serializers.CharField(source="user.username", read_only=True)
+    clearance = ClearanceField(read_only=True)
+
+    class Meta:
+        model = Membership
+        fields = ["id", "username", "role", "clearance", "is_us_person", "created_at"]
+
+
+class NewMemberSerializer(serializers.Serializer[Data]):
+    username = serializers.CharField(max_length=150)
+    role = serializers.ChoiceField(choices=Role.choices)
+    clearance = ClearanceField(default=Clearance.UNCLASSIFIED)
+    is_us_person = serializers.BooleanField(default=False)
+
+
+class SeriesSerializer(serializers.ModelSerializer[Series]):
+    class Meta:
+        model = Series
+        fields = ["id", "organization", "part_number", "name", "description", "created_at"]
+
+
+class NewSeriesSerializer(serializers.Serializer[Data]):
+    organization = serializers.UUIDField(
+        required=False, help_text="May be left out by a member of just one organization."
+    )
+    part_number = serializers.CharField(max_length=100, validators=[validate_one_line])
+    name = serializers.CharField(max_length=200, validators=[validate_one_line])
+    description = serializers.CharField(max_length=10_000, required=False, allow_blank=True, default="")
+
+
+@extend_schema_field(OpenApiTypes.BINARY)
+class _ContentField(serializers.FileField):
+    """A file to send; the schema would describe a plain field as the address of one."""
+
+
+class UploadSerializer(serializers.Serializer[Data]):
+    # An empty file is for the rules of uploads to judge, not for the form.
+    file = _ContentField(allow_empty_file=True)
+    series = serializers.UUIDField()
+    is_itar = serializers.BooleanField(default=False)
+    classification = ClearanceField(default=Clearance.UNCLASSIFIED)
+    sha256 = serializers.RegexField(
+        r"\A[0-9a-fA-F]{64}\Z",
+        required=False,
+        help_text="If given, the content must have this SHA-256 digest.",
+    )
+
+
+class FailureSerializer(serializers.Serializer[Data]):
+    id = serializers.CharField(help_text="The error_id under which the failure is recorded.")
+    code = serializers.CharField()
+    detail = serializers.CharField()
+    status = serializers.IntegerField(allow_null=True)
+
+
+class DesignSerializer(serializers.ModelSerializer[Design]):
+    organization = serializers.UUIDField(source="series.organization_id", read_only=True)
+    part_number = serializers.CharField(source="series.part_number", read_only=True)
+    classification = ClearanceField(read_only=True)
+    error = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Design
+        fields = [
+            "id", "organization", "series", "part_number", "version", "status", "step", "error",
+            "file_name", "size_bytes", "sha256", "kind", "schema", "unit", "unit_millimetres",
+            "is_itar", "classification", "created_at", "finalized_at", "processed_at",
+        ]  # fmt: skip
+        read_only_fields = fields
+
+    @extend_schema_field(FailureSerializer(allow_null=True))
+    def get_error(self, design: Design) -> Data | None:
+        if not design.error_code:
+            return None
+        return {
+            "id": design.error_id,
+            "code": design.error_code,
+            "detail": design.error_detail,
+            "status": design.error_status,
+        }
+
+
+class _BoxSerializer(serializers.Serializer[Data]):
+    x = serializers.FloatField()
+    y = serializers.FloatField()
+    z = serializers.FloatField()
+
+
+class GeometrySerializer(serializers.Serializer[Data]):
+    """Lengths in the unit, areas in its square, volumes in its cube; null: the file has no such thing."""
+
+    design = serializers.UUIDField()
+    unit = serializers.CharField()
+    solids = serializers.IntegerField()
+    faces = serializers.IntegerField()
+    box = _BoxSerializer(allow_null=True)
+    volume = serializers.FloatField(allow_null=True)
+    area = serializers.FloatField(allow_null=True)
+    kernel_version = serializers.CharField()
+    warnings = serializers.ListField(child=serializers.CharField())
+
+
+class _BOMItemSerializer(serializers.ModelSerializer[BOMItem]):
+    class Meta:
+        model = BOMItem
+        fields = ["part", "quantity"]
+
+
+class BOMSerializer(serializers.Serializer[Data]):
+    design = serializers.UUIDField()
+    pieces = serializers.IntegerField(help_text="Sum of the quantities.")
+    items = _BOMItemSerializer(many=True)

@@ -1,0 +1,229 @@
+"""Processing of designs in workers: scan, bill of materials, geometry. Each queues the next when it succeeds.
+
+Arguments are ids only. The first failure ends the design; it propagates, so that Celery's signals see it.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Callable
+
+from celery import shared_task
+from celery.exceptions import SoftTimeLimitExceeded
+from celery.result import denied_join_result
+from django.conf import settings
+from django.db import DatabaseError, close_old_connections, connection, transaction
+from django.utils import timezone
+
+from designs.cad import (
+    HEAD_BYTES,
+    FileKind,
+    GeometrySummary,
+    bill_of_materials,
+    extract_geometry,
+    length_unit,
+    scan_iges,
+    scan_step,
+    sniff,
+)
+from designs.exceptions import EnginelBaseException, InvalidFileFormat, TaskTimeoutError
+from designs.files import local_path
+from designs.models import IN_WORK, BOMItem, Design, Geometry, Kind, Status, Step
+
+__all__ = ["extract_bom", "extract_design_geometry", "mark_failed", "queue_processing", "scan_design"]
+
+logger = logging.getLogger(__name__)
+
+_DETAIL_MAX_CHARS = 2_000
+_INSERT_BATCH = 500
+
+
+@shared_task(name="designs.scan_design", throws=(EnginelBaseException,), acks_late=False, ignore_result=False)
+def scan_design(design_id: str) -> None:
+    """Check the file once more from its content, and note its schema and unit.
+
+    Raises:
+        InvalidFileFormat, CorruptedFile, UnitConversionError: The file cannot be used.
+        TaskTimeoutError: The soft time limit passed.
+        ExternalServiceError: The storage failed.
+    """
+    _run_step(design_id, Step.SCAN, _scan)
+
+
+@shared_task(name="designs.extract_bom", throws=(EnginelBaseException,), acks_late=False, ignore_result=False)
+def extract_bom(design_id: str) -> None:
+    """Store the bill of materials; IGES files and single parts have an empty one.
+
+    Raises:
+        BOMExtractionError: The assembly's structure makes no sense.
+        TaskTimeoutError: The soft time limit passed.
+        ExternalServiceError: The storage failed.
+    """
+    _run_step(design_id, Step.BOM, _bom)
+
+
+@shared_task(name="designs.extract_geometry", throws=(EnginelBaseException,), acks_late=False, ignore_result=False)
+def extract_design_geometry(design_id: str) -> None:
+    """Store what the kernel measures, and make the design ready.
+
+    Raises:
+        GeometryProcessingError, CorruptedFile: The kernel crashed or cannot use the file.
+        TaskTimeoutError: The kernel's deadline or the soft time limit passed.
+        ExternalServiceError: The storage failed.
+    """
+    _run_step(design_id, Step.GEOMETRY, _geometry)
+
+
+def queue_processing(design_id: uuid.UUID, task_id: str) -> None:
+    """Queue the three steps; ``task_id`` is the id of the first.
+
+    Raises:
+        OSError, kombu.exceptions.OperationalError, redis.exceptions.RedisError: The broker does not answer.
+    """
+    # Links, not a chain: an eager chain raises the failure of a task into whoever queues it.
+    bom = extract_bom.si(str(design_id))
+    bom.link(extract_design_geometry.si(str(design_id)))
+    # Nobody here waits for the result; Celery would subscribe to it, and try for 19 s while its store is away.
+    with denied_join_result():
+        scan_design.apply_async((str(design_id),), task_id=task_id, link=bom)
+
+
+def mark_failed(design_id: str, *, code: str, detail: str, status: int, error_id: str) -> None:
+    """Note the failure that ended a design; may be called again, also from a process that ran no task.
+
+    The first call decides code, detail and status; a later one adds the ``error_id`` if the first had none.
+    A design that is ready, or was not being processed, stays as it is.
+
+    Args:
+        design_id: Id of the design; any text is accepted.
+        code: Code of the failure, as in error bodies.
+        detail: Text for the client.
+        status: HTTP status of the failure.
+        error_id: Id of the record of the failure; empty if it has none yet.
+    """
+    try:
+        pk = uuid.UUID(design_id)
+    except ValueError:
+        return
+    # The worker's main process comes by rarely: the server may have dropped its connection since.
+    if not connection.in_atomic_block:
+        close_old_connections()
+    failed = Design.objects.filter(pk=pk, status__in=IN_WORK).update(
+        status=Status.FAILED,
+        error_code=code,
+        error_detail=detail.replace("\0", "")[:_DETAIL_MAX_CHARS],
+        error_status=status,
+        error_id=error_id,
+        processed_at=timezone.now(),
+    )
+    if not failed and error_id:
+        Design.objects.filter(pk=pk, status=Status.FAILED, error_id="").update(error_id=error_id)
+
+
+def _run_step(design_id: str, step: Step, work: Callable[[Design], None]) -> None:
+    """Do one step of a design; one that is gone or no longer in work is let be."""
+    in_work = Design.objects.filter(pk=design_id, status__in=IN_WORK)
+    if not in_work.update(status=Status.PROCESSING, step=step):
+        return
+    try:
+        _within_time(work, Design.objects.select_related("series").get(pk=design_id))
+    except EnginelBaseException as exc:
+        _note_failure(design_id, exc)
+        raise
+    except Exception:
+        # What went wrong is for the error record; a client learns that it did.
+        _note_failure(design_id, EnginelBaseException())
+        raise
+
+
+def _within_time(work: Callable[[Design], None], design: Design) -> None:
+    try:
+        work(design)
+    except SoftTimeLimitExceeded as exc:
+        raise TaskTimeoutError(details={"limit": "soft", "step": design.step}) from exc
+
+
+def _note_failure(design_id: str, exc: EnginelBaseException) -> None:
+    try:
+        mark_failed(design_id, code=exc.code, detail=str(exc.detail), status=exc.status_code, error_id="")
+    except DatabaseError:
+        # The failure on its way out must not be replaced by this one; the signal's receiver tries again.
+        logger.exception("The failure of a design could not be noted", extra={"design_id": design_id})
+
+
+def _scan(design: Design) -> None:
+    with local_path(design) as path:
+        with path.open("rb") as file:
+            kind = sniff(file.read(HEAD_BYTES))
+        if kind != design.kind:
+            raise InvalidFileFormat("The stored file is of another format than the upload.")
+        if kind is FileKind.STEP:
+            scan = scan_step(path)
+            schema, solids, unit = scan.schema, scan.solid_count, length_unit(scan)
+        else:
+            schema, solids, unit = "", None, scan_iges(path).unit
+    Design.objects.filter(pk=design.pk, status=Status.PROCESSING).update(
+        schema=schema[:255], defined_solids=solids, unit=unit.name[:64], unit_millimetres=unit.millimetres
+    )
+
+
+def _bom(design: Design) -> None:
+    lines = []
+    if design.kind == Kind.STEP:
+        with local_path(design) as path:
+            lines = list(bill_of_materials(scan_step(path)).lines)
+    items = [
+        BOMItem(design=design, part=line.part, quantity=line.quantity, position=position)
+        for position, line in enumerate(lines, 1)
+    ]
+    with transaction.atomic():
+        if not _is_still_ours(design):
+            return
+        design.bom_items.all().delete()
+        BOMItem.objects.bulk_create(items, batch_size=_INSERT_BATCH)
+
+
+def _geometry(design: Design) -> None:
+    pieces = sum(design.bom_items.values_list("quantity", flat=True))
+    kind = FileKind(design.kind)
+    with local_path(design) as path:
+        # Only the damage is kept: a scan holds the whole file.
+        damage = (scan_step(path) if kind is FileKind.STEP else scan_iges(path)).damage
+        summary = extract_geometry(
+            path,
+            kind,
+            timeout_seconds=settings.ENGINEL_KERNEL_TIMEOUT_SECONDS,
+            memory_limit_bytes=settings.ENGINEL_KERNEL_MEMORY_BYTES,
+            expected_pieces=pieces or None,
+            expected_solids=design.defined_solids,
+            damage=damage,
+        )
+    with transaction.atomic():
+        if not _is_still_ours(design):
+            return
+        Geometry.objects.update_or_create(design=design, defaults=_measured(summary))
+        Design.objects.filter(pk=design.pk).update(status=Status.READY, processed_at=timezone.now())
+
+
+def _is_still_ours(design: Design) -> bool:
+    """Lock the design; it may have been put back or deleted while the work went on."""
+    locked = Design.objects.select_for_update().filter(pk=design.pk, status=Status.PROCESSING)
+    return locked.first() is not None
+
+
+def _measured(summary: GeometrySummary) -> dict[str, object]:
+    x, y, z = summary.box_mm or (None, None, None)
+    return {
+        "solids": summary.solids,
+        "faces": summary.faces,
+        "box_x_mm": x,
+        "box_y_mm": y,
+        "box_z_mm": z,
+        "volume_mm3": summary.volume_mm3,
+        "area_mm2": summary.area_mm2,
+        "kernel_version": summary.kernel_version,
+        "duration_seconds": summary.duration_seconds,
+        "peak_memory_bytes": summary.peak_memory_bytes,
+        "warnings": list(summary.warnings),
+    }

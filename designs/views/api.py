@@ -1,0 +1,40 @@
+"""What all endpoints of the workload have in common."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+from rest_framework.exceptions import ParseError
+from rest_framework.permissions import IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from designs.authentication import SessionAuthentication, TokenAuthentication
+from designs.parsers import UNREADABLE_BODY_ERRORS, JSONParser, discard_body
+
+__all__ = ["WorkloadView"]
+
+
+class WorkloadView(APIView):
+    """A view for logged-in users that takes JSON and answers every bad body with 4xx."""
+
+    authentication_classes = [TokenAuthentication, SessionAuthentication]
+    permission_classes = [IsAuthenticated]
+    parser_classes = [JSONParser]
+    metadata_class = None
+
+    def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
+        # A client may name any codec Python has; base64 or undefined break Django's query and form parsing.
+        request.encoding = "utf-8"
+        return super().initialize_request(request, *args, **kwargs)
+
+    def handle_exception(self, exc: Exception) -> Response:
+        if isinstance(exc, UNREADABLE_BODY_ERRORS):
+            unreadable = ParseError("The body of this request cannot be read: it is cut, malformed or too large.")
+            unreadable.__cause__ = exc
+            exc = unreadable
+        response = super().handle_exception(exc)
+        discard_body(self.request._request)  # noqa: SLF001  # DRF offers no public name
+        return response

@@ -1,0 +1,63 @@
+"""Logging in and out."""
+
+from __future__ import annotations
+
+from django.contrib.auth import authenticate, logout
+from django.contrib.auth.signals import user_logged_in
+from drf_spectacular.utils import extend_schema
+from knox.models import get_token_model
+from knox.settings import knox_settings
+from rest_framework import status
+from rest_framework.exceptions import AuthenticationFailed, ParseError, Throttled
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from designs.authentication import LoginThrottle
+from designs.schema import error_responses
+from designs.serializers import LoginSerializer, TokenSerializer
+from designs.views.api import WorkloadView
+
+__all__ = ["LoginView", "LogoutView"]
+
+
+class LoginView(WorkloadView):
+    """Tokens expire; a wrong password and an unknown user get the same answer."""
+
+    authentication_classes = []
+    permission_classes = [AllowAny]
+    throttle_classes = [LoginThrottle]
+    throttle_scope = "login"
+
+    def get_authenticate_header(self, request: Request) -> str:
+        # Without a login to ask for, DRF would answer a wrong password with 403.
+        return str(knox_settings.AUTH_HEADER_PREFIX)
+
+    @extend_schema(
+        summary="Get a token",
+        request=LoginSerializer,
+        responses={200: TokenSerializer, **error_responses(ParseError, AuthenticationFailed, Throttled)},
+        auth=[],
+    )
+    def post(self, request: Request) -> Response:
+        form = LoginSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        # Django hashes for unknown and inactive users too, so that time does not tell them either.
+        user = authenticate(request._request, **form.validated_data)  # noqa: SLF001  # DRF offers no public name
+        if user is None:
+            raise AuthenticationFailed("Unknown user name or wrong password.")
+        record, token = get_token_model().objects.create(user=user)
+        user_logged_in.send(sender=type(user), request=request._request, user=user)  # noqa: SLF001
+        return Response(TokenSerializer({"token": token, "expiry": record.expiry}).data)
+
+
+class LogoutView(WorkloadView):
+    """Ends the token or session the request came with."""
+
+    @extend_schema(summary="Give the token back", request=None, responses={204: None, **error_responses()})
+    def post(self, request: Request) -> Response:
+        if request.auth is None:
+            logout(request._request)  # noqa: SLF001  # DRF offers no public name
+        else:
+            request.auth.delete()
+        return Response(status=status.HTTP_204_NO_CONTENT)

@@ -1,0 +1,84 @@
+"""Organizations and their members."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework import generics, status
+from rest_framework.exceptions import NotFound, ParseError
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from designs.exceptions import InsufficientPermissions, UserLimitExceeded
+from designs.members import add_member
+from designs.models import Membership, Organization
+from designs.permissions import get_membership, require_user, visible_organizations
+from designs.schema import error_responses
+from designs.serializers import (
+    MemberSerializer,
+    NewMemberSerializer,
+    OrganizationDetailSerializer,
+    OrganizationSerializer,
+)
+from designs.views.api import WorkloadView
+
+__all__ = ["MemberListView", "OrganizationListView", "OrganizationView"]
+
+
+@extend_schema_view(
+    get=extend_schema(
+        summary="Own organizations",
+        responses={200: OrganizationSerializer(many=True), **error_responses(NotFound)},
+    )
+)
+class OrganizationListView(WorkloadView, generics.ListAPIView[Organization]):
+    """The organizations you are a member of."""
+
+    queryset = Organization.objects.all()
+    serializer_class = OrganizationSerializer
+
+    def get_queryset(self) -> QuerySet[Organization]:
+        return visible_organizations(require_user(self.request.user))
+
+
+class OrganizationView(WorkloadView):
+    """An organization you are a member of."""
+
+    @extend_schema(
+        summary="Limits of an organization, and what is used of them",
+        responses={200: OrganizationDetailSerializer, **error_responses(NotFound)},
+    )
+    def get(self, request: Request, organization_id: uuid.UUID) -> Response:
+        membership = get_membership(require_user(request.user), organization_id)
+        return Response(OrganizationDetailSerializer(membership.organization).data)
+
+
+@extend_schema_view(
+    get=extend_schema(summary="Members", responses={200: MemberSerializer(many=True), **error_responses(NotFound)}),
+    post=extend_schema(
+        summary="Add a member",
+        request=NewMemberSerializer,
+        responses={
+            201: MemberSerializer,
+            **error_responses(ParseError, NotFound, InsufficientPermissions, UserLimitExceeded),
+        },
+    ),
+)
+class MemberListView(WorkloadView, generics.ListAPIView[Membership]):
+    """Members see each other; managers and owners add members, with at most their own role."""
+
+    queryset = Membership.objects.all()
+    serializer_class = MemberSerializer
+
+    def get_queryset(self) -> QuerySet[Membership]:
+        membership = get_membership(require_user(self.request.user), self.kwargs["organization_id"])
+        return membership.organization.memberships.select_related("user")
+
+    def post(self, request: Request, organization_id: uuid.UUID) -> Response:
+        by = get_membership(require_user(request.user), organization_id)
+        form = NewMemberSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        member = add_member(by, **form.validated_data)
+        return Response(MemberSerializer(member).data, status=status.HTTP_201_CREATED)

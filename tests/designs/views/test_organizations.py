@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import IntegrityError
+from django.test import Client
+
+from designs.models import Clearance, Membership, Organization, Role
+from tests.designs.conftest import ClientOf, MakeDesign, MakeMember
+
+pytestmark = pytest.mark.django_db
+
+
+def members_url(organization: Organization) -> str:
+    return f"/api/organizations/{organization.pk}/members/"
+
+
+def add(client: Client, organization: Organization, **body: Any) -> Any:
+    return client.post(members_url(organization), body, content_type="application/json")
+
+
+@pytest.fixture
+def newcomer(db: None) -> User:
+    return User.objects.create_user("newcomer")
+
+
+def test_list_holds_own_organizations_only(api: Client, acme: Organization, rival: Organization) -> None:
+    results = api.get("/api/organizations/").json()["results"]
+
+    assert [result["id"] for result in results] == [str(acme.pk)]
+
+
+def test_detail_shows_limits_and_use(api: Client, acme: Organization, make_design: MakeDesign) -> None:
+    make_design(b"12345")
+
+    body = api.get(f"/api/organizations/{acme.pk}/").json()
+
+    assert (body["name"], body["slug"]) == ("Acme", "acme")
+    assert (body["max_users"], body["user_count"]) == (10, 1)
+    assert (body["max_designs"], body["design_count"]) == (1000, 1)
+    assert (body["storage_quota_bytes"], body["storage_used_bytes"]) == (10 * 1024**3, 5)
+
+
+@pytest.mark.parametrize("path", ["", "members/"])
+def test_a_foreign_organization_is_404(api: Client, rival: Organization, path: str) -> None:
+    assert api.get(f"/api/organizations/{rival.pk}/{path}").status_code == 404
+
+
+def test_members_see_each_other(api: Client, acme: Organization, manager: User, engineer: User) -> None:
+    results = api.get(members_url(acme)).json()["results"]
+
+    assert {(member["username"], member["role"]) for member in results} == {
+        (engineer.username, "engineer"),
+        (manager.username, "manager"),
+    }
+
+
+def test_member_list_needs_the_same_queries_for_many_as_for_one(
+    api: Client, acme: Organization, make_member: MakeMember, django_assert_max_num_queries: Any
+) -> None:
+    for _ in range(20):
+        make_member()
+
+    with django_assert_max_num_queries(5):
+        assert api.get(members_url(acme)).json()["count"] == 21
+
+
+def test_a_manager_adds_a_member(client_of: ClientOf, manager: User, newcomer: User, acme: Organization) -> None:
+    answer = add(client_of(manager), acme, username="newcomer", role="engineer", clearance=2, is_us_person=True)
+
+    assert answer.status_code == 201
+    member = Membership.objects.get(user=newcomer)
+    assert (member.organization, member.role, member.clearance) == (acme, Role.ENGINEER, Clearance.SECRET)
+    assert member.is_us_person
+    assert answer.json()["username"] == "newcomer"
+
+
+def test_clearance_and_us_person_default_to_the_least(
+    client_of: ClientOf, manager: User, newcomer: User, acme: Organization
+) -> None:
+    add(client_of(manager), acme, username="newcomer", role="viewer")
+
+    member = Membership.objects.get(user=newcomer)
+    assert (member.clearance, member.is_us_person) == (Clearance.UNCLASSIFIED, False)
+
+
+def test_an_engineer_adds_nobody(api: Client, acme: Organization, newcomer: User) -> None:
+    answer = add(api, acme, username="newcomer", role="viewer")
+
+    assert (answer.status_code, answer.json()["code"]) == (403, "insufficient_permissions")
+    assert not Membership.objects.filter(user=newcomer).exists()
+
+
+def test_nobody_grants_a_role_above_the_own_one(
+    client_of: ClientOf, manager: User, newcomer: User, acme: Organization
+) -> None:
+    answer = add(client_of(manager), acme, username="newcomer", role="owner")
+
+    assert (answer.status_code, answer.json()["code"]) == (403, "insufficient_permissions")
+    assert not Membership.objects.filter(user=newcomer).exists()
+
+
+def test_an_owner_grants_ownership(
+    client_of: ClientOf, make_member: MakeMember, newcomer: User, acme: Organization
+) -> None:
+    answer = add(client_of(make_member(Role.OWNER)), acme, username="newcomer", role="owner")
+
+    assert answer.status_code == 201
+
+
+def test_an_owner_of_another_organization_finds_nothing_to_add_to(
+    client_of: ClientOf, stranger: User, newcomer: User, acme: Organization
+) -> None:
+    assert add(client_of(stranger), acme, username="newcomer", role="viewer").status_code == 404
+
+
+def test_an_organization_takes_no_more_users_than_its_limit(
+    client_of: ClientOf, manager: User, newcomer: User, acme: Organization
+) -> None:
+    Organization.objects.update(max_users=1)
+
+    answer = add(client_of(manager), acme, username="newcomer", role="viewer")
+
+    assert (answer.status_code, answer.json()["code"]) == (403, "user_limit_exceeded")
+    assert answer.json()["error_id"]
+    assert acme.memberships.count() == 1
+
+
+@pytest.mark.parametrize("username", ["nobody", "inactive"])
+def test_an_unknown_user_is_400(client_of: ClientOf, manager: User, acme: Organization, username: str) -> None:
+    User.objects.create_user("inactive", is_active=False)
+
+    answer = add(client_of(manager), acme, username=username, role="viewer")
+
+    assert answer.status_code == 400
+    assert "username" in answer.json()["detail"]
+
+
+def test_a_member_is_not_added_twice(client_of: ClientOf, manager: User, engineer: User, acme: Organization) -> None:
+    answer = add(client_of(manager), acme, username=engineer.username, role="manager")
+
+    assert answer.status_code == 400
+    assert Membership.objects.get(user=engineer).role == Role.ENGINEER
+
+
+def test_a_member_added_by_somebody_else_at_the_same_time_is_400(
+    client_of: ClientOf, manager: User, newcomer: User, acme: Organization, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def taken(**facts: Any) -> None:
+        raise IntegrityError
+
+    monkeypatch.setattr(Membership.objects, "create", taken)
+
+    answer = add(client_of(manager), acme, username="newcomer", role="viewer")
+
+    assert answer.status_code == 400

@@ -1,0 +1,176 @@
+"""From the upload to the answer, with the real kernel: what sound files give, and which exception ends the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from designs import exceptions
+from designs.exceptions import EnginelBaseException
+from designs.lifecycle import put_back
+from designs.models import Design, Step
+from enginel.sample.corpus import GOOD, GoodFile
+from enginel.sample.damage import DAMAGED, ODD, DamagedFile, OddFile
+
+pytestmark = pytest.mark.django_db
+
+Process = Callable[[bytes, str], str]
+
+
+@pytest.fixture
+def process(api: Client, upload: Any) -> Process:
+    """Upload and finalize; return the design's URL once its tasks have run."""
+
+    def run(content: bytes, name: str) -> str:
+        answer = upload(api, content, name)
+        assert answer.status_code == 201, answer.content
+        url = f"/api/designs/{answer.json()['id']}/"
+        assert api.post(f"{url}finalize/").status_code == 202
+        return url
+
+    return run
+
+
+def damaged(name: str) -> DamagedFile:
+    return next(case for case in DAMAGED if case.name == name)
+
+
+@pytest.mark.parametrize("good", GOOD, ids=lambda good: good.name)
+def test_a_sound_file_becomes_ready_with_its_geometry_and_parts(
+    api: Client, process: Process, sample: Any, good: GoodFile
+) -> None:
+    url = process(sample(good.name), good.name)
+
+    design, geometry, bom = (api.get(f"{url}{path}").json() for path in ("", "geometry/", "bom/"))
+    assert (design["status"], design["step"], design["error"]) == ("ready", "geometry", None)
+    assert (design["kind"], design["unit"]) == (good.kind, good.unit)
+    assert design["processed_at"] >= design["finalized_at"] >= design["created_at"]
+    assert (geometry["solids"], geometry["faces"]) == (good.solids, good.faces)
+    assert geometry["area"] == pytest.approx(good.area_mm2, rel=1e-4)
+    assert geometry["volume"] == (good.volume_mm3 and pytest.approx(good.volume_mm3, rel=1e-4))
+    sides = geometry["box"] and tuple(geometry["box"].values())
+    assert sides == (good.box_mm and pytest.approx(good.box_mm, abs=0.01))
+    assert {item["part"]: item["quantity"] for item in bom["items"]} == (good.bom or {})
+    assert bom["pieces"] == sum((good.bom or {}).values())
+
+
+@pytest.mark.parametrize("odd", ODD, ids=lambda odd: odd.name)
+def test_an_odd_file_becomes_ready(api: Client, process: Process, odd: OddFile) -> None:
+    url = process(odd.build(), odd.name)
+
+    assert api.get(url).json()["status"] == "ready"
+
+
+@pytest.mark.parametrize("case", [case for case in DAMAGED if case.stage == "upload"], ids=lambda case: case.name)
+def test_a_file_whose_first_bytes_give_it_away_is_refused_at_upload(
+    api: Client, upload: Any, stored_files: Any, case: DamagedFile
+) -> None:
+    answer = upload(api, case.build(), case.name)
+
+    assert (answer.status_code, answer.json()["code"]) == (400, case.expected.default_code)
+    assert not Design.objects.exists()
+    assert stored_files() == []
+
+
+# One of each kind of failure that only a worker finds; the step it ends.
+FAILING = [
+    ("cut_50.step", Step.SCAN),
+    ("cut_50.igs", Step.SCAN),
+    ("ifc4.step", Step.SCAN),
+    ("no_unit.step", Step.SCAN),
+    ("cubits.igs", Step.SCAN),
+    ("cycle.step", Step.BOM),
+    ("doubled_60.step", Step.BOM),
+    ("doubled_17.step", Step.GEOMETRY),
+    ("points_nan.step", Step.GEOMETRY),
+    ("placement_self.step", Step.GEOMETRY),
+    ("open_shell.step", Step.GEOMETRY),
+]
+
+
+@pytest.mark.parametrize(("name", "step"), FAILING)
+def test_a_failure_in_a_worker_is_told_again_as_the_one_occurrence_it_is(
+    api: Client, process: Process, settings: Any, recorded: Any, name: str, step: Step
+) -> None:
+    settings.ENGINEL_KERNEL_TIMEOUT_SECONDS = 2.0
+    case = damaged(name)
+    url = process(case.build(), case.name)
+
+    design = api.get(url).json()
+    answers = [api.get(f"{url}geometry/") for _ in range(2)]
+
+    assert (design["status"], design["step"]) == ("failed", step.value)
+    assert design["error"]["code"] == case.expected.default_code
+    for answer in answers:
+        assert answer.status_code == case.expected.status_code
+        assert answer.json() == {
+            "detail": design["error"]["detail"],
+            "code": design["error"]["code"],
+            "error_id": design["error"]["id"],
+        }
+    records = recorded()
+    assert [(record["event_id"], record["source"]) for record in records] == [(design["error"]["id"], "celery")]
+    assert api.get(f"{url}bom/").status_code == (200 if step == Step.GEOMETRY else case.expected.status_code)
+
+
+@pytest.mark.parametrize(("name", "step"), FAILING)
+def test_what_a_failure_tells_names_no_path_of_the_server(
+    api: Client, process: Process, settings: Any, storage_dir: Any, tmp_path: Any, name: str, step: Step
+) -> None:
+    settings.ENGINEL_KERNEL_TIMEOUT_SECONDS = 2.0
+    url = process(damaged(name).build(), name)
+
+    told = api.get(url).content + api.get(f"{url}geometry/").content
+
+    for place in (str(tmp_path), "designs/" + str(Design.objects.get().series.organization_id), ".venv", "/work"):
+        assert place.encode() not in told
+
+
+def test_every_exception_class_has_a_request_that_raises_it() -> None:
+    """The table of who raises what; the tests beside each code are in this directory."""
+    raised_in_tests = {
+        "EnginelBaseException": "test_finalize: stored file gone",
+        "GeometryProcessingError": "test_processing: placement_self.step",
+        "FileValidationError": "test_upload: another digest",
+        "InvalidFileFormat": "test_upload: PNG",
+        "FileSizeExceeded": "test_upload: one byte more",
+        "CorruptedFile": "test_upload: empty; test_processing: cut_50.step",
+        "OrganizationLimitExceeded": "test_upload: max_designs",
+        "InsufficientPermissions": "test_upload: viewer",
+        "ITARViolation": "test_designs, test_upload",
+        "ClearanceLevelInsufficient": "test_designs, test_upload",
+        "UnitConversionError": "test_designs: furlongsx; test_processing: no_unit.step",
+        "BOMExtractionError": "test_processing: cycle.step",
+        "StorageQuotaExceeded": "test_upload: quota",
+        "UserLimitExceeded": "test_organizations: max_users",
+        "DesignNotReady": "test_designs, test_finalize",
+        "DuplicatePartNumber": "test_series: part number in use",
+        "TaskTimeoutError": "test_processing: points_nan.step",
+        "ExternalServiceError": "test_finalize: broker away; test_upload: storage away",
+    }
+    classes = {
+        name
+        for name, value in vars(exceptions).items()
+        if isinstance(value, type) and issubclass(value, EnginelBaseException)
+    }
+
+    assert classes == set(raised_in_tests)
+
+
+def test_a_design_put_back_can_be_processed_again(
+    api: Client, process: Process, sample: Any, stored_files: Any
+) -> None:
+    good = sample("material.stp")
+    url = process(good.replace(b"ENDSEC", b"endsec", 1).replace(b"END-ISO", b"XXX-ISO"), "part.step")
+    assert api.get(url).json()["status"] == "failed"
+    stored_files()[0].write_bytes(good)
+
+    assert put_back(Design.objects.all()) == 1
+    answer = api.post(f"{url}finalize/")
+
+    assert answer.status_code == 202
+    body = api.get(url).json()
+    assert (body["status"], body["error"]) == ("ready", None)
