@@ -1,0 +1,1 @@
+"""Running Enginel on one machine from nothing: embedded Valkey, web, worker, beat, sample run."""

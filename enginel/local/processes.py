@@ -1,0 +1,48 @@
+"""Child processes of a local run: none outlives its parent."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+
+__all__ = ["LocalError", "die_with_parent", "stop"]
+
+_PR_SET_PDEATHSIG = 1
+_STOP_SECONDS = 10.0
+
+_libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+
+class LocalError(Exception):
+    """A local run cannot go on; the message is one line for the person at the terminal."""
+
+
+def die_with_parent() -> None:
+    """In a new child: ask the kernel (Linux) for SIGTERM when the parent dies, even by SIGKILL."""
+    if _libc is not None:
+        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def stop(process: subprocess.Popen[bytes], seconds: float = _STOP_SECONDS) -> None:
+    """Ask a child to end; after ``seconds`` end it, with its whole session if it leads one."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            _kill(process)
+            process.wait()
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    try:
+        leads_session = os.getsid(process.pid) == process.pid
+    except ProcessLookupError:
+        return
+    if leads_session:
+        os.killpg(process.pid, signal.SIGKILL)
+    else:
+        process.kill()

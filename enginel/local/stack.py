@@ -1,0 +1,166 @@
+"""Enginel's processes on one machine: Valkey, web, worker and beat, each with its log, none outliving this one."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from enginel.local.processes import LocalError, die_with_parent, stop
+from enginel.local.valkey import EmbeddedValkey
+
+__all__ = ["LocalStack", "Ports", "free_port"]
+
+_BASE_DIR = Path(__file__).resolve().parent.parent.parent
+_READY_SECONDS = 40.0
+_POLL_SECONDS = 0.05
+_LOG_TAIL_LINES = 12
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Loopback ports of a local run."""
+
+    web: int = 8000
+    valkey: int = 6390
+
+
+@dataclass
+class LocalStack:
+    """Starts and stops the processes of a local run.
+
+    Args:
+        state_dir: Database, storage, logs and Valkey's data.
+        ports: Where web and Valkey listen on 127.0.0.1.
+        extra_env: Settings of this run.
+        workers: Processes that work on tasks.
+        celery_app: Module of the Celery application, as ``celery -A`` takes it.
+    """
+
+    state_dir: Path
+    ports: Ports
+    extra_env: Mapping[str, str] = field(default_factory=dict)
+    workers: int = 2
+    celery_app: str = "enginel"
+
+    def __post_init__(self) -> None:
+        self.valkey: EmbeddedValkey | None = None
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.logs_dir = self.state_dir / "logs"
+        self.env = {
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "enginel.settings",
+            "ENGINEL_ENVIRONMENT": os.environ.get("ENGINEL_ENVIRONMENT") or "development",
+            "ENGINEL_STATE_DIR": str(self.state_dir),
+            "PYTHONUNBUFFERED": "1",
+            **self.extra_env,
+        }
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.ports.web}"
+
+    def refuse_taken_ports(self) -> None:
+        """Raise `LocalError` when something listens where a process of this run is to listen."""
+        wanted = {"ENGINEL_PORT": self.ports.web}
+        if not self.env.get("REDIS_URL"):
+            wanted["ENGINEL_VALKEY_PORT"] = self.ports.valkey
+        for variable, port in wanted.items():
+            with socket.socket() as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                try:
+                    probe.bind(("127.0.0.1", port))
+                except OSError as error:
+                    raise LocalError(f"Port {port} on 127.0.0.1 is taken. Choose another: {variable}=PORT.") from error
+
+    def start_valkey(self) -> None:
+        """Start the embedded Valkey, unless REDIS_URL names a server; other processes are told its address."""
+        if self.env.get("REDIS_URL"):
+            return
+        self.valkey = EmbeddedValkey(self.state_dir, port=self.ports.valkey)
+        if self.valkey.answers():
+            raise LocalError(f"An Enginel is running on {self.state_dir} already. Stop it first.")
+        self.valkey.start()
+
+    def start_services(self) -> None:
+        """Start web, worker and beat; return when web answers and the worker takes tasks."""
+        bind = f"127.0.0.1:{self.ports.web}"
+        self._start("web", ["gunicorn", "enginel.wsgi", "--config", "python:enginel.gunicorn", "--bind", bind])
+        celery = ["celery", "-q", "-A", self.celery_app]
+        worker = ["--concurrency", str(self.workers), "--hostname", "worker@%h", "--without-mingle", "--without-gossip"]
+        self._start("worker", [*celery, "worker", "--loglevel", "INFO", *worker])
+        schedule = str(self.state_dir / "celerybeat-schedule")
+        self._start("beat", [*celery, "beat", "--loglevel", "INFO", "--schedule", schedule, "--pidfile", ""])
+        self._wait("web", self._web_answers)
+        self._wait("worker", lambda: b"ready." in self._log("worker").read_bytes())
+
+    def refuse_dead(self) -> None:
+        """Raise `LocalError` when a process has ended by itself."""
+        for name, process in self.processes.items():
+            if process.poll() is not None:
+                raise LocalError(f"{name} ended with exit code {process.returncode}; {self._last_words(name)}")
+
+    def stop(self) -> None:
+        """Stop everything this object started, Valkey last: the others hand over to it what they hold."""
+        for process in self.processes.values():
+            process.terminate()
+        while self.processes:
+            stop(self.processes.popitem()[1])
+        if self.valkey is not None:
+            self.valkey.stop()
+            self.valkey = None
+
+    def _start(self, name: str, command: list[str]) -> None:
+        self.logs_dir.mkdir(parents=True, exist_ok=True)
+        with self._log(name).open("wb") as log:
+            self.processes[name] = subprocess.Popen(  # noqa: S603 - our own command
+                [sys.executable, "-m", *command],
+                env=self.env,
+                cwd=_BASE_DIR,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                preexec_fn=die_with_parent,  # noqa: PLW1509 - the supervisor has one thread
+            )
+
+    def _wait(self, name: str, ready: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + _READY_SECONDS
+        while not ready():
+            self.refuse_dead()
+            if time.monotonic() > deadline:
+                raise LocalError(f"{name} is not ready after {_READY_SECONDS:.0f} s; {self._last_words(name)}")
+            time.sleep(_POLL_SECONDS)
+
+    def _web_answers(self) -> bool:
+        connection = http.client.HTTPConnection("127.0.0.1", self.ports.web, timeout=2)
+        try:
+            connection.request("GET", "/api/health/")
+            return connection.getresponse().status == 200
+        except OSError:
+            return False
+        finally:
+            connection.close()
+
+    def _log(self, name: str) -> Path:
+        return self.logs_dir / f"{name}.log"
+
+    def _last_words(self, name: str) -> str:
+        path = self._log(name)
+        lines = [line.strip() for line in path.read_text(errors="replace").splitlines() if line.strip()]
+        last = f": {lines[-1][:300]}" if lines else ""
+        return f"see {path}{last}"
+
+
+def free_port() -> int:
+    """Return a loopback port that nothing listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
