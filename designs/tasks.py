@@ -6,6 +6,7 @@ Arguments are ids only. The first failure ends the design; it propagates, so tha
 from __future__ import annotations
 
 import logging
+import math
 import uuid
 from collections.abc import Callable
 
@@ -163,8 +164,9 @@ def _scan(design: Design) -> None:
             schema, solids, unit = scan.schema, scan.solid_count, length_unit(scan)
         else:
             schema, solids, unit = "", None, scan_iges(path).unit
+    millimetres = unit.millimetres if math.isfinite(unit.millimetres) else None
     Design.objects.filter(pk=design.pk, status=Status.PROCESSING).update(
-        schema=schema[:255], defined_solids=solids, unit=unit.name[:64], unit_millimetres=unit.millimetres
+        schema=schema[:255], defined_solids=solids, unit=unit.name[:64], unit_millimetres=millimetres
     )
 
 

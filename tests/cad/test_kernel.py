@@ -170,7 +170,7 @@ def test_a_host_that_was_killed_is_replaced() -> None:
 
     assert extract(PART).solids == 1
     assert host_pid() != host
-    assert children(os.getpid()) == [host_pid()]
+    assert host not in children(os.getpid())
 
 
 def test_the_host_being_killed_at_work_is_a_failure_and_takes_its_child_along(stored: Stored) -> None:
@@ -240,6 +240,7 @@ def test_shutting_down_does_not_wait_for_the_file_at_work(stored: Stored) -> Non
 
 def test_starting_ahead_does_not_wait_for_the_kernel() -> None:
     shutdown_kernel()
+    others = len(children(os.getpid()))
     started = time.monotonic()
 
     start_kernel()
@@ -247,7 +248,7 @@ def test_starting_ahead_does_not_wait_for_the_kernel() -> None:
 
     assert time.monotonic() - started < QUICK_SECONDS
     assert kernel._own.host is not None
-    assert (kernel._own.host.version, len(children(os.getpid()))) == ("", 1)
+    assert (kernel._own.host.version, len(children(os.getpid()))) == ("", others + 1)
     assert extract(PART).solids == 1
 
 

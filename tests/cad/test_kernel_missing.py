@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -81,20 +80,24 @@ def test_starting_a_missing_kernel_does_nothing(monkeypatch: pytest.MonkeyPatch,
     assert kernel._own.host is None
 
 
+def open_descriptors() -> int:
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+
 def test_a_system_without_processes_left_is_told_by_the_first_file(
     monkeypatch: pytest.MonkeyPatch, no_host: None
 ) -> None:
     def refuse(*arguments: object, **options: object) -> None:
         raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
 
-    descriptors = len(os.listdir("/proc/self/fd"))
+    descriptors = open_descriptors()
     monkeypatch.setattr("subprocess.Popen", refuse)
 
     start_kernel()
     with pytest.raises(BlockingIOError):
         extract(PART)
 
-    assert len(os.listdir("/proc/self/fd")) == descriptors
+    assert open_descriptors() == descriptors
 
 
 def test_missing_system_libraries_are_named_by_their_packages(monkeypatch: pytest.MonkeyPatch, no_host: None) -> None:

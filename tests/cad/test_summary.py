@@ -127,7 +127,6 @@ def test_a_signal_is_named() -> None:
     [
         ("unreadable", CorruptedFile),
         ("iges_checks", CorruptedFile),
-        ("not_regular", InvalidFileFormat),
         ("memory_limit", GeometryProcessingError),
         ("kernel_exception", GeometryProcessingError),
         ("no_result", GeometryProcessingError),

@@ -148,12 +148,16 @@ def _factor(parameter: Parameter) -> float:
         factor = float(word) if isinstance(word, str) else math.nan
     except ValueError:
         factor = math.nan
-    if not math.isfinite(factor) or factor <= 0:
+    # A numeral beyond every double (1.E999) is a number still; what it does to the geometry is for the kernel to say.
+    beyond = factor == math.inf and isinstance(word, str) and word[:1].isdigit()
+    if not (beyond or math.isfinite(factor)) or factor <= 0:
         raise _refused("The conversion factor is not a positive number.", "factor_range")
     return factor
 
 
 def _checked(unit: LengthUnit) -> LengthUnit:
+    if math.isinf(unit.millimetres):
+        return unit
     if not _PLAUSIBLE_MM[0] <= unit.millimetres <= _PLAUSIBLE_MM[1]:
         raise _refused("The unit of length is not plausible.", "implausible")
     expected = _WELL_KNOWN_MM.get(unit.name, unit.millimetres)

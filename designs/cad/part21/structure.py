@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 from designs.cad.files import read_regular
 from designs.cad.part21.instances import StepScan
@@ -128,10 +128,8 @@ class _Scanner:
         previous, depth, start, name, keyword, many = SEMICOLON, 0, 0, b"", b"", False
         for count, match in words:
             kind = match.lastindex or GARBAGE
-            if kind == END:
-                raise self._cut()
-            if kind == GARBAGE:
-                raise self._garbage(match.start(GARBAGE))
+            if kind in {GARBAGE, END}:
+                self._check_word(match.start(kind), ends=kind == END)
             if not followers[previous] >> kind & 1 or (kind == EQUALS and depth) or (kind == COMMA and not depth):
                 raise _corrupted("The file does not follow the syntax of STEP.", "syntax", position=match.start(kind))
             if kind == REFERENCE:
@@ -243,17 +241,18 @@ class _Scanner:
         if match and match.lastindex != END and match[KEYWORD] != b"SIGNATURE":
             raise _corrupted("There is text after the end of the file.", "after_end")
 
-    def _garbage(self, position: int) -> CorruptedFile:
+    def _check_word(self, position: int, *, ends: bool) -> NoReturn:
+        """Tell what is wrong where no word begins, or where none is left and the file has to go on."""
+        if ends and not self.section:
+            raise _corrupted("The file does not begin as STEP does.", "no_begin")
+        if ends:
+            section = self.section.decode("ascii")
+            raise _corrupted("The file is cut: its end is missing.", "truncated", section=section)
         if self.data.startswith(b"'", position):
-            return _corrupted("A text is never closed.", "unterminated_string", position=position)
+            raise _corrupted("A text is never closed.", "unterminated_string", position=position)
         if self.data.startswith(b"/*", position):
-            return _corrupted("A comment is never closed.", "unterminated_comment", position=position)
-        return _corrupted("The file holds what is no word of STEP.", "syntax", position=position)
-
-    def _cut(self) -> CorruptedFile:
-        if not self.section:
-            return _corrupted("The file does not begin as STEP does.", "no_begin")
-        return _corrupted("The file is cut: its end is missing.", "truncated", section=self.section.decode("ascii"))
+            raise _corrupted("A comment is never closed.", "unterminated_comment", position=position)
+        raise _corrupted("The file holds what is no word of STEP.", "syntax", position=position)
 
 
 @lru_cache(maxsize=1024)
