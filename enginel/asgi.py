@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 
-from django.core.asgi import get_asgi_application
+import django
 
+from enginel.requests import TextASGIHandler
 from enginel.startup import refuse_wrong_settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "enginel.settings")
 
-application = get_asgi_application()
+django.setup(set_prefix=False)
 refuse_wrong_settings()
+application = TextASGIHandler()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 
-from django.core.wsgi import get_wsgi_application
+import django
 
+from enginel.requests import TextWSGIHandler
 from enginel.startup import refuse_wrong_settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "enginel.settings")
 
-application = get_wsgi_application()
+django.setup(set_prefix=False)
 refuse_wrong_settings()
+application = TextWSGIHandler()
