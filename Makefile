@@ -54,7 +54,7 @@ bench: $(INSTALLED)  ## Measure speed beside peers
 lock: $(INSTALLED)  ## Resolve requirements/*.in anew into hashed locks
 	for name in bootstrap base cad prod dev; do \
 	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade --no-header \
-	    --no-emit-index-url --no-emit-find-links requirements/$$name.in -o requirements/$$name.txt || exit 1; \
+	    requirements/$$name.in -o requirements/$$name.txt || exit 1; \
 	done
 
 clean:  ## Remove .venv and all caches; var/ (data of local runs) stays

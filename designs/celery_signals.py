@@ -1,7 +1,7 @@
 """Celery's signals, turned into the calls the middleware makes.
 
-A failure inside the task fires ``task_failure`` in the pool child; a killed child and the hard time limit fire it in the
-worker's main process, the latter twice. The operation id (task id, attempt) makes all of them one occurrence.
+A failure inside the task fires ``task_failure`` in the pool child; a killed child and the hard time limit fire it in
+the worker's main process, the latter twice. The operation id (task id, attempt) makes all of them one occurrence.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from celery.exceptions import Ignore, Reject, Retry
 from celery.exceptions import TimeLimitExceeded as CeleryTimeLimitExceeded
 
 from designs import context, tasks
+from designs.cad import start_kernel
 from designs.exceptions import EnginelBaseException, TaskTimeoutError
 from designs.monitoring import ErrorTracker, guarded
 
@@ -35,10 +36,17 @@ _tokens: dict[str, list[Token[context.RunContext]]] = {}
 def connect() -> None:
     """Connect all receivers; strong references, since functions of a module live as long as it does."""
     signals.before_task_publish.connect(carry_context, dispatch_uid="enginel.carry_context")
+    signals.worker_process_init.connect(warm_kernel, dispatch_uid="enginel.warm_kernel")
     signals.task_received.connect(remember_request, dispatch_uid="enginel.remember_request")
     signals.task_prerun.connect(enter_task, dispatch_uid="enginel.enter_task")
     signals.task_postrun.connect(leave_task, dispatch_uid="enginel.leave_task")
     signals.task_failure.connect(record_failure, dispatch_uid="enginel.record_failure")
+
+
+def warm_kernel(**kwargs: object) -> None:
+    """Load the CAD kernel while nobody waits: its deadline for a file does not count the second it takes."""
+    with guarded("warm_kernel"):
+        start_kernel()
 
 
 def carry_context(headers: dict[str, Any] | None = None, **kwargs: object) -> None:

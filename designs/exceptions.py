@@ -248,19 +248,19 @@ class ExternalServiceError(EnginelBaseException):
 
 def raise_geometry_error(message: str, original_exception: BaseException | None = None) -> NoReturn:
     """Raise `GeometryProcessingError`, chained to the exception that caused it."""
-    __traceback_hide__ = True  # noqa: F841 - read by tracebacks: the frame that matters is the caller's
+    __traceback_hide__ = True
     raise GeometryProcessingError(message) from original_exception
 
 
 def raise_validation_error(message: str, field: str | None = None) -> NoReturn:
     """Raise `FileValidationError`, naming the request field at fault."""
-    __traceback_hide__ = True  # noqa: F841 - the same
+    __traceback_hide__ = True
     raise FileValidationError(message, field=field)
 
 
 def raise_permission_error(required_role: str | None = None, current_role: str | None = None) -> NoReturn:
     """Raise `InsufficientPermissions`, saying which role is needed and which one the user has."""
-    __traceback_hide__ = True  # noqa: F841 - the same
+    __traceback_hide__ = True
     message = str(InsufficientPermissions.default_detail)
     if required_role is not None:
         message = f"This needs the role {required_role}."

@@ -95,8 +95,7 @@ class ErrorTrackingMiddleware(_Hybrid):
                 )
         # A file has no code of ours in it, and an iterator around it would cost the server its sendfile.
         if isinstance(response, StreamingHttpResponse) and not isinstance(response, FileResponse):
-            watch = _awatched if response.is_async else _watched
-            response.streaming_content = watch(response.streaming_content)  # type: ignore[assignment]
+            _watch(response)
 
 
 class RequestLoggingMiddleware(_Hybrid):
@@ -126,6 +125,14 @@ def _user_id(request_ref: weakref.ref[HttpRequest]) -> str:
     users = (facts.get("user"), facts.get("_cached_user"))
     pks = (getattr(user, "pk", None) for user in users if not issubclass(type(user), LazyObject))
     return next((str(pk) for pk in pks if pk is not None), "")
+
+
+def _watch(response: StreamingHttpResponse) -> None:
+    body = response.streaming_content
+    if isinstance(body, AsyncIterator):
+        response.streaming_content = _awatched(body)
+    else:
+        response.streaming_content = _watched(body)
 
 
 def _watched(body: Iterator[bytes]) -> Iterator[bytes]:

@@ -6,8 +6,10 @@ import logging.config
 import os
 
 from celery import Celery
-from celery.signals import setup_logging
+from celery.signals import beat_init, setup_logging, worker_init
 from django.conf import settings
+
+from enginel.startup import refuse_wrong_settings
 
 __all__ = ["app"]
 
@@ -23,3 +25,10 @@ def use_our_logging(**kwargs: object) -> None:
     """Keep workers and beat from putting their own format in place of ours."""
     logging.config.dictConfig(settings.LOGGING)
     logging.captureWarnings(capture=True)
+
+
+@worker_init.connect(dispatch_uid="enginel.refuse_to_start")
+@beat_init.connect(dispatch_uid="enginel.refuse_to_start")
+def refuse_to_start(**kwargs: object) -> None:
+    """Stop a worker or beat on wrong settings: Celery runs Django's checks and looks at no result."""
+    refuse_wrong_settings()

@@ -121,6 +121,8 @@ class Env:
             usable = parts.scheme in schemes and (parts.port is None or parts.port > 0)
         except ValueError:
             usable = False
+        if usable and parts.scheme == "unix":
+            usable = not parts.hostname
         if usable and (parts.hostname or parts.path not in ("", "/")):
             return raw
         self.report(name, f"{name} is no usable URL.", hint)

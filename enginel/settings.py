@@ -58,6 +58,12 @@ elif len(SECRET_KEY) < 32:
 
 ALLOWED_HOSTS = env.words("ENGINEL_ALLOWED_HOSTS", ("localhost", "127.0.0.1", "[::1]") if _LOCAL else ())
 CSRF_TRUSTED_ORIGINS = env.words("ENGINEL_CSRF_TRUSTED_ORIGINS")
+if not all(origin.startswith(("https://", "http://")) for origin in CSRF_TRUSTED_ORIGINS):
+    env.report(
+        "ENGINEL_CSRF_TRUSTED_ORIGINS",
+        "ENGINEL_CSRF_TRUSTED_ORIGINS names an origin without a scheme.",
+        "Use for example https://cad.example.com.",
+    )
 if not ALLOWED_HOSTS:
     env.report(
         "ENGINEL_ALLOWED_HOSTS",
@@ -131,7 +137,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # A request must not wait for a dead broker: one try, then ExternalServiceError.
-CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_timeout": 5, "socket_connect_timeout": 1, "max_retries": 0}
+CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_timeout": 2, "socket_connect_timeout": 1, "max_retries": 0}
 CELERY_TASK_PUBLISH_RETRY = False
 
 
@@ -259,6 +265,8 @@ STORAGES = {
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1 * _MEBIBYTE
 
+_BEHIND_PROXY = env.flag("ENGINEL_BEHIND_PROXY")
+
 # --- HTTP API ----------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
@@ -281,6 +289,8 @@ REST_FRAMEWORK = {
     },
     "EXCEPTION_HANDLER": "designs.handlers.exception_handler",
     "PAGE_SIZE": 50,
+    # Whose X-Forwarded-For is believed when logins are counted by address.
+    "NUM_PROXIES": 1 if _BEHIND_PROXY else 0,
 }
 REST_KNOX = {
     "AUTH_HEADER_PREFIX": "Bearer",
@@ -301,7 +311,7 @@ _HTTPS = env.flag("ENGINEL_HTTPS", default=not _LOCAL)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _HTTPS
 SECURE_SSL_REDIRECT = False
 SECURE_HSTS_SECONDS = env.integer("ENGINEL_HSTS_SECONDS", 0, minimum=0, maximum=10**9)
-if env.flag("ENGINEL_BEHIND_PROXY"):
+if _BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
 # --- Logging -----------------------------------------------------------------------------------------
@@ -317,11 +327,29 @@ LOGGING = {
     "loggers": {
         # Django's own handlers would print each line a second time, in another shape.
         "django": {"handlers": [], "level": "INFO", "propagate": True},
+        # Celery's process pool takes this one out of the tree and, unless Celery sets logging up, leaves it bare.
+        "multiprocessing": {"handlers": ["console"], "level": "INFO", "propagate": False},
         "django.server": {"handlers": [], "level": "INFO", "propagate": True},
     },
 }
 
-# Read by enginel.local and the test suite, not by Django; named here so that no warning calls them misspelt.
-_KNOWN_ELSEWHERE = frozenset({"ENGINEL_PORT", "ENGINEL_VALKEY_PORT", "ENGINEL_WORKERS", "ENGINEL_REQUIRE_SERVICES"})
+# Read by enginel.local and the test suite, or with another storage only; no warning may call them misspelt.
+_KNOWN_ELSEWHERE = frozenset(
+    {
+        "ENGINEL_PORT",
+        "ENGINEL_REQUIRE_SERVICES",
+        "ENGINEL_S3_ACCESS_KEY",
+        "ENGINEL_S3_ACCESS_KEY_FILE",
+        "ENGINEL_S3_BUCKET",
+        "ENGINEL_S3_ENDPOINT_URL",
+        "ENGINEL_S3_ENDPOINT_URL_FILE",
+        "ENGINEL_S3_REGION",
+        "ENGINEL_S3_SECRET_KEY",
+        "ENGINEL_S3_SECRET_KEY_FILE",
+        "ENGINEL_STORAGE_DIR",
+        "ENGINEL_VALKEY_PORT",
+        "ENGINEL_WORKERS",
+    }
+)
 ENGINEL_ENV_PROBLEMS: tuple[EnvProblem, ...] = tuple(env.problems)
 ENGINEL_ENV_UNKNOWN: tuple[str, ...] = tuple(env.unknown("ENGINEL_", also=_KNOWN_ELSEWHERE))

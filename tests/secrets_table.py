@@ -51,7 +51,7 @@ IN_TEXT: list[tuple[str, str]] = [
     ('<ns:apiKey type="x">hunter2</ns:apiKey>', "hunter2"),
     (f"token was {_JWT} and bad", "c2lnbmF0dXJlaHVudGVyMg"),
     (f"key: {_PEM} end", "hunter2"),
-    (_PEM.split("-----END")[0], "hunter2"),
+    (_PEM.split("-----END", maxsplit=1)[0], "hunter2"),
     ("-----BEGIN PGP PRIVATE KEY BLOCK-----\nhunter2\n-----END PGP PRIVATE KEY BLOCK-----", "hunter2"),
     ("AKIAIOSFODNN7EXAMPLE was used", "AKIAIOSFODNN7EXAMPLE"),
     ("ghp_0123456789abcdefghijABCDEFGHIJ012345", "ghp_0123456789"),

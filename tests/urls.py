@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from django.urls import path
 
-from enginel.urls import handler400, handler403, handler404, handler500, urlpatterns as service_urlpatterns
+from enginel.urls import handler400, handler403, handler404, handler500
+from enginel.urls import urlpatterns as service_urlpatterns
 from tests import probe_views as views
 
 __all__ = ["handler400", "handler403", "handler404", "handler500"]

@@ -24,7 +24,7 @@ def is_in_app(filename: str) -> bool:
 @lru_cache(maxsize=4096)
 def _is_below(filename: str, roots: tuple[str, ...]) -> bool:
     path = filename.replace("\\", "/")
-    if path.startswith("<") or any(part in path for part in _FOREIGN_PARTS) or path.startswith(f"{_STDLIB}/"):
+    if path.startswith(("<", f"{_STDLIB}/")) or any(part in path for part in _FOREIGN_PARTS):
         return False
     return any(root and path.startswith(f"{root.rstrip('/')}/") for root in roots)
 

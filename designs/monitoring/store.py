@@ -199,7 +199,8 @@ class ErrorStore:
         args = [
             _ms_of(event.timestamp), event.event_id, fingerprint.key, event.as_json(), pending.traceback,
             json.dumps(facts), conf.ring_size, conf.ring_seconds * 1000, conf.group_seconds,
-            conf.window_seconds * 1000, conf.max_groups, GROUP_PREFIX, pending.occurrences, event.error_type, OPERATION_SECONDS,
+            conf.window_seconds * 1000, conf.max_groups, GROUP_PREFIX, pending.occurrences, event.error_type,
+            OPERATION_SECONDS,
         ]  # fmt: skip
         state, event_id, total, _n, is_new, forward, needs_traceback, represents = self.redis.script(
             "record_error", keys, args

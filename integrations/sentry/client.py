@@ -28,7 +28,6 @@ def init_sentry(dsn: str, *, environment: str, release: str, traces_sample_rate:
         default_integrations=False,
         auto_enabling_integrations=False,
         include_local_variables=False,
-        send_default_pii=False,
         max_value_length=_MAX_VALUE_CHARS,
     )
     return True

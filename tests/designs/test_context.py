@@ -40,9 +40,13 @@ def test_a_used_token_and_a_foreign_one_are_let_go_quietly() -> None:
 
 
 def test_using_a_context_ends_with_its_block_even_by_an_error() -> None:
-    with pytest.raises(ValueError, match="x"), context.use(RunContext(task="t")) as inner:
-        assert context.current() is inner
-        raise ValueError("x")
+    def fail() -> None:
+        with context.use(RunContext(task="t")) as inner:
+            assert context.current() is inner
+            raise ValueError("x")
+
+    with pytest.raises(ValueError, match="x"):
+        fail()
 
     assert context.current() == RunContext()
 
@@ -79,8 +83,21 @@ def test_a_harmless_request_id_is_kept(offered: str) -> None:
 
 @pytest.mark.parametrize(
     "offered",
-    [None, "", "short", "A" * 65, "-startswith", "with space8", "line\nbreak88", "trailing8\n", "quote\"12345", "ünïcode8", "a;b=c12345", "<script>88"],
-)  # fmt: skip
+    [
+        None,
+        "",
+        "short",
+        "A" * 65,
+        "-startswith",
+        "with space8",
+        "line\nbreak88",
+        "trailing8\n",
+        'quote"12345',
+        "ünïcode8",
+        "a;b=c12345",
+        "<script>88",
+    ],
+)
 def test_any_other_request_id_is_replaced(offered: str | None) -> None:
     made = context.accept_request_id(offered)
 
@@ -107,8 +124,15 @@ def test_headers_are_bounded() -> None:
 
 @pytest.mark.parametrize(
     "headers",
-    [None, {}, {context.HEADER: None}, {context.HEADER: "text"}, {context.HEADER: [1]}, {context.HEADER: {"path": 5, "x": "y", 3: "z"}}],
-)  # fmt: skip
+    [
+        None,
+        {},
+        {context.HEADER: None},
+        {context.HEADER: "text"},
+        {context.HEADER: [1]},
+        {context.HEADER: {"path": 5, "x": "y", 3: "z"}},
+    ],
+)
 def test_headers_of_another_shape_are_ignored(headers: Any) -> None:
     assert context.from_headers(headers) == RunContext()
 

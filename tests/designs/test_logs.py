@@ -150,10 +150,19 @@ def test_no_message_can_add_a_line(message: str) -> None:
 @pytest.mark.parametrize(
     "extra",
     [
-        {"o": Hostile()}, {"n": float("nan")}, {"b": b"\xff"}, {1: 2}, {Hostile(): 1}, {("a", "b"): 1}, {"big": "x" * 10**6},
-        {"request": Hostile()}, {"": ""}, {"f": sys.exc_info}, {"d": {Hostile(): Hostile()}},
+        {"o": Hostile()},
+        {"n": float("nan")},
+        {"b": b"\xff"},
+        {1: 2},
+        {Hostile(): 1},
+        {("a", "b"): 1},
+        {"big": "x" * 10**6},
+        {"request": Hostile()},
+        {"": ""},
+        {"f": sys.exc_info},
+        {"d": {Hostile(): Hostile()}},
     ],
-)  # fmt: skip
+)
 def test_hostile_extra_facts_do_not_break_the_line(extra: dict[Any, Any]) -> None:
     assert len(json.dumps(line_of(extra=extra))) < 70_000
 

@@ -42,4 +42,5 @@ def test_logs_of_all_processes_are_one_json_object_a_line(running: RunningStack)
         first = next(number for number, line in enumerate(lines) if line.startswith("{"))
         assert first == 0 or "SecurityWarning" in lines[0]
         for line in lines[first:]:
+            assert line.startswith("{"), f"{name}: {line}"
             assert {"timestamp", "level", "logger", "message", "service"} <= json.loads(line).keys(), line

