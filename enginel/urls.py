@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import include, path
 
-from designs.views.health import liveness
+from designs.views.health import detailed, liveness
 from designs.views.monitoring import ErrorListView
 
 handler400 = "designs.handlers.bad_request"
@@ -15,6 +15,7 @@ handler500 = "designs.handlers.server_error"
 
 urlpatterns = [
     path("api/health/", liveness, name="health"),
+    path("api/health/detailed/", detailed, name="health-detailed"),
     path("api/monitoring/errors/", ErrorListView.as_view(), name="monitoring-errors"),
     path("api/", include("designs.urls")),
     path("admin/", admin.site.urls),

@@ -28,7 +28,7 @@ def kernel_status() -> KernelStatus:
     """Tell whether the kernel's package and the system libraries it needs are there."""
     version = _version()
     if importlib.util.find_spec("OCP") is None:
-        return KernelStatus(False, None, "The CAD kernel is not installed: install the extra enginel[cad].")
+        return KernelStatus(False, None, "The CAD kernel is not installed: install requirements/cad.txt.")
     missing = [package for library, package in _SYSTEM_LIBRARIES.items() if not _loads(library)]
     if missing:
         packages = " ".join(missing)

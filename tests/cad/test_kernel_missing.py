@@ -54,7 +54,7 @@ def test_a_missing_kernel_is_said_plainly(monkeypatch: pytest.MonkeyPatch, no_ho
     with pytest.raises(GeometryProcessingError) as caught:
         extract(PART)
     assert caught.value.code == "kernel_not_installed"
-    assert "enginel[cad]" in str(caught.value.detail)
+    assert "requirements/cad.txt" in str(caught.value.detail)
 
 
 def test_without_kernel_a_damaged_file_is_damaged_at_once(monkeypatch: pytest.MonkeyPatch, no_host: None) -> None:
