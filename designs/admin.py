@@ -20,6 +20,9 @@ __all__ = [
     "SeriesAdmin",
 ]
 
+admin.site.site_header = admin.site.site_title = "Enginel"
+admin.site.index_title = "Data"
+
 
 class MembershipInline(admin.TabularInline):  # type: ignore[type-arg]  # generic in the stubs only
     model = Membership
