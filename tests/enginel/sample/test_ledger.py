@@ -11,7 +11,7 @@ from enginel.sample.client import Answer
 from enginel.sample.ledger import Ledger
 
 
-def answer(kind: type[CorruptedFile] | type[ITARViolation] = CorruptedFile, error_id: str = "e1") -> Answer:
+def answer(kind: type[CorruptedFile | ITARViolation] = CorruptedFile, error_id: str = "e1") -> Answer:
     return Answer(kind.status_code, {"code": kind.default_code, "error_id": error_id, "detail": "x"})
 
 
