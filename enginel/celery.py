@@ -14,6 +14,8 @@ from enginel.startup import refuse_wrong_settings
 __all__ = ["app"]
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "enginel.settings")
+# Celery would run all of Django's checks, ask the database for some, and look at no result; refuse_to_start looks.
+os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
 
 app = Celery("enginel")
 app.config_from_object("django.conf:settings", namespace="CELERY")
@@ -30,5 +32,5 @@ def use_our_logging(**kwargs: object) -> None:
 @worker_init.connect(dispatch_uid="enginel.refuse_to_start")
 @beat_init.connect(dispatch_uid="enginel.refuse_to_start")
 def refuse_to_start(**kwargs: object) -> None:
-    """Stop a worker or beat on wrong settings: Celery runs Django's checks and looks at no result."""
+    """Stop a worker or beat on wrong settings."""
     refuse_wrong_settings()

@@ -246,7 +246,7 @@ class _Copy:
             return f"<{type_name(value)} {safe_str(cast('Model', value).pk, 100)}>"
         if issubclass(kind, QuerySet):
             return f"<QuerySet of {cast('QuerySet[Model]', value).model.__name__}>"
-        return self._text(value, str if kind.__module__ in _PLAINLY_PRINTED else repr)
+        return self._text(value, str if kind.__module__.partition(".")[0] in _PLAINLY_PRINTED else repr)
 
     def _text(self, value: object, convert: Callable[[object], str] = str) -> str:
         room = min(MAX_TEXT_CHARS, MAX_TOTAL_CHARS - self.chars)

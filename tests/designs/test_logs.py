@@ -127,7 +127,10 @@ def test_a_senseless_exc_info_does_not_cost_the_line(given_info: Any) -> None:
 
 
 def test_a_hostile_exception_does_not_cost_the_line() -> None:
-    assert line_of(exc_info=exc_info(HostileError()))["exception"] == "unformattable traceback: RuntimeError"
+    text = line_of(exc_info=exc_info(HostileError()))["exception"]
+
+    # Python 3.13 formats what earlier versions raise on.
+    assert text == "unformattable traceback: RuntimeError" or "HostileError" in text
 
 
 @pytest.mark.parametrize(
