@@ -65,10 +65,6 @@ def links(raised: Raised) -> Iterator[Raised]:
 
 def _chain_parts(raised: Raised, task: str) -> tuple[list[str], bool]:
     """Return the parts, and whether they are nothing but types and frames."""
-    if raised.cause is None and raised.members is None and raised.own:
-        # The most frequent shape, made short.
-        rule = rule_for(raised, task, _where)
-        return (rule.parts, False) if rule is not None else (_link_parts(raised, "own"), True)
     rule = rule_for(raised, task, _where)
     if rule is not None:
         if not rule.goes_on or raised.cause is None:

@@ -160,18 +160,18 @@ class _Reader:
         every: list[str] = []
         last: TracebackType | None = None
         known = self.codes
-        budget = _MAX_FRAMES
-        while traceback is not None and budget:
-            budget -= 1
+        add, add_own = every.append, own.append
+        while traceback is not None and len(every) < _MAX_FRAMES:
             frame = traceback.tb_frame
             code = frame.f_code
-            info = known.get(id(code))
-            if info is None:
+            try:
+                info = known[id(code)]
+            except KeyError:
                 info = known[id(code)] = _Code(code, frame)
             if not info.hidden:
-                every.append(info.name)
+                add(info.name)
                 if info.own:
-                    own.append(info.name)
+                    add_own(info.name)
                     last = traceback
             traceback = traceback.tb_next
         if last is None or not self.with_line:
