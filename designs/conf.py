@@ -5,6 +5,7 @@ Reading at use lets `override_settings` work in every test and keeps import time
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 from django.conf import settings
@@ -90,6 +91,19 @@ class Conf:
         files would split groups, so such fleets switch it off everywhere.
         """
         return self._get("ENGINEL_FINGERPRINT_SOURCE_LINE", True)
+
+    @property
+    def fingerprint_outage_off(self) -> tuple[str, ...]:
+        """Dependencies whose outages are grouped by stack after all.
+
+        Database aliases, hosts, or the families ``database``, ``redis``, ``broker`` and ``http``; ``*`` is all.
+        """
+        return tuple(self._get("ENGINEL_FINGERPRINT_OUTAGE_OFF", ()))
+
+    @property
+    def fingerprint_hook(self) -> str | Callable[..., Any] | None:
+        """Callable, or its dotted path, that may name a failure's group: from a dict to a list, or None."""
+        return self._get("ENGINEL_FINGERPRINT_HOOK", None)
 
     @staticmethod
     def _get(name: str, default: _T) -> _T:

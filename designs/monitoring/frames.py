@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sysconfig
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -9,11 +10,16 @@ from pathlib import PurePath
 
 from designs.conf import conf
 
-__all__ = ["collapse_cycles", "is_in_app", "module_of"]
+__all__ = ["clean_name", "collapse_cycles", "collapse_line", "is_in_app", "is_plumbing", "module_of"]
 
 _LONGEST_CYCLE = 16
+_MAX_LINE_CHARS = 120
 _FOREIGN_PARTS = ("/site-packages/", "/dist-packages/")
 _STDLIB = sysconfig.get_paths()["stdlib"]
+_SCRIPTS = frozenset({"__main__", "__mp_main__"})
+# Wraps the application's code, as a library does: switching it on must not regroup what runs inside.
+_PLUMBING = ("designs.monitoring", "designs.middleware", "designs.celery_signals")
+_COUNTER = re.compile(r"_?0x[0-9a-fA-F]{1,32}+|(?<=[-_])\d{1,20}+(?=>)")
 
 
 def is_in_app(filename: str) -> bool:
@@ -29,24 +35,41 @@ def _is_below(filename: str, roots: tuple[str, ...]) -> bool:
     return any(root and path.startswith(f"{root.rstrip('/')}/") for root in roots)
 
 
+def is_plumbing(module: str) -> bool:
+    """Tell whether a module of ours only wraps what the application does."""
+    return module.startswith(_PLUMBING) and any(module == name or module.startswith(f"{name}.") for name in _PLUMBING)
+
+
 def module_of(module_globals: Mapping[str, object], filename: str) -> str:
     """Return the frame's module; a script run as ``__main__`` goes by its file's stem."""
     name = module_globals.get("__name__")
-    if isinstance(name, str) and name not in {"__main__", "__mp_main__"}:
+    if isinstance(name, str) and name not in _SCRIPTS:
         return name
     return PurePath(filename).stem
 
 
-def collapse_cycles(names: Sequence[str]) -> list[str]:
+def clean_name(function: str) -> str:
+    """Return a function's name without ``<locals>`` and the counters of generated names."""
+    return _COUNTER.sub("", function.replace("<locals>.", ""))
+
+
+def collapse_line(line: str) -> str:
+    """Return a source line with its white space collapsed, cut to 120 characters."""
+    return " ".join(line.split())[:_MAX_LINE_CHARS]
+
+
+def collapse_cycles(names: Sequence[str]) -> Sequence[str]:
     """Return the names with each run of a repeated cycle (up to 16 long) kept once.
 
     Recursion of any depth, mutual recursion included, then reads the same.
     """
+    if len(set(names)) == len(names):
+        return names
     kept: list[str] = []
     for name in names:
         kept.append(name)
         for length in range(1, min(_LONGEST_CYCLE, len(kept) // 2) + 1):
-            if kept[-length:] == kept[-2 * length : -length]:
+            if kept[-length - 1] == name and kept[-length:] == kept[-2 * length : -length]:
                 del kept[-length:]
                 break
     return kept

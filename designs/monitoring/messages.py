@@ -10,45 +10,70 @@ _MAX_CHARS_IN = 4_096
 _MAX_CHARS_OUT = 300
 _MAX_LINES = 2
 
-# The order matters: what a later pattern would eat a part of comes first.
+_MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
+_TIME = r"\d{1,2}:\d\d(?::\d\d)?+(?:[.,]\d{1,9}+)?+"
+_IP4 = r"(?:\d{1,3}\.){3}\d{1,3}(?::\d{1,5}+)?+(?![\w.]\w)"
+# Endings of host names that are no endings of modules and files.
+_TLD = (
+    r"(?:com|net|org|edu|gov|mil|local|internal|lan|localdomain"
+    r"|(?!py|js|so|rs|sh|md|cc|go|pl|db|io|id|is|in|it|me|no)[a-z]{2})"
+)
+
+# The order matters: what a later pattern would eat a part of comes first. All start where no word goes on.
 _PATTERNS: tuple[tuple[str, str], ...] = (
-    ("uuid", r"(?<![0-9A-Za-z])[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}(?![0-9A-Za-z])"),
+    ("uuid", r"[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}(?![0-9A-Za-z])"),
     ("email", r"[A-Za-z0-9._%+-]{1,64}+@[A-Za-z0-9-]{1,63}+(?:\.[A-Za-z0-9-]{1,63}+){1,8}+"),
-    ("url", r"\b[a-z][a-z0-9+.-]{1,15}+://[^\s\"'<>)\]]{1,2048}+"),
+    ("url", r"[a-z][a-z0-9+.-]{1,15}+://[^\s\"'<>)\]]{1,2048}+"),
     (
         "date",
         (
-            r"datetime\.(?:datetime|date|time)\([^)]{0,100}+\)"
-            r"|\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d{1,9}+)?+)?+(?:Z|[+-]\d\d:?+\d\d)?+)?+"
-            r"|\b\d\d:\d\d:\d\d(?:[.,]\d{1,9}+)?+"
+            r"datetime\.(?:datetime|date|time|timedelta)\([^)]{0,100}+\)"
+            r"|\d{4}[-/.]\d\d[-/.]\d\d"
+            r"(?:[T -]\d\d[:.]\d\d(?:[:.]\d\d(?:[.,]\d{1,9}+)?+)?+(?:Z|[+-]\d\d:?+\d\d)?+)?+(?!\w)"
+            rf"|(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? )?+(?:{_MONTH} {{1,2}}\d{{1,2}}|\d{{1,2}}[ /-]{_MONTH})(?!\w)"
+            rf"(?:,?[ /-]\d{{4}}(?!\w))?+(?:[ :]{_TIME}(?: [+-]\d{{4}}| \d{{4}}(?!\w))?+)?+"
+            rf"|{_TIME}(?![\w:])"
         ),
     ),
-    ("mac", r"\b(?:[0-9a-fA-F]{2}[:-]){5}[0-9a-fA-F]{2}\b"),
-    (
-        "ip",
-        r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?::\d{1,5})?+(?![\w.])|(?<![\w:])(?:[0-9a-fA-F]{1,4}:){7}[0-9a-fA-F]{1,4}\b",
-    ),
-    ("path", r"(?<![\w./])(?:[A-Za-z]:\\|~?/)(?:[^\s\"'<>|:;,()\[\]]{1,255}+)"),
-    (
-        "hex",
-        r"\b0x[0-9a-fA-F]{1,64}+\b|(?<![0-9A-Za-z])(?=[0-9]*+[a-fA-F])(?=[a-fA-F]*+[0-9])[0-9a-fA-F]{8,128}+(?![0-9A-Za-z])",
-    ),
+    ("mac", r"(?:[0-9a-fA-F]{2}[:-]){5}[0-9a-fA-F]{2}(?!\w)"),
+    ("ip", rf"/?{_IP4}|/?(?:[0-9a-fA-F]{{1,4}}:){{7}}[0-9a-fA-F]{{1,4}}(?!\w)(?::\d{{1,5}}+)?+"),
+    ("path", r"(?<![.])(?:[A-Za-z]:\\|~?/)[^\s\"'<>|:;,()\[\]]{1,255}+"),
+    ("hex", r"0x[0-9a-fA-F]{1,64}+(?!\w)|(?=[0-9]*+[a-fA-F])(?=[a-fA-F]*+[0-9])[0-9a-fA-F]{8,128}+(?![0-9A-Za-z])"),
     (
         "duration",
-        r"(?<![\w.])\d{1,12}+(?:\.\d{1,9}+)?+ ?+(?:ns|us|µs|ms|s|sec|secs|seconds?|min|minutes?|hours?|h|days?)\b",
+        (
+            r"\d{1,12}+(?:\.\d{1,9}+)?+ ?+"
+            r"(?:ns|us|µs|ms|s|secs?|seconds?|mins?|minutes?|hours?|hrs?|h|days?|d|msecs?|millis)(?!\w)"
+        ),
     ),
-    ("size", r"(?<![\w.])\d{1,15}+(?:\.\d{1,9}+)?+ ?+(?:[kKMGT]i?B|bytes?|B)\b"),
-    ("id", r"(?<![\w-])(?=[A-Za-z_-]*+\d)(?=[\d_-]*+[A-Za-z])[A-Za-z0-9_-]{12,255}+(?![\w-])"),
+    ("size", r"\d{1,15}+(?:\.\d{1,9}+)?+ ?+(?:[kKMGT]i?B|bytes?|B)(?!\w)"),
     (
-        "number",
-        r"(?<![A-Za-z0-9_])(?<![A-Za-z]-)[+-]?+\d{1,40}+(?:\.\d{1,40}+)?+(?:[eE][+-]?\d{1,4}+)?+(?![A-Za-z_])",
+        "host",
+        rf"(?:[A-Za-z0-9_-]{{1,63}}+\.(?:(?:com|net|edu)(?![\w-])|(?:[A-Za-z0-9_-]{{1,63}}+\.){{1,7}}(?<=\.){_TLD}(?![\w-])))(?!\.\w)(?::\d{{1,5}}+)?+",
     ),
+    ("id", r"(?=[A-Za-z_-]*+\d)(?=[\d_-]*+[A-Za-z])[A-Za-z0-9_-]{12,255}+(?![\w-])"),
     (
-        "value",
-        r"(?<==)(?:\"[^\"\n]{0,1000}+\"|'[^'\n]{0,1000}+'|\b(?:true|false|True|False|none|None|null)\b)",
+        "id3",
+        r"(?!utf_|UTF_)[A-Za-z]{1,32}+_-?\d{1,40}+(?!\w|[-_]\d)|(?=[A-Z:-]*+\d)[A-Z0-9]{1,8}+(?:[-:][A-Z0-9]{1,8}+){3,12}+(?![\w-])",
+    ),
+    # rdd_2_3, R02-M1-N0: two counters and more make no word.
+    ("id2", r"[A-Za-z]{1,32}+(?:[_-]?+\d{1,20}+[A-Za-z]{0,2}){2,9}+(?![\w-])"),
+    ("number", r"(?<!_)(?<![A-Za-z]-)[+-]?+\d{1,40}+(?:\.\d{1,40}+){0,3}+(?:[eE][+-]?\d{1,4}+)?+(?![A-Za-z_])"),
+    (
+        "number2",
+        r"(?<=[A-Za-z][_-])(?<!utf[_-])(?<!sha[_-])(?<!iso[_-])(?<!UTF[_-])(?<!SHA[_-])(?<!ISO[_-])\d{2,40}+(?!\w|[-_]\d)",
     ),
 )
-_CLEAN = re.compile("|".join(f"(?P<{name}>{pattern})" for name, pattern in _PATTERNS))
+_VALUE = r"(?<==)(?P<value>\"[^\"\n]{0,1000}+\"|'[^'\n]{0,1000}+'|(?:true|false|True|False|none|None|null)\b)"
+# Most words hold nothing of the kind; they are passed over before any pattern is tried.
+_PLAIN = r"[A-Za-z]{1,64}+(?:[\s,;)\]'\"]|[:.](?:\s|\Z)|\Z)"
+_DAYS = rf"(?!{_MONTH} |(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? )"
+_CLEAN = re.compile(
+    rf"{_VALUE}|(?<![A-Za-z0-9])(?![\s,;:()'\"<>=]|{_DAYS}{_PLAIN})(?:"
+    + "|".join(f"(?P<{name}>{pattern})" for name, pattern in _PATTERNS)
+    + ")"
+)
+_PLACEHOLDERS = {name: f"<{name.rstrip('23')}>" for name in [*dict(_PATTERNS), "value"]}
 _RUN = re.compile(r"(<[a-z]+>)(?:[\s,;]{1,3}+\1)++")
 
 
@@ -58,5 +83,5 @@ def normalize_message(text: str) -> str:
     At most 4,096 characters are read and 300 given back, from the first two lines that hold anything.
     """
     lines = [line.strip() for line in text[:_MAX_CHARS_IN].splitlines() if line.strip()][:_MAX_LINES]
-    cleaned = _CLEAN.sub(lambda match: f"<{match.lastgroup}>", "\n".join(lines))
+    cleaned = _CLEAN.sub(lambda match: _PLACEHOLDERS[match.lastgroup or ""], "\n".join(lines))
     return _RUN.sub(r"\1", cleaned)[:_MAX_CHARS_OUT]

@@ -1,0 +1,171 @@
+"""From exceptions as plain data to the parts of the key. Pure; knows neither tracebacks nor JSON.
+
+Identity is the types of the chain and the own frames below them, the innermost own source line of each, and the
+message only where no exception has a frame. Groups follow Sentry's RFC 0079, but without an order: what they hold is
+flattened, sorted and de-duplicated.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+
+from designs.conf import conf
+from designs.monitoring.fingerprint.model import MAX_CHAIN, Fingerprint, Raised, key_of, make
+from designs.monitoring.fingerprint.rules import details_of, rule_for
+from designs.monitoring.frames import collapse_cycles
+from designs.monitoring.messages import normalize_message
+
+__all__ = ["describe", "with_override"]
+
+_MAX_FOREIGN_FRAMES = 12
+_MAX_LEAVES = 50
+_DEFAULTS = frozenset({"{{ default }}", "{{default}}"})
+_RECURSION = "RecursionError"
+
+
+def describe(raised: Raised, task: str, override: Callable[[Sequence[str], str], list[str] | None]) -> Fingerprint:
+    """Return the fingerprint of an exception.
+
+    Args:
+        raised: The outermost exception.
+        task: Name of the Celery task it ended, where there is one.
+        override: Gives what the application wants as key, from the parts and the site; None most often.
+    """
+    parts, plain = _chain_parts(raised, task)
+    site = _site(raised, task)
+    notes = [] if plain and all(link.line is not None for link in links(raised)) else _notes(raised)
+    aliases = [key_of(_all_frames(raised))] if plain else []
+    return with_override(override(parts, site), make(parts, site, notes=notes, aliases=aliases))
+
+
+def with_override(wanted: list[str] | None, default: Fingerprint) -> Fingerprint:
+    """Return the fingerprint the application wants: its entries, ``{{ default }}`` standing for ours."""
+    if not wanted or all(entry in _DEFAULTS for entry in wanted):
+        return default
+    if not _DEFAULTS.intersection(wanted):
+        return make(["custom", *wanted], default.site)
+    hashed = [part for part in default.parts if not part.startswith("note: ")]
+    return make(
+        [piece for entry in wanted for piece in (hashed if entry in _DEFAULTS else [f"custom {entry}"])],
+        default.site,
+        notes=[part[6:] for part in default.parts if part.startswith("note: ")],
+    )
+
+
+def links(raised: Raised) -> Iterator[Raised]:
+    """Give the chain, outermost first; it ends with a group, which holds what led to it."""
+    link: Raised | None = raised
+    for _ in range(MAX_CHAIN):
+        if link is None:
+            return
+        yield link
+        link = link.cause if link.members is None else None
+
+
+def _chain_parts(raised: Raised, task: str) -> tuple[list[str], bool]:
+    """Return the parts, and whether they are nothing but types and frames."""
+    rule = rule_for(raised, task, _where)
+    if rule is not None:
+        if not rule.goes_on or raised.cause is None:
+            return rule.parts, False
+        return [*rule.parts, *_chain_parts(raised.cause, task)[0]], False
+    chain = list(links(raised))
+    mode = _mode(chain)
+    plain = chain[-1].members is None
+    parts = [part for link in chain[: None if plain else -1] for part in _link_parts(link, mode)]
+    if not plain:
+        parts += _group_parts(chain[-1], task, alone=len(chain) == 1)
+    elif mode == "none":
+        parts.append(f"message {normalize_message(raised.facts.message())}")
+    return parts, plain
+
+
+def _mode(chain: Sequence[Raised]) -> str:
+    if any(link.own for link in chain):
+        return "own"
+    return "all" if any(link.every for link in chain) else "none"
+
+
+def _link_parts(link: Raised, mode: str) -> list[str]:
+    parts = [f"type {link.type}", *details_of(link)]
+    if mode == "own":
+        return _own_parts(link, parts)
+    names = link.every
+    if link.type == _RECURSION and (path := _recursion(names)):
+        return parts + path
+    parts += [f"frame {name}" for name in collapse_cycles(names)[-_MAX_FOREIGN_FRAMES:]]
+    return parts
+
+
+def _own_parts(link: Raised, parts: list[str]) -> list[str]:
+    if link.type == _RECURSION and (path := _recursion(link.own)):
+        return parts + path
+    parts += [f"frame {name}" for name in collapse_cycles(link.own)]
+    if link.line:
+        parts.append(f"line {link.line}")
+    return parts
+
+
+def _recursion(names: Sequence[str]) -> list[str]:
+    """Return the way into the recursion and the set of who takes part: the stack may end on any of them."""
+    counts = Counter(names)
+    most = max(counts.values(), default=0)
+    if most < 2:
+        return []
+    members = {name for name, count in counts.items() if count > 1 and count * 2 >= most}
+    start = next(index for index, name in enumerate(names) if name in members)
+    way = [f"frame {name}" for name in collapse_cycles(names[:start])]
+    return [*way, *(f"recursion {name}" for name in sorted(members))]
+
+
+def _group_parts(group: Raised, task: str, alone: bool) -> list[str]:
+    leaves = sorted({tuple(_chain_parts(leaf, task)[0]) for leaf in _leaves(group)})
+    if len(leaves) == 1 and alone:
+        return list(leaves[0])
+    parts = ["group", *_link_parts(group, _mode([group]))] if len(leaves) != 1 else []
+    for leaf in leaves[:_MAX_LEAVES]:
+        parts += ["leaf", *leaf]
+    return parts
+
+
+def _leaves(group: Raised, depth: int = 0) -> Iterator[Raised]:
+    for member in group.members or ():
+        if member.members is None:
+            yield member
+        elif depth < MAX_CHAIN:
+            yield from _leaves(member, depth + 1)
+
+
+def _all_frames(raised: Raised) -> list[str]:
+    parts: list[str] = ["all frames"]
+    for link in links(raised):
+        parts.append(f"type {link.type}")
+        parts += collapse_cycles(link.every)
+        if link.line:
+            parts.append(f"line {link.line}")
+    return parts
+
+
+def _notes(raised: Raised) -> list[str]:
+    missing = conf.fingerprint_source_line and any(link.own and link.line is None for link in links(raised))
+    return ["the source line cannot be read here"] if missing else []
+
+
+def _where(raised: Raised) -> str:
+    """Return the innermost own frame of the deepest exception that has one."""
+    where = ""
+    for link in links(raised):
+        if link.own:
+            where = link.own[-1]
+        if link.members is not None:
+            where = min(filter(None, map(_where, _leaves(link))), default=where)
+    return where
+
+
+def _site(raised: Raised, task: str) -> str:
+    kind = raised.type
+    if raised.members is not None and len(kinds := {leaf.type for leaf in _leaves(raised)}) == 1:
+        kind = kinds.pop()
+    where = _where(raised) or task
+    return f"{kind} in {where}" if where else kind

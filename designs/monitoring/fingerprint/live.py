@@ -1,0 +1,179 @@
+"""The front for live exceptions. What a code object says about itself is found once and kept."""
+
+from __future__ import annotations
+
+import linecache
+from collections.abc import Sequence
+from types import CodeType, FrameType, TracebackType
+from typing import Any
+
+from designs.conf import conf
+from designs.monitoring.fingerprint import override
+from designs.monitoring.fingerprint.clues import LiveFacts
+from designs.monitoring.fingerprint.core import describe
+from designs.monitoring.fingerprint.model import MAX_CHAIN, MAX_NODES, Fingerprint, Raised, make
+from designs.monitoring.fingerprint.types import bases_of, name_of
+from designs.monitoring.frames import clean_name, collapse_line, is_in_app, is_plumbing, module_of
+
+__all__ = ["fingerprint_exception"]
+
+_MAX_FRAMES = 20_000
+_MAX_CODES = 8_192
+_HIDDEN = frozenset({"__traceback_hide__", "__tracebackhide__"})
+
+# Read by descriptor: a subclass may have put code of its own before them.
+_slots: dict[str, Any] = {**vars(BaseException), **vars(BaseExceptionGroup)}
+_traceback_of = _slots["__traceback__"].__get__
+_cause_of = _slots["__cause__"].__get__
+_context_of = _slots["__context__"].__get__
+_suppressed = _slots["__suppress_context__"].__get__
+_members_of = _slots["exceptions"].__get__
+
+
+class _Code:
+    """What the key needs of one code object; holding the object keeps its id its own."""
+
+    __slots__ = ("code", "hidden", "lines", "name", "own")
+
+    def __init__(self, code: CodeType, frame: FrameType) -> None:
+        module = module_of(frame.f_globals, code.co_filename)
+        self.code = code
+        self.own = is_in_app(code.co_filename) and not is_plumbing(module)
+        # Sentry's JSON has bare names; for own frames `sentry_event` finds the qualified ones, for others it cannot.
+        self.name = f"{module}.{clean_name(code.co_qualname if self.own else code.co_name)}"
+        # The names of a frame's locals are at hand; asking for the locals themselves would copy them all.
+        self.hidden = module.startswith("sentry_sdk.") or not _HIDDEN.isdisjoint(code.co_varnames)
+        self.lines: dict[int, str | None] = {}
+
+    def line(self, number: int) -> str | None:
+        if number not in self.lines:
+            self.lines[number] = collapse_line(linecache.getline(self.code.co_filename, number)) or None
+        return self.lines[number]
+
+
+class _Codes:
+    """The code objects seen so far, under the roots that were set then."""
+
+    def __init__(self) -> None:
+        self.by_id: dict[int, _Code] = {}
+        self.roots: tuple[str, ...] = ()
+
+    def current(self) -> dict[int, _Code]:
+        roots = conf.in_app_roots
+        if roots != self.roots or len(self.by_id) > _MAX_CODES:
+            self.by_id, self.roots = {}, roots
+        return self.by_id
+
+
+_codes = _Codes()
+
+
+def fingerprint_exception(exc: BaseException, task: str = "") -> Fingerprint:
+    """Return the fingerprint of a live exception. Never raises.
+
+    Args:
+        exc: The exception with its traceback and chain.
+        task: Name of the Celery task it ended, where there is one.
+    """
+    try:
+        return _fingerprint(exc, task)
+    except Exception:  # noqa: BLE001 - whatever an exception does to who looks at it, it gets a key
+        return make(["unreadable", f"type {name_of(type(exc))}", f"task {task}"], name_of(type(exc)))
+
+
+def _fingerprint(exc: BaseException, task: str) -> Fingerprint:
+    raised = _Reader().read(exc)
+
+    def wanted(parts: Sequence[str], site: str) -> list[str] | None:
+        message = raised.facts.message
+        found = override.from_exception(exc, message)
+        if found is not None or conf.fingerprint_hook is None:
+            return found
+
+        def record() -> dict[str, Any]:
+            return {
+                "exception": exc,
+                "event": None,
+                "type": raised.type,
+                "message": message(),
+                "task": task,
+                "parts": list(parts),
+                "site": site,
+            }
+
+        return override.from_hook(record, message)
+
+    return describe(raised, task, wanted)
+
+
+class _Reader:
+    """One walk over a chain with its groups, in the order in which Sentry's SDK walks it."""
+
+    def __init__(self) -> None:
+        self.codes = _codes.current()
+        self.with_line = conf.fingerprint_source_line
+        self.seen: set[int] = set()
+
+    def read(self, exc: BaseException, depth: int = 0) -> Raised:
+        """Return the exception and what led to it."""
+        first = last = self._one(exc)
+        link = exc
+        for _ in range(MAX_CHAIN - 1):
+            if last.members is not None:
+                break
+            following = self._led_to_by(link)
+            if following is None:
+                break
+            last.cause = self._one(following)
+            link, last = following, last.cause
+        if last.members is not None and depth < MAX_CHAIN:
+            self._read_members(link, last.members, depth)
+        return first
+
+    def _read_members(self, group: BaseException, members: list[Raised], depth: int) -> None:
+        # What led to a group is often one of its members, and the SDK lists each exception once.
+        following = self._led_to_by(group)
+        if following is not None:
+            members.append(self.read(following, depth + 1))
+        for member in _members_of(group):
+            if len(self.seen) >= MAX_NODES:
+                return
+            if id(member) not in self.seen:
+                members.append(self.read(member, depth + 1))
+
+    def _led_to_by(self, exc: BaseException) -> BaseException | None:
+        following: BaseException | None = _cause_of(exc)
+        if following is None and not _suppressed(exc):
+            following = _context_of(exc)
+        return None if following is None or id(following) in self.seen else following
+
+    def _one(self, exc: BaseException) -> Raised:
+        self.seen.add(id(exc))
+        kind = type(exc)
+        own, every, line = self._frames(_traceback_of(exc))
+        bases = bases_of(kind)
+        members: list[Raised] | None = [] if "BaseExceptionGroup" in bases else None
+        return Raised(name_of(kind), bases, own, every, line, LiveFacts(exc), None, members)
+
+    def _frames(self, traceback: TracebackType | None) -> tuple[list[str], list[str], str | None]:
+        own: list[str] = []
+        every: list[str] = []
+        last: TracebackType | None = None
+        known = self.codes
+        add, add_own = every.append, own.append
+        while traceback is not None and len(every) < _MAX_FRAMES:
+            frame = traceback.tb_frame
+            code = frame.f_code
+            try:
+                info = known[id(code)]
+            except KeyError:
+                info = known[id(code)] = _Code(code, frame)
+            if not info.hidden:
+                add(info.name)
+                if info.own:
+                    add_own(info.name)
+                    last = traceback
+            traceback = traceback.tb_next
+        if last is None or not self.with_line:
+            return own, every, ""
+        return own, every, known[id(last.tb_frame.f_code)].line(last.tb_lineno)

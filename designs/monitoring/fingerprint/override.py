@@ -1,0 +1,103 @@
+"""What the application says about the grouping itself: an attribute of the exception, or a hook from the settings."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any
+
+from django.utils.module_loading import import_string
+
+from designs.conf import conf
+from designs.monitoring.messages import normalize_message
+from designs.monitoring.safe import safe_str
+
+__all__ = ["entries_of", "from_exception", "from_hook", "hook_failures"]
+
+_MAX_ENTRIES = 20
+_MAX_ENTRY_CHARS = 300
+_MAX_SECONDS = 0.05
+_REST_SECONDS = 60.0
+
+hook_failures: Counter[str] = Counter()
+"""Answers of the hook that were ignored, by reason: ``raised``, ``slow``, ``unusable``, ``resting``."""
+
+_lock = threading.Lock()
+_rests_until = 0.0
+
+
+def from_exception(exc: BaseException, message: Callable[[], str]) -> list[str] | None:
+    """Return what ``error_fingerprint`` of the exception, an attribute or a method, asks for."""
+    try:
+        wanted = getattr(exc, "error_fingerprint", None)
+        wanted = wanted() if callable(wanted) else wanted
+    except Exception:  # noqa: BLE001 - the exception's own code must not break its record
+        return None
+    return entries_of(wanted, message) if wanted is not None else None
+
+
+def from_hook(record: Callable[[], Mapping[str, Any]], message: Callable[[], str]) -> list[str] | None:
+    """Return what ``ENGINEL_FINGERPRINT_HOOK`` asks for; its failures are counted and otherwise ignored.
+
+    A slow hook's answer is ignored, and so is the hook for a minute: code that runs cannot be stopped from here.
+    """
+    global _rests_until  # noqa: PLW0603 - one hook, one rest
+    hook = conf.fingerprint_hook
+    if hook is None:
+        return None
+    began = time.monotonic()
+    if began < _rests_until:
+        _ignored("resting")
+        return None
+    try:
+        wanted = _load(hook)(record())
+    except Exception:  # noqa: BLE001 - a hook must not break the record
+        _ignored("raised")
+        return None
+    if time.monotonic() - began > _MAX_SECONDS:
+        _rests_until = time.monotonic() + _REST_SECONDS
+        _ignored("slow")
+        return None
+    if wanted is None:
+        return None
+    entries = entries_of(wanted, message)
+    if not entries:
+        _ignored("unusable")
+    return entries
+
+
+def entries_of(wanted: object, message: Callable[[], str]) -> list[str] | None:
+    """Return the entries as text; one that equals the message is cleaned as messages are."""
+    try:
+        listed = [wanted] if isinstance(wanted, str) else wanted
+        if not isinstance(listed, list | tuple) or not listed:
+            return None
+        texts = [safe_str(entry, _MAX_ENTRY_CHARS) for entry in listed[:_MAX_ENTRIES]]
+        whole = safe_str(message(), _MAX_ENTRY_CHARS)
+        return None if texts == [""] else [normalize_message(text) if text == whole else text for text in texts]
+    except Exception:  # noqa: BLE001 - lists may be anybody's subclass
+        return None
+
+
+def forget_rest() -> None:
+    """Let a hook that was slow be asked again now."""
+    global _rests_until  # noqa: PLW0603 - one hook, one rest
+    _rests_until = 0.0
+
+
+def _ignored(reason: str) -> None:
+    with _lock:
+        hook_failures[reason] += 1
+
+
+def _load(hook: str | Callable[..., Any]) -> Callable[..., Any]:
+    return _imported(hook) if isinstance(hook, str) else hook
+
+
+@lru_cache(maxsize=8)
+def _imported(path: str) -> Callable[..., Any]:
+    found: Callable[..., Any] = import_string(path)
+    return found
