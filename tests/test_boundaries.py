@@ -28,6 +28,7 @@ PURE = (
     "designs.monitoring.messages",
     "designs.monitoring.redaction",
     "designs.monitoring.safe",
+    "designs.monitoring.slots",
 )
 PURE_MAY_USE = ("django", "rest_framework")
 
