@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import os
 import threading
 from collections import OrderedDict
-from dataclasses import asdict
 from typing import Any
 
 from designs import context as run_context
@@ -177,14 +177,16 @@ def _record_new(error: object, event: ErrorEvent, operation: str) -> dict[str, A
     _log(event, fingerprint, outcome)
     if outcome.forward:
         _forward(exc, event, fingerprint, outcome)
-    return {**_as_record(event, fingerprint.key, outcome.occurrences), "traceback": traceback}
+    record = {**_as_record(event, fingerprint.key, outcome.occurrences), "traceback": traceback}
+    # What waits must not change with what the caller does to its record.
+    return copy.deepcopy(record) if outcome.state == "kept" else record
 
 
 def _forward(exc: BaseException | None, event: ErrorEvent, fingerprint: Fingerprint, outcome: Outcome) -> None:
     with guarded("forward"):
         forward_error(
             exc,
-            asdict(event),
+            event.as_dict(),
             fingerprint.key,
             fingerprint.site,
             outcome.occurrences,
@@ -223,7 +225,7 @@ def _additions(event: ErrorEvent) -> dict[str, Any]:
 
 def _as_record(event: ErrorEvent, key: str, occurrences: int, event_id: str = "") -> dict[str, Any]:
     return {
-        **asdict(event),
+        **vars(event),
         "event_id": event_id or event.event_id,
         "fingerprint": key,
         "occurrences": occurrences,

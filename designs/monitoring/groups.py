@@ -39,7 +39,9 @@ def read_groups(redis: FailFastRedis, limit: int | None) -> list[dict[str, Any]]
         return []
     last = -1 if limit is None else limit - 1
     keys: list[bytes] = redis.run(lambda client: cast("list[bytes]", client.zrevrange(f"{PREFIX}groups", 0, last)))
-    return _rows(redis, [key.decode() for key in keys])
+    rows = _rows(redis, [key.decode() for key in keys])
+    # The index is exact to a second.
+    return sorted(rows, key=lambda row: int(row["last_seen_ms"]), reverse=True)
 
 
 def read_group(redis: FailFastRedis, key: str, now_ms: int) -> dict[str, Any] | None:

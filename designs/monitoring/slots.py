@@ -6,8 +6,8 @@ costs memory just when a storm needs it, and fails the outage that lasts longer.
 for one command at a time: Redis keeps the last sequence of every slot, in the same atomic call that counts, and takes
 what is not beyond it as a repetition. A command without an answer holds its slot until it has one.
 
-Cost: one hash a process with a field of some 20 bytes a slot, however many occurrences there are. Safe for as long as
-the hash lives (two days beyond the process's last occurrence); a server that loses the hash has lost the counts too.
+Cost: one key of some 100 bytes for each slot a process ever used at once, however many occurrences there are. Safe for
+as long as the key lives (two days beyond the slot's last use); a server that loses it has lost the counts too.
 """
 
 from __future__ import annotations

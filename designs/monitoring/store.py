@@ -28,7 +28,11 @@ __all__ = ["PREFIX", "ErrorStore", "Outcome"]
 MAX_OPERATIONS = 50_000
 """Operations remembered (some 10 MB), the oldest out first: what other processes may report again, task attempts."""
 
+GUARD_SECONDS = 172_800
+"""How long a command without an answer can be told from one that was lost: two days."""
+
 _DRAIN_BATCH = 50
+_KEYS = tuple(PREFIX + name for name in ("ring", "records", "places", "groups", "totals", "due"))
 
 
 class Outcome(NamedTuple):
@@ -224,17 +228,19 @@ class ErrorStore:
         if slot is None:
             raise RedisUnavailable("too many commands without an answer", asked=False)
         event, key = pending.event, pending.fingerprint.key
-        keys = [
-            *(PREFIX + name for name in ("ring", "records", "places", "groups", "totals", "due")),
-            f"{PREFIX}guard:{self.slots.token}", GROUP_PREFIX + key, f"{PREFIX}users:{key}", f"{PREFIX}held:{key}",
-        ]  # fmt: skip
-        args = [
-            PREFIX, conf.ring_size, conf.ring_seconds * 1000, conf.group_seconds, conf.window_seconds * 1000,
+        group_seconds = conf.group_seconds
+        keys = (
+            *_KEYS, f"{PREFIX}guard:{self.slots.token}:{slot.number}", GROUP_PREFIX + key, f"{PREFIX}users:{key}",
+            f"{PREFIX}held:{key}",
+        )  # fmt: skip
+        args = (
+            PREFIX, conf.ring_size, conf.ring_seconds * 1000, group_seconds, conf.window_seconds * 1000,
             conf.max_groups, MAX_OPERATIONS,
-            _ms_of(event.timestamp), event.event_id, key, event.error_type, event.as_json(), slot.number,
-            slot.sequence, pending.occurrences, "" if live else pending.represented, event.user_id or "",
-            pending.operation, _facts(event, pending.fingerprint) if describe else "", pending.traceback,
-        ]  # fmt: skip
+            _ms_of(event.timestamp), event.event_id, key, event.error_type, event.as_json(),
+            max(2 * group_seconds, GUARD_SECONDS), slot.sequence, pending.occurrences,
+            "" if live else pending.represented, event.user_id or "", pending.operation,
+            _facts(event, pending.fingerprint) if describe else "", pending.traceback,
+        )  # fmt: skip
         try:
             state, event_id, total, *flags, represents, needs_facts, needs_traceback = self.redis.script(
                 "record_error", keys, args

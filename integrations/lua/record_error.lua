@@ -1,9 +1,9 @@
 -- One occurrence, or several of one group handed over late: ring, group, minutes, users, totals and the gate's
 -- decision, in one atomic call.
 --
--- KEYS   ring, records, places, groups, totals, due, guard of the process, group, its users, its entries in the ring
+-- KEYS   ring, records, places, groups, totals, due, guard of the slot, group, its users, its entries in the ring
 -- ARGV   1 prefix of all keys  2 ring_size  3 ring_ms  4 group_seconds  5 window_ms  6 max_groups  7 max_operations
---        8 now_ms  9 event_id  10 fingerprint  11 error_type  12 record (JSON)  13 slot  14 sequence in the slot
+--        8 now_ms  9 event_id  10 fingerprint  11 error_type  12 record (JSON)  13 seconds the guard lives  14 sequence in the slot
 --        15 occurrences this call stands for  16 '' when live; handed over: how many of them were forwarded already
 --        17 user ('' = none)  18 operation ('' = cannot be repeated elsewhere)
 --        19 group facts (JSON object of text, '' = not sent)  20 traceback ('' = not sent)
@@ -19,23 +19,24 @@ local live, represented = ARGV[16] == '', tonumber(ARGV[16]) or 0
 local call = redis.call
 
 -- A slot's commands come one after the other: what is not beyond the last one recorded is a repetition.
-local done = call('HGET', guard, ARGV[13])
+local done = call('SET', guard, ARGV[14] .. ':0', 'EX', ARGV[13], 'GET')
 if done then
   local last, given = string.match(done, '^(%d+):(-?%d+)$')
   if tonumber(last) >= sequence then
     if tonumber(last) == sequence and given ~= '-1' and not live and call('EXISTS', group) == 1 then
       -- The decision given then reached nobody; what was forwarded instead counts.
       call('HINCRBY', group, 'forwarded_total', represented - tonumber(given))
-      call('HSET', guard, ARGV[13], last .. ':' .. represented)
+      done = last .. ':' .. represented
       if call('HSETNX', group, 'due', '1') == 1 then call('ZADD', due, now_ms + window_ms, fingerprint) end
     end
+    call('SET', guard, done, 'EX', ARGV[13])
     return {'recorded', event_id, tonumber(call('HGET', group, 'total') or '0'), 0, 0, 0, 0, 0, 0}
   end
 end
 if ARGV[18] ~= '' then
   local operations, order = prefix .. 'operations', prefix .. 'operations_order'
   if call('HSETNX', operations, ARGV[18], event_id) == 0 then
-    call('HSET', guard, ARGV[13], ARGV[14] .. ':-1')
+    call('SET', guard, ARGV[14] .. ':-1', 'EX', ARGV[13])
     return {'seen', call('HGET', operations, ARGV[18]), 0, 0, 0, 0, 0, 0, 0}
   end
   if call('RPUSH', order, ARGV[18]) > tonumber(ARGV[7]) then
@@ -47,37 +48,6 @@ end
 
 call('HINCRBY', totals, 'type:' .. ARGV[11], weight)
 local arrival = call('HINCRBY', totals, 'occurrences', weight)
-
--- Ring: what is too old goes first; then, if it is full, the oldest entry of the group with most places.
-local function drop(entry)
-  local id, of = string.match(entry, '^%d+|([^|]+)|(.+)$')
-  call('ZREM', ring, entry)
-  call('HDEL', records, id, id .. '+')
-  call('LREM', prefix .. 'held:' .. of, 1, entry)
-  if tonumber(call('ZINCRBY', places, -1, of)) <= 0 then call('ZREM', places, of) end
-end
-
--- Entries of one millisecond stand in the order they came.
-local entry = string.format('%015.0f', arrival) .. '|' .. event_id .. '|' .. fingerprint
-call('ZADD', ring, now, entry)
-call('HSET', records, event_id, ARGV[12])
-call('RPUSH', held, entry)
-call('ZINCRBY', places, 1, fingerprint)
-local oldest = call('ZRANGE', ring, 0, 0, 'WITHSCORES')
-while oldest[1] and tonumber(oldest[2]) < now_ms - tonumber(ARGV[3]) do
-  drop(oldest[1])
-  oldest = call('ZRANGE', ring, 0, 0, 'WITHSCORES')
-end
-local too_many = call('ZCARD', ring) - tonumber(ARGV[2])
-while too_many > 0 do
-  local most = call('ZREVRANGE', places, 0, 0, 'WITHSCORES')
-  if not most[1] or tonumber(most[2]) <= 1 then
-    drop(call('ZRANGE', ring, 0, 0)[1])
-  else
-    drop(call('LINDEX', prefix .. 'held:' .. most[1], 0))
-  end
-  too_many = too_many - 1
-end
 
 -- Group: created once, then counted.
 local known = call('HMGET', group, 'total', 'forwarded_total', 'window_ms', 'window_n', 'due', 'state', 'resolved_ms',
@@ -112,7 +82,8 @@ if is_new or now_ms < tonumber(known[10]) then set('first_seen_ms', now) end
 if is_new or now_ms >= tonumber(known[11]) then
   set('last_seen_ms', now)
   set('last_event_id', event_id)
-  call('ZADD', groups, now, fingerprint)
+  -- A second is exact enough for telling which group is the least recent.
+  if is_new or now_ms - now_ms % 1000 > tonumber(known[11]) then call('ZADD', groups, now, fingerprint) end
 end
 
 local minute, running, past = math.floor(now_ms / 60000), tonumber(known[8] or '-1'), nil
@@ -125,6 +96,50 @@ elseif minute > running then
 else
   past = struct.pack('>I4I4', minute, weight)
 end
+-- Ring: what is too old goes first; then, if it is full, the oldest entry of the group with most places.
+local function drop(entry)
+  local id, of = string.match(entry, '^%d+|([^|]+)|(.+)$')
+  call('ZREM', ring, entry)
+  call('HDEL', records, id, id .. '+')
+  call('LREM', prefix .. 'held:' .. of, 1, entry)
+  if tonumber(call('ZINCRBY', places, -1, of)) <= 0 then call('ZREM', places, of) end
+end
+
+if minute ~= running then
+  local oldest = call('ZRANGE', ring, 0, 0, 'WITHSCORES')
+  while oldest[1] and tonumber(oldest[2]) < now_ms - tonumber(ARGV[3]) do
+    drop(oldest[1])
+    oldest = call('ZRANGE', ring, 0, 0, 'WITHSCORES')
+  end
+end
+-- A storm replaces its own oldest entry, and nobody's number of places changes.
+local too_many, own = call('ZCARD', ring) + 1 - tonumber(ARGV[2]), nil
+if too_many == 1 then
+  local most = call('ZREVRANGE', places, 0, 0)
+  if most[1] == fingerprint then own = call('LPOP', held) end
+end
+-- Entries of one millisecond stand in the order they came.
+local entry = string.format('%015.0f', arrival) .. '|' .. event_id .. '|' .. fingerprint
+call('ZADD', ring, now, entry)
+call('HSET', records, event_id, ARGV[12])
+call('RPUSH', held, entry)
+if own then
+  local id = string.match(own, '^%d+|([^|]+)|')
+  call('ZREM', ring, own)
+  call('HDEL', records, id, id .. '+')
+else
+  call('ZINCRBY', places, 1, fingerprint)
+  while too_many > 0 do
+    local most = call('ZREVRANGE', places, 0, 0, 'WITHSCORES')
+    if tonumber(most[2]) <= 1 then
+      drop(call('ZRANGE', ring, 0, 0)[1])
+    else
+      drop(call('LINDEX', prefix .. 'held:' .. most[1], 0))
+    end
+    too_many = too_many - 1
+  end
+end
+
 if past then
   local minutes = (call('HGET', group, 'minutes') or '') .. past
   if #minutes > 24000 then
@@ -174,7 +189,7 @@ end
 if tostring(forwarded) ~= known[2] then set('forwarded_total', forwarded) end
 if state ~= known[6] then set('state', state) end
 call('HSET', group, unpack(changes))
-call('HSET', guard, ARGV[13], ARGV[14] .. ':' .. represents)
+if represents > 0 then call('SET', guard, ARGV[14] .. ':' .. represents, 'EX', ARGV[13]) end
 
 if is_new then
   call('HINCRBY', totals, 'groups', 1)
@@ -197,7 +212,6 @@ if minute ~= running or group_seconds < 600 then
   end
   local site = prefix .. 'site:' .. (call('HGET', group, 'site') or '')
   for _, key in ipairs({groups, totals, due, group, users, site}) do call('EXPIRE', key, group_seconds * 2) end
-  call('EXPIRE', guard, math.max(group_seconds * 2, 172800))
 end
 return {
   'recorded', event_id, total, is_new and 1 or 0, is_regressed and 1 or 0, forward and 1 or 0, represents,
