@@ -8,8 +8,10 @@ window.
 from __future__ import annotations
 
 import hashlib
+import os
 import threading
 import time
+import weakref
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from importlib import resources
@@ -50,6 +52,9 @@ class RedisUnavailable(Exception):
         self.asked = asked
 
 
+_gateways: weakref.WeakSet[FailFastRedis] = weakref.WeakSet()
+
+
 class _NotConnected(Exception):
     """Nothing was sent: there was no connection to send it through."""
 
@@ -70,6 +75,7 @@ class FailFastRedis:
         self._breaker_seconds = breaker_seconds
         self._closed_again_at: float | None = None
         self._lock = threading.Lock()
+        _gateways.add(self)
 
     @property
     def is_open(self) -> bool:
@@ -144,6 +150,10 @@ class FailFastRedis:
         """Let the next command through, whatever happened before."""
         self._closed_again_at = None
 
+    def renew_lock(self) -> None:
+        """Start with a lock of this process's own, after a fork."""
+        self._lock = threading.Lock()
+
     def _may_try(self) -> bool:
         if self._closed_again_at is None:
             return True
@@ -176,3 +186,12 @@ def load_script(name: str) -> str:
 @lru_cache(maxsize=32)
 def _digest(name: str) -> str:
     return hashlib.sha1(load_script(name).encode(), usedforsecurity=False).hexdigest()
+
+
+def _renew_locks() -> None:
+    for gateway in list(_gateways):
+        gateway.renew_lock()
+
+
+# Another thread may have held a lock while the process forked; in the child nobody would give it back.
+os.register_at_fork(after_in_child=_renew_locks)

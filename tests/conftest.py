@@ -32,7 +32,7 @@ def clean_monitoring(redis_is_ours: None) -> None:
     gateway.close_breaker()
     gateway.run(lambda client: client.flushdb())
     errors.store.start_over()
-    errors.known_groups.forget_all()
+    errors.known_groups.start_over()
     context.start(context.RunContext())
     guard.swallowed.clear()
 

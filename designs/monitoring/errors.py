@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 import copy
 import logging
 import os
 import threading
 from collections import OrderedDict
 from typing import Any
+
+from celery.signals import worker_process_shutdown
 
 from designs import context as run_context
 from designs.conf import conf
@@ -240,6 +243,10 @@ class _KnownGroups:
         self._keys: OrderedDict[str, None] = OrderedDict()
         self._lock = threading.Lock()
 
+    def start_over(self) -> None:
+        self._keys = OrderedDict()
+        self._lock = threading.Lock()
+
     def knows(self, key: str) -> bool:
         return key in self._keys
 
@@ -250,17 +257,22 @@ class _KnownGroups:
             if len(self._keys) > _KNOWN_GROUPS_MAX:
                 self._keys.popitem(last=False)
 
-    def forget_all(self) -> None:
-        with self._lock:
-            self._keys.clear()
-
 
 known_groups = _KnownGroups()
 
 
 def _forget_the_parents() -> None:
-    # What waits in the parent is handed over by the parent; twice would be two counts.
+    # What waits in the parent is handed over by the parent; twice would be two counts. Locks may be held there.
     store.start_over()
+    known_groups.start_over()
+
+
+def _close(**signal: object) -> None:
+    with guarded("close"):
+        store.close()
 
 
 os.register_at_fork(after_in_child=_forget_the_parents)
+atexit.register(_close)
+# Pool processes leave without running what atexit knows.
+worker_process_shutdown.connect(_close, weak=False, dispatch_uid="enginel.hand_over")

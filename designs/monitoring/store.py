@@ -19,6 +19,7 @@ from designs.monitoring.backlog import Backlog, Pending
 from designs.monitoring.event import ErrorEvent
 from designs.monitoring.fingerprint import Fingerprint
 from designs.monitoring.groups import GROUP_PREFIX, PREFIX
+from designs.monitoring.handover import Handover
 from designs.monitoring.redaction import redact_text
 from designs.monitoring.slots import Slots
 from integrations.redis import FailFastRedis, RedisUnavailable, redis_for
@@ -70,6 +71,13 @@ class ErrorStore:
         """Forget what waits and who this process is; in a forked child both are its parent's."""
         self.backlog = Backlog()
         self.slots = Slots()
+        self.handover = Handover(self.drain, lambda: len(self.backlog))
+
+    def close(self) -> None:
+        """Hand over what waits before the process ends; takes a second at most."""
+        if self.backlog:
+            self.redis.close_breaker()
+            self.handover.close()
 
     @property
     def redis(self) -> FailFastRedis:
@@ -98,8 +106,10 @@ class ErrorStore:
         try:
             outcome = self._send(pending, live=True, describe=describe)
         except RedisUnavailable:
-            return self._keep(pending)
-        if self.backlog:
+            outcome = self._keep(pending)
+            self.handover.wake()
+            return outcome
+        if self.backlog and not self.handover.wake(at_once=True):
             self.drain()
         return outcome
 
