@@ -26,6 +26,7 @@ PURE = (
     "designs.monitoring.gate",
     "designs.monitoring.marks",
     "designs.monitoring.messages",
+    "designs.monitoring.records",
     "designs.monitoring.redaction",
     "designs.monitoring.safe",
     "designs.monitoring.slots",

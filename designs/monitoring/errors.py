@@ -157,7 +157,7 @@ class ErrorTracker:
 
 def _record_new(error: object, event: ErrorEvent, operation: str) -> dict[str, Any]:
     exc = error if isinstance(error, BaseException) else None
-    fingerprint = fingerprint_exception(exc, event.task) if exc is not None else fingerprint_message(safe_str(error))
+    fingerprint = _fingerprint_of(exc, event) if exc is not None else fingerprint_message(safe_str(error))
     known = known_groups.knows(fingerprint.key)
     traceback = "" if exc is None or known else format_traceback(exc)
     outcome = store.record(event, fingerprint, traceback=traceback, operation=operation, describe=not known)
@@ -182,7 +182,14 @@ def _record_new(error: object, event: ErrorEvent, operation: str) -> dict[str, A
         _forward(exc, event, fingerprint, outcome)
     record = {**_as_record(event, fingerprint.key, outcome.occurrences), "traceback": traceback}
     # What waits must not change with what the caller does to its record.
-    return copy.deepcopy(record) if outcome.state == "kept" else record
+    return {**record, "context": copy.deepcopy(event.context)} if outcome.state == "kept" else record
+
+
+def _fingerprint_of(exc: BaseException, event: ErrorEvent) -> Fingerprint:
+    with guarded("fingerprint"):
+        return fingerprint_exception(exc, event.task)
+    # One that cannot be grouped by its stack is still an occurrence.
+    return fingerprint_message(event.error_type)
 
 
 def _forward(exc: BaseException | None, event: ErrorEvent, fingerprint: Fingerprint, outcome: Outcome) -> None:

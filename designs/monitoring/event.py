@@ -103,9 +103,11 @@ def format_traceback(exc: BaseException) -> str:
     except Exception as error:  # noqa: BLE001 - exceptions may break their own formatting
         text = f"{type_name(exc)}: unformattable traceback ({type(error).__name__})\n"
     if len(text) <= MAX_TRACEBACK_CHARS:
-        return redacted_tail(text, MAX_TRACEBACK_CHARS)
+        return redacted_tail(text, MAX_TRACEBACK_CHARS)[:MAX_TRACEBACK_CHARS]
     head = MAX_TRACEBACK_CHARS // 4
-    return f"{redacted_str(text, head)} ...\n{redacted_tail(text, MAX_TRACEBACK_CHARS - head)}"
+    tail = MAX_TRACEBACK_CHARS - head
+    # What stands in for a secret may be longer than the secret.
+    return f"{redacted_str(text, head)} ...\n{redacted_tail(text, tail)[-tail:]}"
 
 
 def iso_utc(moment: datetime) -> str:

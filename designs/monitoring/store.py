@@ -5,13 +5,11 @@ All keys of one call share the hash tag ``{errors}``, so a cluster keeps them on
 
 from __future__ import annotations
 
-import json
 import time
 from datetime import datetime
 from typing import Any, NamedTuple, cast
 
 from django.conf import settings
-from django.utils import timezone
 
 from designs.conf import conf
 from designs.monitoring import groups
@@ -20,7 +18,7 @@ from designs.monitoring.event import ErrorEvent
 from designs.monitoring.fingerprint import Fingerprint
 from designs.monitoring.groups import GROUP_PREFIX, PREFIX
 from designs.monitoring.handover import Handover
-from designs.monitoring.redaction import redact_text
+from designs.monitoring.records import bounded_json, facts_of, ms_of, now_ms, record_of, with_additions
 from designs.monitoring.slots import Slots
 from integrations.redis import FailFastRedis, RedisUnavailable, redis_for
 
@@ -134,8 +132,8 @@ class ErrorStore:
         if additions and self.backlog.merge(event_id, additions):
             return True
         key = fingerprint if isinstance(fingerprint, str) else fingerprint.key
-        facts = "" if describe is None or isinstance(fingerprint, str) else _facts(describe, fingerprint)
-        args = [event_id, _bounded_json(additions) if additions else "", traceback, facts, PREFIX, key, _now_ms()]
+        facts = "" if describe is None or isinstance(fingerprint, str) else facts_of(describe, fingerprint)
+        args = [event_id, bounded_json(additions) if additions else "", traceback, facts, PREFIX, key, now_ms()]
         try:
             return bool(self.redis.script("merge_error", [f"{PREFIX}records", GROUP_PREFIX + key], args))
         except RedisUnavailable:
@@ -147,7 +145,7 @@ class ErrorStore:
         Raises:
             RedisUnavailable: Redis does not answer.
         """
-        return groups.resolve(self.redis, key, _now_ms())
+        return groups.resolve(self.redis, key, now_ms())
 
     def due_summaries(self, now: datetime | None = None, limit: int = 100) -> list[dict[str, Any]]:
         """Take the groups whose window ended with occurrences that were not forwarded; each is given once.
@@ -165,16 +163,15 @@ class ErrorStore:
         Raises:
             RedisUnavailable: Redis does not answer.
         """
-        return groups.due_summaries(self.redis, int(now.timestamp() * 1000) if now else _now_ms(), limit)
+        return groups.due_summaries(self.redis, int(now.timestamp() * 1000) if now else now_ms(), limit)
 
     def recent(self, limit: int) -> list[dict[str, Any]]:
         """Return at most ``limit`` records, newest first, none older than the ring's age."""
         if self.backlog:
             self.drain()
-        now_ms = _now_ms()
-        args = [limit, now_ms - conf.ring_seconds * 1000, GROUP_PREFIX]
+        args = [limit, now_ms() - conf.ring_seconds * 1000, GROUP_PREFIX]
         waiting = [
-            _record(p.event.as_json(), p.fingerprint.key, p.occurrences, p.traceback) for p in self.backlog.snapshot()
+            record_of(p.event.as_json(), p.fingerprint.key, p.occurrences, p.traceback) for p in self.backlog.snapshot()
         ]
         try:
             entries, of_groups = self.redis.script("read_errors", [f"{PREFIX}ring", f"{PREFIX}records"], args)
@@ -182,7 +179,7 @@ class ErrorStore:
             return waiting[:limit]
         totals = {key: (int(total), text.decode()) for key, total, text in of_groups}
         stored = [
-            _with_additions(_record(record, key.decode(), *totals[key]), additions)
+            with_additions(record_of(record, key.decode(), *totals[key]), additions)
             for key, record, additions in entries
         ]
         if not waiting:
@@ -216,7 +213,7 @@ class ErrorStore:
         Raises:
             RedisUnavailable: Redis does not answer.
         """
-        return groups.read_group(self.redis, key, _now_ms())
+        return groups.read_group(self.redis, key, now_ms())
 
     def drain(self, batch: int = _DRAIN_BATCH) -> int:
         """Hand over what waits, at most ``batch`` records; return how many went. Stops at the first refusal."""
@@ -246,10 +243,10 @@ class ErrorStore:
         args = (
             PREFIX, conf.ring_size, conf.ring_seconds * 1000, group_seconds, conf.window_seconds * 1000,
             conf.max_groups, MAX_OPERATIONS,
-            _ms_of(event.timestamp), event.event_id, key, event.error_type, event.as_json(),
+            ms_of(event.timestamp), event.event_id, key, event.error_type, event.as_json(),
             max(2 * group_seconds, GUARD_SECONDS), slot.sequence, pending.occurrences,
             "" if live else pending.represented, event.user_id or "", pending.operation,
-            _facts(event, pending.fingerprint) if describe else "", pending.traceback,
+            facts_of(event, pending.fingerprint) if describe else "", pending.traceback,
         )  # fmt: skip
         try:
             state, event_id, total, *flags, represents, needs_facts, needs_traceback = self.redis.script(
@@ -284,43 +281,3 @@ class ErrorStore:
         for pending in dropped:
             if pending.slot is not None:
                 self.slots.release(pending.slot)
-
-
-def _facts(event: ErrorEvent, fingerprint: Fingerprint) -> str:
-    return json.dumps(
-        {
-            "type": event.error_type,
-            "message": event.error_message,
-            "severity": event.severity,
-            "site": fingerprint.site,
-            # The key is made of the parts as they are; what is shown of them is scrubbed like everything else.
-            "parts": json.dumps([redact_text(part) for part in fingerprint.parts]),
-        }
-    )
-
-
-def _bounded_json(additions: dict[str, Any]) -> str:
-    text = json.dumps(additions)
-    if len(text) <= conf.max_event_bytes:
-        return text
-    return json.dumps({**additions, "context": {"[cut]": f"context of {len(text)} bytes left out"}})
-
-
-def _now_ms() -> int:
-    return int(timezone.now().timestamp() * 1000)
-
-
-def _ms_of(timestamp: str) -> int:
-    return int(datetime.fromisoformat(timestamp).timestamp() * 1000)
-
-
-def _record(event_json: str | bytes, key: str, occurrences: int, traceback: str) -> dict[str, Any]:
-    return {**json.loads(event_json), "fingerprint": key, "occurrences": occurrences, "traceback": traceback}
-
-
-def _with_additions(record: dict[str, Any], additions: bytes) -> dict[str, Any]:
-    for line in additions.splitlines():
-        more = json.loads(line)
-        record["context"] = {**more.pop("context", {}), **record["context"]}
-        record.update({name: value for name, value in more.items() if value and not record.get(name)})
-    return record

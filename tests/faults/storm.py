@@ -20,9 +20,9 @@ import django
 
 django.setup()
 
-from django.test import override_settings
+from django.test import override_settings  # noqa: E402
 
-from designs.monitoring import ErrorTracker, errors, guard
+from designs.monitoring import ErrorTracker, errors, guard  # noqa: E402
 
 _DEADLINE_SECONDS = 40.0
 _PAGE_KIB = os.sysconf("SC_PAGE_SIZE") // 1024
