@@ -52,6 +52,7 @@ class Backlog:
         self._groups: OrderedDict[str, deque[Pending]] = OrderedDict()
         self._windows: OrderedDict[str, Window] = OrderedDict()
         self._size = 0
+        self._in_flight = 0
         self.dropped: Counter[str] = Counter()
 
     def __len__(self) -> int:
@@ -84,6 +85,7 @@ class Backlog:
             for key, records in self._groups.items():
                 pending = records.popleft()
                 self._size -= 1
+                self._in_flight += 1
                 if not records:
                     del self._groups[key]
                 return pending
@@ -92,7 +94,18 @@ class Backlog:
     def give_back(self, pending: Pending) -> list[Pending]:
         """Keep again what was taken; return what had to go for it."""
         with self._lock:
+            self._in_flight -= 1
             return self._insert(pending, front=True)
+
+    def settle(self) -> None:
+        """Say that one that was taken has arrived."""
+        with self._lock:
+            self._in_flight -= 1
+
+    @property
+    def unsettled(self) -> int:
+        """How many records wait or are on their way."""
+        return self._size + self._in_flight
 
     def merge(self, event_id: str, additions: Mapping[str, Any]) -> bool:
         """Add what a second hook knows to an occurrence that still waits; True when it does."""

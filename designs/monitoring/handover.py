@@ -21,6 +21,8 @@ logger = logging.getLogger("enginel.monitoring")
 CLOSE_SECONDS = 1.0
 """How long the end of a process may wait for Redis."""
 
+_POLL_SECONDS = 0.005
+
 
 class Handover:
     """Runs ``drain`` until ``waiting`` is 0. Thread-safe; a forked child needs one of its own.
@@ -28,11 +30,13 @@ class Handover:
     Args:
         drain: Hands over a batch; returns how many records went, 0 when refused or when there are none.
         waiting: Tells how many records wait.
+        unsettled: Tells how many wait or are on their way.
     """
 
-    def __init__(self, drain: Callable[[], int], waiting: Callable[[], int]) -> None:
+    def __init__(self, drain: Callable[[], int], waiting: Callable[[], int], unsettled: Callable[[], int]) -> None:
         self._drain = drain
         self._waiting = waiting
+        self._unsettled = unsettled
         self._lock = threading.Lock()
         self._now = threading.Event()
         self._thread: threading.Thread | None = None
@@ -66,9 +70,14 @@ class Handover:
     def close(self, seconds: float = CLOSE_SECONDS) -> int:
         """Try for the last time, at most ``seconds``; return how many records remain, which is logged."""
         deadline = time.monotonic() + seconds
-        while self._waiting() and time.monotonic() < deadline and self._drain():
-            pass
-        remaining = self._waiting()
+        while self._unsettled() and time.monotonic() < deadline:
+            if self._drain():
+                continue
+            if self._waiting():
+                break
+            # The thread has the last one on its way.
+            time.sleep(_POLL_SECONDS)
+        remaining = self._unsettled()
         if remaining:
             logger.warning("%d error records could not be handed over; their log lines are all there is", remaining)
         return remaining

@@ -69,11 +69,11 @@ class ErrorStore:
         """Forget what waits and who this process is; in a forked child both are its parent's."""
         self.backlog = Backlog()
         self.slots = Slots()
-        self.handover = Handover(self.drain, lambda: len(self.backlog))
+        self.handover = Handover(self.drain, lambda: len(self.backlog), lambda: self.backlog.unsettled)
 
     def close(self) -> None:
         """Hand over what waits before the process ends; takes a second at most."""
-        if self.backlog:
+        if self.backlog.unsettled:
             self.redis.close_breaker()
             self.handover.close()
 
@@ -217,15 +217,20 @@ class ErrorStore:
 
     def drain(self, batch: int = _DRAIN_BATCH) -> int:
         """Hand over what waits, at most ``batch`` records; return how many went. Stops at the first refusal."""
+        backlog = self.backlog
         for handed_over in range(batch):
-            pending = self.backlog.take()
+            pending = backlog.take()
             if pending is None:
                 return handed_over
             try:
                 self._send(pending, live=False, describe=True)
             except RedisUnavailable:
-                self._release(self.backlog.give_back(pending))
+                self._release(backlog.give_back(pending))
                 return handed_over
+            except BaseException:
+                backlog.settle()
+                raise
+            backlog.settle()
         return batch
 
     def _send(self, pending: Pending, *, live: bool, describe: bool) -> Outcome:

@@ -74,7 +74,7 @@ def main() -> None:
     for worker in workers:
         worker.join()
     deadline = time.monotonic() + _DEADLINE_SECONDS
-    while errors.store.backlog and time.monotonic() < deadline:
+    while errors.store.backlog.unsettled and time.monotonic() < deadline:
         time.sleep(0.02)
     ordered = sorted(taken)
     print(
@@ -82,7 +82,7 @@ def main() -> None:
             {
                 "grown_kib": _rss_kib() - before,
                 "forwarded": forwarded,
-                "waiting": len(errors.store.backlog),
+                "waiting": errors.store.backlog.unsettled,
                 "dropped": dict(errors.store.backlog.dropped),
                 "swallowed": dict(guard.swallowed),
                 "acknowledged": list(zip(acknowledged[::2], acknowledged[1::2], strict=True)),
