@@ -1,6 +1,7 @@
 """Settings of the monitoring: each with default, unit and reason, read when used.
 
-Reading at use lets `override_settings` work in every test and keeps import time free of settings.
+Reading at use lets `override_settings` work in every test and keeps import time free of settings. A value once read is
+kept until Django tells that settings changed: an error reads twenty of them.
 """
 
 from __future__ import annotations
@@ -9,10 +10,12 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 from django.conf import settings
+from django.core.signals import setting_changed
 
 __all__ = ["Conf", "conf"]
 
 _KIBIBYTE = 1024
+_read: dict[str, Any] = {}
 _T = TypeVar("_T")
 
 
@@ -69,6 +72,11 @@ class Conf:
         return self._get("ENGINEL_LOCAL_RING_SIZE", 100)
 
     @property
+    def hand_over_seconds(self) -> float:
+        """How often a process tries to hand over what it kept while Redis was away (a second); 0: never by itself."""
+        return self._get("ENGINEL_HAND_OVER_SECONDS", 1.0)
+
+    @property
     def redact_email(self) -> bool:
         """Whether e-mail addresses are removed from records. Off: they are how users are told apart."""
         return self._get("ENGINEL_REDACT_EMAIL", False)
@@ -81,7 +89,10 @@ class Conf:
     @property
     def in_app_roots(self) -> tuple[str, ...]:
         """Folders whose code is ours; frames below them decide the grouping."""
-        return tuple(self._get("ENGINEL_IN_APP_ROOTS", (str(getattr(settings, "BASE_DIR", "")),)))
+        if (roots := _read.get("in_app_roots")) is None:
+            given = self._get("ENGINEL_IN_APP_ROOTS", (str(getattr(settings, "BASE_DIR", "")),))
+            roots = _read["in_app_roots"] = tuple(given)
+        return cast("tuple[str, ...]", roots)
 
     @property
     def fingerprint_source_line(self) -> bool:
@@ -107,10 +118,21 @@ class Conf:
 
     @staticmethod
     def _get(name: str, default: _T) -> _T:
-        return cast("_T", getattr(settings, name, default))
+        try:
+            return cast("_T", _read[name])
+        except KeyError:
+            _read[name] = value = getattr(settings, name, default)
+            return value
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(f"{name} is read from Django settings; use override_settings in tests")
 
 
 conf = Conf()
+
+
+def _forget(**changed: object) -> None:
+    _read.clear()
+
+
+setting_changed.connect(_forget, dispatch_uid="enginel.conf")

@@ -7,15 +7,19 @@ window.
 
 from __future__ import annotations
 
+import hashlib
+import os
 import threading
 import time
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from importlib import resources
 from typing import Any, TypeVar
 
 import redis
 from redis.backoff import NoBackoff
+from redis.exceptions import NoScriptError
 from redis.retry import Retry
 
 __all__ = ["FailFastRedis", "RedisUnavailable", "load_script", "redis_for"]
@@ -48,6 +52,13 @@ class RedisUnavailable(Exception):
         self.asked = asked
 
 
+_gateways: weakref.WeakSet[FailFastRedis] = weakref.WeakSet()
+
+
+class _NotConnected(Exception):
+    """Nothing was sent: there was no connection to send it through."""
+
+
 class FailFastRedis:
     """A Redis client that answers or fails at once. Thread-safe; a forked child gets connections of its own."""
 
@@ -64,7 +75,7 @@ class FailFastRedis:
         self._breaker_seconds = breaker_seconds
         self._closed_again_at: float | None = None
         self._lock = threading.Lock()
-        self._scripts: dict[str, Any] = {}
+        _gateways.add(self)
 
     @property
     def is_open(self) -> bool:
@@ -78,10 +89,47 @@ class FailFastRedis:
         Raises:
             RedisUnavailable: Redis is away, refuses, or is loading its data; or the breaker is open.
         """
+        return self._guard(lambda: command(self._client))
+
+    def script(self, name: str, keys: Sequence[str], args: Sequence[Any]) -> Any:
+        """Run one of the Lua scripts beside this module; it is loaded again when the server forgot it.
+
+        Raises:
+            RedisUnavailable: As `run`.
+        """
+        return self._guard(lambda: self._evaluate(name, keys, args))
+
+    def _evaluate(self, name: str, keys: Sequence[str], args: Sequence[Any]) -> Any:
+        # Straight through a connection: what redis-py's Script and execute_command add costs as much as the script.
+        pool = self._client.connection_pool
+        try:
+            connection: Any = pool.get_connection()
+        except (redis.ConnectionError, redis.TimeoutError) as error:
+            raise _NotConnected(type(error).__name__) from error
+        try:
+            connection.send_packed_command(connection.pack_command("EVALSHA", _digest(name), len(keys), *keys, *args))
+            return connection.read_response()
+        except NoScriptError:
+            packed = connection.pack_command("EVAL", load_script(name), len(keys), *keys, *args)
+            connection.send_packed_command(packed)
+            return connection.read_response()
+        except redis.ResponseError:
+            raise
+        except BaseException:
+            # Half an answer may be left in it.
+            connection.disconnect()
+            raise
+        finally:
+            pool.release(connection)
+
+    def _guard(self, ask: Callable[[], T]) -> T:
         if not self._may_try():
             raise RedisUnavailable("breaker open", asked=False)
         try:
-            answer = command(self._client)
+            answer = ask()
+        except _NotConnected as error:
+            self._open_breaker()
+            raise RedisUnavailable(str(error), asked=False) from error
         except (
             redis.ConnectionError,
             redis.TimeoutError,
@@ -98,16 +146,13 @@ class FailFastRedis:
         self._closed_again_at = None
         return answer
 
-    def script(self, name: str, keys: list[str], args: list[Any]) -> Any:
-        """Run one of the Lua scripts beside this module; it is loaded again when the server forgot it."""
-        script = self._scripts.get(name)
-        if script is None:
-            script = self._scripts[name] = self._client.register_script(load_script(name))
-        return self.run(lambda _client: script(keys=keys, args=args))
-
     def close_breaker(self) -> None:
         """Let the next command through, whatever happened before."""
         self._closed_again_at = None
+
+    def renew_lock(self) -> None:
+        """Start with a lock of this process's own, after a fork."""
+        self._lock = threading.Lock()
 
     def _may_try(self) -> bool:
         if self._closed_again_at is None:
@@ -136,3 +181,17 @@ def redis_for(url: str) -> FailFastRedis:
 @lru_cache(maxsize=32)
 def load_script(name: str) -> str:
     return (resources.files("integrations") / "lua" / f"{name}.lua").read_text()
+
+
+@lru_cache(maxsize=32)
+def _digest(name: str) -> str:
+    return hashlib.sha1(load_script(name).encode(), usedforsecurity=False).hexdigest()
+
+
+def _renew_locks() -> None:
+    for gateway in list(_gateways):
+        gateway.renew_lock()
+
+
+# Another thread may have held a lock while the process forked; in the child nobody would give it back.
+os.register_at_fork(after_in_child=_renew_locks)

@@ -11,7 +11,6 @@ from django.conf import settings
 
 from designs import context
 from designs.monitoring import errors, guard
-from designs.monitoring.backlog import Backlog
 from integrations.redis import redis_for
 from tests.stack import running
 
@@ -37,8 +36,8 @@ def clean_monitoring(redis_is_ours: None) -> None:
     gateway = redis_for(settings.REDIS_URL)
     gateway.close_breaker()
     gateway.run(lambda client: client.flushdb())
-    errors.store.backlog = Backlog()
-    errors.known_tracebacks.forget_all()
+    errors.store.start_over()
+    errors.known_groups.start_over()
     context.start(context.RunContext())
     guard.swallowed.clear()
 

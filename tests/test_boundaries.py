@@ -35,8 +35,10 @@ PURE = (
     "designs.monitoring.gate",
     "designs.monitoring.marks",
     "designs.monitoring.messages",
+    "designs.monitoring.records",
     "designs.monitoring.redaction",
     "designs.monitoring.safe",
+    "designs.monitoring.slots",
 )
 PURE_MAY_USE = ("django", "rest_framework")
 

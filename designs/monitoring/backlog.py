@@ -16,6 +16,7 @@ from typing import Any
 from designs.monitoring.event import ErrorEvent
 from designs.monitoring.fingerprint import Fingerprint
 from designs.monitoring.gate import Window
+from designs.monitoring.slots import Slot
 
 __all__ = ["Backlog", "Pending"]
 
@@ -24,14 +25,23 @@ MAX_GROUPS = 1_000
 
 @dataclass
 class Pending:
-    """An occurrence, or several of one group, that Redis has not acknowledged."""
+    """An occurrence, or several of one group, that Redis has not acknowledged.
+
+    Attributes:
+        operation: Id under which other processes may report it too; empty for most.
+        maybe_recorded: Redis was asked and did not answer.
+        represented: How many occurrences were forwarded already by this one and those it stands for.
+        slot: Held by one that Redis may have recorded, see `designs.monitoring.slots`.
+    """
 
     event: ErrorEvent
     fingerprint: Fingerprint
     traceback: str
-    operation: str
-    occurrences: int
-    maybe_recorded: bool
+    operation: str = ""
+    occurrences: int = 1
+    maybe_recorded: bool = False
+    represented: int = 0
+    slot: Slot | None = None
 
 
 class Backlog:
@@ -42,19 +52,26 @@ class Backlog:
         self._groups: OrderedDict[str, deque[Pending]] = OrderedDict()
         self._windows: OrderedDict[str, Window] = OrderedDict()
         self._size = 0
+        self._in_flight = 0
         self.dropped: Counter[str] = Counter()
 
     def __len__(self) -> int:
         return self._size
 
-    def add(self, pending: Pending, max_records: int) -> None:
+    def add(self, pending: Pending, max_records: int) -> list[Pending]:
+        """Keep an occurrence; return those that had to go for it, counted by now in another or as dropped."""
         with self._lock:
-            self._insert(pending)
+            gone = self._insert(pending)
             while self._size > max_records:
-                self._shrink()
+                gone.append(self._shrink())
+            return gone
 
-    def passes(self, key: str, now: float, window_seconds: float) -> bool:
-        """Apply the gate's rule to this process alone; ``now`` in seconds."""
+    def passes(self, key: str, now: float, window_seconds: float) -> int:
+        """Apply the gate's rule to this process alone; ``now`` in seconds.
+
+        Returns:
+            How many occurrences the one that passes stands for; 0 when it does not pass.
+        """
         with self._lock:
             window = self._windows.setdefault(key, Window(now))
             self._windows.move_to_end(key)
@@ -68,14 +85,27 @@ class Backlog:
             for key, records in self._groups.items():
                 pending = records.popleft()
                 self._size -= 1
+                self._in_flight += 1
                 if not records:
                     del self._groups[key]
                 return pending
             return None
 
-    def give_back(self, pending: Pending) -> None:
+    def give_back(self, pending: Pending) -> list[Pending]:
+        """Keep again what was taken; return what had to go for it."""
         with self._lock:
-            self._insert(pending, front=True)
+            self._in_flight -= 1
+            return self._insert(pending, front=True)
+
+    def settle(self) -> None:
+        """Say that one that was taken has arrived."""
+        with self._lock:
+            self._in_flight -= 1
+
+    @property
+    def unsettled(self) -> int:
+        """How many records wait or are on their way."""
+        return self._size + self._in_flight
 
     def merge(self, event_id: str, additions: Mapping[str, Any]) -> bool:
         """Add what a second hook knows to an occurrence that still waits; True when it does."""
@@ -94,7 +124,7 @@ class Backlog:
             waiting = [pending for records in self._groups.values() for pending in records]
         return sorted(waiting, key=lambda pending: pending.event.timestamp, reverse=True)
 
-    def _insert(self, pending: Pending, *, front: bool = False) -> None:
+    def _insert(self, pending: Pending, *, front: bool = False) -> list[Pending]:
         records = self._groups.setdefault(pending.fingerprint.key, deque())
         if front:
             records.appendleft(pending)
@@ -105,8 +135,10 @@ class Backlog:
             _, lost = self._groups.popitem(last=False)
             self._size -= len(lost)
             self.dropped["backlog_groups_full"] += sum(gone.occurrences for gone in lost)
+            return list(lost)
+        return []
 
-    def _shrink(self) -> None:
+    def _shrink(self) -> Pending:
         records = max(self._groups.values(), key=len)
         certain = [pending for pending in records if not pending.maybe_recorded]
         victim = certain[0] if certain else records[0]
@@ -115,7 +147,9 @@ class Backlog:
             self.dropped["backlog_full"] += victim.occurrences
         else:
             heir.occurrences += victim.occurrences
+            heir.represented += victim.represented
         records.remove(victim)
         self._size -= 1
         if not records:
             del self._groups[victim.fingerprint.key]
+        return victim

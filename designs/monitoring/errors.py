@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import atexit
+import copy
 import logging
 import os
 import threading
 from collections import OrderedDict
-from dataclasses import asdict
 from typing import Any
+
+from celery.signals import worker_process_shutdown
 
 from designs import context as run_context
 from designs.conf import conf
-from designs.monitoring.backlog import Backlog
 from designs.monitoring.event import ErrorEvent, build_event, format_traceback
 from designs.monitoring.fingerprint import Fingerprint, fingerprint_exception, fingerprint_message
 from designs.monitoring.guard import guarded
@@ -29,7 +31,7 @@ logger = logging.getLogger("enginel.errors")
 store = ErrorStore()
 
 _LEVELS = logging.getLevelNamesMapping()
-_KNOWN_TRACEBACKS_MAX = 2_048
+_KNOWN_GROUPS_MAX = 2_048
 
 
 class ErrorTracker:
@@ -100,26 +102,65 @@ class ErrorTracker:
         return []
 
     @staticmethod
-    def get_groups() -> list[dict[str, Any]]:
-        """Return all groups, most recently seen first.
+    def get_groups(limit: int | None = None) -> list[dict[str, Any]]:
+        """Return groups, most recently seen first.
+
+        Args:
+            limit: At most this many; all (`conf.max_groups` at most) when omitted.
 
         Returns:
             Dicts with ``fingerprint``, ``total``, ``type``, ``message``, ``severity``, ``site``, ``parts`` (JSON list),
-            ``first_seen_ms``, ``last_seen_ms``, ``last_event_id``; empty while Redis is away.
+            ``first_seen_ms``, ``last_seen_ms``, ``last_event_id``, ``state`` (``new``, ``ongoing``, ``resolved``,
+            ``regressed``), all text, and ``users`` (distinct, 1 % exact, int); empty while Redis is away.
         """
         with guarded("get_groups"):
             try:
-                return store.groups()
+                return store.groups(None if limit is None else int(limit))
             except RedisUnavailable:
                 return []
         return []
 
+    @staticmethod
+    def get_group(key: str) -> dict[str, Any] | None:
+        """Return one group in full.
+
+        Args:
+            key: Its fingerprint.
+
+        Returns:
+            What `get_groups` tells, and ``first_seen``, ``last_seen`` (ISO, UTC), ``why`` (list of the fingerprint's
+            parts), ``forwarded`` (int), ``minutes`` (``[minute, count]`` of the last 24 hours, oldest first, only
+            minutes with occurrences), ``traceback`` (a sample), ``related`` (groups of the same site, at most 49, as
+            `get_groups` tells them). None for an unknown group or while Redis is away.
+        """
+        with guarded("get_group"):
+            try:
+                return store.group(key)
+            except RedisUnavailable:
+                return None
+        return None
+
+    @staticmethod
+    def resolve_group(key: str) -> bool:
+        """Mark a group as resolved: its next occurrence is a regression and always passes the gate.
+
+        Returns:
+            Whether the group is known; False also while Redis is away.
+        """
+        with guarded("resolve_group"):
+            try:
+                return store.resolve(key)
+            except RedisUnavailable:
+                return False
+        return False
+
 
 def _record_new(error: object, event: ErrorEvent, operation: str) -> dict[str, Any]:
     exc = error if isinstance(error, BaseException) else None
-    fingerprint = fingerprint_exception(exc, event.task) if exc is not None else fingerprint_message(safe_str(error))
-    traceback = "" if exc is None or known_tracebacks.knows(fingerprint.key) else format_traceback(exc)
-    outcome = store.record(event, fingerprint, traceback=traceback, operation=operation)
+    fingerprint = _fingerprint_of(exc, event) if exc is not None else fingerprint_message(safe_str(error))
+    known = known_groups.knows(fingerprint.key)
+    traceback = "" if exc is None or known else format_traceback(exc)
+    outcome = store.record(event, fingerprint, traceback=traceback, operation=operation, describe=not known)
     if exc is not None:
         set_mark(
             exc,
@@ -131,21 +172,31 @@ def _record_new(error: object, event: ErrorEvent, operation: str) -> dict[str, A
     if outcome.state == "seen":
         store.merge(outcome.event_id, fingerprint.key, _additions(event))
         return _as_record(event, fingerprint.key, outcome.occurrences, event_id=outcome.event_id)
-    if exc is not None and outcome.state == "recorded":
-        if outcome.needs_traceback:
-            store.merge(outcome.event_id, fingerprint.key, None, traceback or format_traceback(exc))
-        known_tracebacks.learn(fingerprint.key)
+    if outcome.state == "recorded":
+        if outcome.needs_facts or (outcome.needs_traceback and exc is not None):
+            text = "" if exc is None else traceback or format_traceback(exc)
+            store.merge(outcome.event_id, fingerprint, None, text, describe=event)
+        known_groups.learn(fingerprint.key)
     _log(event, fingerprint, outcome)
     if outcome.forward:
         _forward(exc, event, fingerprint, outcome)
-    return {**_as_record(event, fingerprint.key, outcome.occurrences), "traceback": traceback}
+    record = {**_as_record(event, fingerprint.key, outcome.occurrences), "traceback": traceback}
+    # What waits must not change with what the caller does to its record.
+    return {**record, "context": copy.deepcopy(event.context)} if outcome.state == "kept" else record
+
+
+def _fingerprint_of(exc: BaseException, event: ErrorEvent) -> Fingerprint:
+    with guarded("fingerprint"):
+        return fingerprint_exception(exc, event.task)
+    # One that cannot be grouped by its stack is still an occurrence.
+    return fingerprint_message(event.error_type)
 
 
 def _forward(exc: BaseException | None, event: ErrorEvent, fingerprint: Fingerprint, outcome: Outcome) -> None:
     with guarded("forward"):
         forward_error(
             exc,
-            asdict(event),
+            event.as_dict(),
             fingerprint.key,
             fingerprint.site,
             outcome.occurrences,
@@ -184,7 +235,7 @@ def _additions(event: ErrorEvent) -> dict[str, Any]:
 
 def _as_record(event: ErrorEvent, key: str, occurrences: int, event_id: str = "") -> dict[str, Any]:
     return {
-        **asdict(event),
+        **vars(event),
         "event_id": event_id or event.event_id,
         "fingerprint": key,
         "occurrences": occurrences,
@@ -192,11 +243,15 @@ def _as_record(event: ErrorEvent, key: str, occurrences: int, event_id: str = ""
     }
 
 
-class _KnownTracebacks:
-    """Groups whose traceback Redis holds, as far as this process knows: theirs need not be formatted again."""
+class _KnownGroups:
+    """Groups that Redis holds with facts and traceback, as far as this process knows: they need not be sent again."""
 
     def __init__(self) -> None:
         self._keys: OrderedDict[str, None] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def start_over(self) -> None:
+        self._keys = OrderedDict()
         self._lock = threading.Lock()
 
     def knows(self, key: str) -> bool:
@@ -206,20 +261,25 @@ class _KnownTracebacks:
         with self._lock:
             self._keys[key] = None
             self._keys.move_to_end(key)
-            if len(self._keys) > _KNOWN_TRACEBACKS_MAX:
+            if len(self._keys) > _KNOWN_GROUPS_MAX:
                 self._keys.popitem(last=False)
 
-    def forget_all(self) -> None:
-        with self._lock:
-            self._keys.clear()
 
-
-known_tracebacks = _KnownTracebacks()
+known_groups = _KnownGroups()
 
 
 def _forget_the_parents() -> None:
-    # What waits in the parent is handed over by the parent; twice would be two counts.
-    store.backlog = Backlog()
+    # What waits in the parent is handed over by the parent; twice would be two counts. Locks may be held there.
+    store.start_over()
+    known_groups.start_over()
+
+
+def _close(**signal: object) -> None:
+    with guarded("close"):
+        store.close()
 
 
 os.register_at_fork(after_in_child=_forget_the_parents)
+atexit.register(_close)
+# Pool processes leave without running what atexit knows.
+worker_process_shutdown.connect(_close, weak=False, dispatch_uid="enginel.hand_over")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import traceback
 import uuid
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from django.utils import timezone
@@ -14,7 +15,7 @@ from django.utils import timezone
 from designs.conf import conf
 from designs.context import RunContext
 from designs.monitoring.redaction import redact, redacted_str, redacted_tail
-from designs.monitoring.safe import type_name
+from designs.monitoring.safe import raw_text, type_name
 
 __all__ = ["SEVERITIES", "ErrorEvent", "build_event", "format_traceback", "iso_utc"]
 
@@ -42,12 +43,16 @@ class ErrorEvent:
     release: str
     source: str
 
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields; the context is the event's own, not a copy."""
+        return dict(vars(self))
+
     def as_json(self) -> str:
         """Return the event as JSON of at most `conf.max_event_bytes`; a context that breaks it is left out."""
-        text = json.dumps(asdict(self))
+        text = json.dumps(vars(self))
         if len(text) <= conf.max_event_bytes:
             return text
-        slim = {**asdict(self), "context": {"[cut]": f"context of {len(text)} bytes left out"}}
+        slim = {**vars(self), "context": {"[cut]": f"context of {len(text)} bytes left out"}}
         return json.dumps(slim)
 
 
@@ -79,7 +84,7 @@ def build_event(
         event_id=uuid.uuid4().hex,
         timestamp=iso_utc(timezone.now()),
         error_type=type_name(error) if isinstance(error, BaseException) else "message",
-        error_message=redacted_str(error, MAX_MESSAGE_CHARS),
+        error_message=_message(error),
         severity=severity if severity in SEVERITIES else "ERROR",
         user_id=_field(user_id) or _field(run.user_id) or None,
         request_path=_field(request_path) or _field(run.path) or None,
@@ -98,14 +103,29 @@ def format_traceback(exc: BaseException) -> str:
     except Exception as error:  # noqa: BLE001 - exceptions may break their own formatting
         text = f"{type_name(exc)}: unformattable traceback ({type(error).__name__})\n"
     if len(text) <= MAX_TRACEBACK_CHARS:
-        return redacted_tail(text, MAX_TRACEBACK_CHARS)
+        return redacted_tail(text, MAX_TRACEBACK_CHARS)[:MAX_TRACEBACK_CHARS]
     head = MAX_TRACEBACK_CHARS // 4
-    return f"{redacted_str(text, head)} ...\n{redacted_tail(text, MAX_TRACEBACK_CHARS - head)}"
+    tail = MAX_TRACEBACK_CHARS - head
+    # What stands in for a secret may be longer than the secret.
+    return f"{redacted_str(text, head)} ...\n{redacted_tail(text, tail)[-tail:]}"
 
 
 def iso_utc(moment: datetime) -> str:
     """Return ``2026-01-31T12:00:00.000000Z``."""
     return moment.astimezone(tz=_UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _message(error: object) -> str:
+    text = raw_text(error)
+    if len(text) > MAX_MESSAGE_CHARS:
+        return redacted_str(text, MAX_MESSAGE_CHARS)
+    return _scrubbed(text, conf.redact_email, conf.redact_ip)
+
+
+@lru_cache(maxsize=64)
+def _scrubbed(text: str, *settings: bool) -> str:
+    # A storm says the same again and again. The settings are part of the key only.
+    return redacted_str(text, MAX_MESSAGE_CHARS)
 
 
 def _details(error: object) -> dict[str, Any]:

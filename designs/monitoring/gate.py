@@ -27,10 +27,15 @@ class Window:
 
     began_at: float
     count: int = 0
+    held_back: int = 0
 
-    def add(self, now: float, window_seconds: float) -> bool:
-        """Count one occurrence at ``now`` (seconds) and tell whether it passes."""
+    def add(self, now: float, window_seconds: float) -> int:
+        """Count one occurrence at ``now`` (seconds); return how many it stands for, 0 when it does not pass."""
         if not self.began_at <= now < self.began_at + window_seconds:
             self.began_at, self.count = now, 0
         self.count += 1
-        return passes(self.count - 1, self.count)
+        self.held_back += 1
+        if not passes(self.count - 1, self.count):
+            return 0
+        represents, self.held_back = self.held_back, 0
+        return represents

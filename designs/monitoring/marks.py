@@ -40,10 +40,15 @@ def _nearest_mark(error: object) -> Mark | None:
         try:
             mark = object.__getattribute__(error, _ATTRIBUTE)
         except AttributeError:
-            error = error.__cause__
+            # Past any `__getattribute__` of its class, as above.
+            error = _cause_of(error)
             continue
         return cast("Mark", mark) if isinstance(mark, dict) else None
     return None
+
+
+def _cause_of(error: BaseException) -> object:
+    return object.__getattribute__(error, "__cause__")
 
 
 def set_mark(exc: BaseException, *, event_id: str, fingerprint: str, occurrences: int, request_id: str = "") -> None:

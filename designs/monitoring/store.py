@@ -5,43 +5,46 @@ All keys of one call share the hash tag ``{errors}``, so a cluster keeps them on
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from django.conf import settings
-from django.utils import timezone
 
 from designs.conf import conf
+from designs.monitoring import groups
 from designs.monitoring.backlog import Backlog, Pending
 from designs.monitoring.event import ErrorEvent
 from designs.monitoring.fingerprint import Fingerprint
-from designs.monitoring.redaction import redact_text
+from designs.monitoring.groups import GROUP_PREFIX, PREFIX
+from designs.monitoring.handover import Handover
+from designs.monitoring.records import bounded_json, facts_of, ms_of, now_ms, record_of, with_additions
+from designs.monitoring.slots import Slots
 from integrations.redis import FailFastRedis, RedisUnavailable, redis_for
 
-__all__ = ["ErrorStore", "Outcome"]
+__all__ = ["PREFIX", "ErrorStore", "Outcome"]
 
-PREFIX = "enginel:{errors}:"
-GROUP_PREFIX = f"{PREFIX}group:"
-OPERATION_SECONDS = 600
-"""How long an operation id is remembered: far longer than any repetition of it can come late."""
+MAX_OPERATIONS = 50_000
+"""Operations remembered (some 10 MB), the oldest out first: what other processes may report again, task attempts."""
+
+GUARD_SECONDS = 172_800
+"""How long a command without an answer can be told from one that was lost: two days."""
 
 _DRAIN_BATCH = 50
+_KEYS = tuple(PREFIX + name for name in ("ring", "records", "places", "groups", "totals", "due"))
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of an occurrence.
 
     Attributes:
         state: ``recorded``; ``seen`` when this operation had been recorded before; ``kept`` while Redis is away.
         event_id: Id of the record, of the earlier one when ``seen``.
         occurrences: Total of the group.
+        is_regressed: The group had been resolved before this happened.
         forward: Whether the gate lets it pass.
         represents: Occurrences since the last one that passed.
+        needs_facts: The group is not described yet.
         needs_traceback: The group has no stored traceback yet.
     """
 
@@ -49,8 +52,10 @@ class Outcome:
     event_id: str
     occurrences: int = 1
     is_new: bool = False
+    is_regressed: bool = False
     forward: bool = False
     represents: int = 1
+    needs_facts: bool = False
     needs_traceback: bool = False
 
 
@@ -58,14 +63,32 @@ class ErrorStore:
     """Writes and reads occurrences. One for each process; safe for threads."""
 
     def __init__(self) -> None:
+        self.start_over()
+
+    def start_over(self) -> None:
+        """Forget what waits and who this process is; in a forked child both are its parent's."""
         self.backlog = Backlog()
+        self.slots = Slots()
+        self.handover = Handover(self.drain, lambda: len(self.backlog), lambda: self.backlog.unsettled)
+
+    def close(self) -> None:
+        """Hand over what waits before the process ends; takes a second at most."""
+        if self.backlog.unsettled:
+            self.redis.close_breaker()
+            self.handover.close()
 
     @property
     def redis(self) -> FailFastRedis:
         return redis_for(settings.REDIS_URL)
 
     def record(
-        self, event: ErrorEvent, fingerprint: Fingerprint, *, traceback: str = "", operation: str = ""
+        self,
+        event: ErrorEvent,
+        fingerprint: Fingerprint,
+        *,
+        traceback: str = "",
+        operation: str = "",
+        describe: bool = True,
     ) -> Outcome:
         """Record one occurrence in one round trip; with Redis away keep it and decide alone.
 
@@ -73,44 +96,90 @@ class ErrorStore:
             event: The occurrence.
             fingerprint: Its group.
             traceback: For a group that may lack one.
-            operation: Id of the failing operation (a task attempt): seen twice, it counts once.
+            operation: Id of the failing operation (a task attempt) where other processes may report it too: seen
+                twice, it counts once.
+            describe: Send the facts of the group along; needless where Redis is known to have them.
         """
-        pending = Pending(event, fingerprint, traceback, operation or event.event_id, 1, maybe_recorded=False)
+        pending = Pending(event, fingerprint, traceback, operation)
         try:
-            outcome = self._send(pending)
-        except RedisUnavailable as error:
-            pending.maybe_recorded = error.asked
-            return self._keep(pending)
-        if self.backlog:
+            outcome = self._send(pending, live=True, describe=describe)
+        except RedisUnavailable:
+            outcome = self._keep(pending)
+            self.handover.wake()
+            return outcome
+        if self.backlog and not self.handover.wake(at_once=True):
             self.drain()
         return outcome
 
-    def merge(self, event_id: str, key: str, additions: dict[str, Any] | None, traceback: str = "") -> bool:
-        """Add what a second hook knows to a recorded occurrence; True when ring or backlog still hold it."""
+    def merge(
+        self,
+        event_id: str,
+        fingerprint: Fingerprint | str,
+        additions: dict[str, Any] | None,
+        traceback: str = "",
+        *,
+        describe: ErrorEvent | None = None,
+    ) -> bool:
+        """Add what a second hook knows to a recorded occurrence; True when ring or backlog still hold it.
+
+        Args:
+            event_id: The recorded occurrence.
+            fingerprint: Its group, or the key of it.
+            additions: What to add.
+            traceback: For a group without one.
+            describe: An occurrence to take the facts of the group from, for one without them.
+        """
         if additions and self.backlog.merge(event_id, additions):
             return True
+        key = fingerprint if isinstance(fingerprint, str) else fingerprint.key
+        facts = "" if describe is None or isinstance(fingerprint, str) else facts_of(describe, fingerprint)
+        args = [event_id, bounded_json(additions) if additions else "", traceback, facts, PREFIX, key, now_ms()]
         try:
-            args = [event_id, _bounded_json(additions) if additions else "", traceback]
             return bool(self.redis.script("merge_error", [f"{PREFIX}records", GROUP_PREFIX + key], args))
         except RedisUnavailable:
             return False
+
+    def resolve(self, key: str) -> bool:
+        """Mark a group as resolved: its next occurrence is a regression. False when it is unknown.
+
+        Raises:
+            RedisUnavailable: Redis does not answer.
+        """
+        return groups.resolve(self.redis, key, now_ms())
+
+    def due_summaries(self, now: datetime | None = None, limit: int = 100) -> list[dict[str, Any]]:
+        """Take the groups whose window ended with occurrences that were not forwarded; each is given once.
+
+        What is taken counts as forwarded: whoever takes it answers for it.
+
+        Args:
+            now: The present when omitted.
+            limit: At most this many.
+
+        Returns:
+            Dicts with ``fingerprint``, ``suppressed`` (int) and, as text, ``total``, ``type``, ``message``,
+            ``severity``, ``site``, ``first_seen_ms``, ``last_seen_ms``, ``last_event_id``.
+
+        Raises:
+            RedisUnavailable: Redis does not answer.
+        """
+        return groups.due_summaries(self.redis, int(now.timestamp() * 1000) if now else now_ms(), limit)
 
     def recent(self, limit: int) -> list[dict[str, Any]]:
         """Return at most ``limit`` records, newest first, none older than the ring's age."""
         if self.backlog:
             self.drain()
-        now_ms = _now_ms()
-        args = [limit, now_ms - conf.ring_seconds * 1000, GROUP_PREFIX]
+        args = [limit, now_ms() - conf.ring_seconds * 1000, GROUP_PREFIX]
         waiting = [
-            _record(p.event.as_json(), p.fingerprint.key, p.occurrences, p.traceback) for p in self.backlog.snapshot()
+            record_of(p.event.as_json(), p.fingerprint.key, p.occurrences, p.traceback) for p in self.backlog.snapshot()
         ]
         try:
-            entries, groups = self.redis.script("read_errors", [f"{PREFIX}ring", f"{PREFIX}records"], args)
+            entries, of_groups = self.redis.script("read_errors", [f"{PREFIX}ring", f"{PREFIX}records"], args)
         except RedisUnavailable:
             return waiting[:limit]
-        totals = {key: (int(total), text.decode()) for key, total, text in groups}
+        totals = {key: (int(total), text.decode()) for key, total, text in of_groups}
         stored = [
-            _with_additions(_record(record, key.decode(), *totals[key]), additions)
+            with_additions(record_of(record, key.decode(), *totals[key]), additions)
             for key, record, additions in entries
         ]
         if not waiting:
@@ -130,119 +199,90 @@ class ErrorStore:
         )
         return {field.decode(): int(count) for field, count in raw.items()}
 
-    def groups(self) -> list[dict[str, Any]]:
-        """Return all groups, most recent first, without their tracebacks.
+    def groups(self, limit: int | None = None) -> list[dict[str, Any]]:
+        """Return groups, most recent first, without their tracebacks.
 
         Raises:
             RedisUnavailable: Redis does not answer.
         """
-        keys: list[bytes] = self.redis.run(
-            lambda client: cast("list[bytes]", client.zrevrange(f"{PREFIX}groups", 0, -1))
-        )
-        fields = (
-            "total",
-            "type",
-            "message",
-            "severity",
-            "site",
-            "parts",
-            "first_seen_ms",
-            "last_seen_ms",
-            "last_event_id",
-        )
+        return groups.read_groups(self.redis, limit)
 
-        def read(client: Any) -> list[Sequence[bytes | None]]:
-            pipe = client.pipeline(transaction=False)
-            for key in keys:
-                pipe.hmget(GROUP_PREFIX + key.decode(), fields)
-            return list(pipe.execute())
+    def group(self, key: str) -> dict[str, Any] | None:
+        """Return one group in full; None when it is unknown.
 
-        found = self.redis.run(read)
-        return [
-            {
-                "fingerprint": key.decode(),
-                **{name: (value or b"").decode() for name, value in zip(fields, row, strict=True)},
-            }
-            for key, row in zip(keys, found, strict=True)
-            if row[0] is not None
-        ]
+        Raises:
+            RedisUnavailable: Redis does not answer.
+        """
+        return groups.read_group(self.redis, key, now_ms())
 
-    def drain(self) -> int:
-        """Hand over what waits; return how many records went. Stops at the first refusal."""
-        for handed_over in range(_DRAIN_BATCH):
-            pending = self.backlog.take()
+    def drain(self, batch: int = _DRAIN_BATCH) -> int:
+        """Hand over what waits, at most ``batch`` records; return how many went. Stops at the first refusal."""
+        backlog = self.backlog
+        for handed_over in range(batch):
+            pending = backlog.take()
             if pending is None:
                 return handed_over
             try:
-                self._send(pending)
-            except RedisUnavailable as error:
-                pending.maybe_recorded = pending.maybe_recorded or error.asked
-                self.backlog.give_back(pending)
+                self._send(pending, live=False, describe=True)
+            except RedisUnavailable:
+                self._release(backlog.give_back(pending))
                 return handed_over
-        return _DRAIN_BATCH
+            except BaseException:
+                backlog.settle()
+                raise
+            backlog.settle()
+        return batch
 
-    def _send(self, pending: Pending) -> Outcome:
-        event, fingerprint = pending.event, pending.fingerprint
-        facts = {
-            "type": event.error_type,
-            "message": event.error_message,
-            "severity": event.severity,
-            "site": fingerprint.site,
-            # The key is made of the parts as they are; what is shown of them is scrubbed like everything else.
-            "parts": json.dumps([redact_text(part) for part in fingerprint.parts]),
-        }
-        keys = [
-            *(PREFIX + name for name in ("ring", "records", "places", "groups", "totals")),
-            GROUP_PREFIX + fingerprint.key,
-            f"{PREFIX}operation:{pending.operation}",
-        ]
-        args = [
-            _ms_of(event.timestamp), event.event_id, fingerprint.key, event.as_json(), pending.traceback,
-            json.dumps(facts), conf.ring_size, conf.ring_seconds * 1000, conf.group_seconds,
-            conf.window_seconds * 1000, conf.max_groups, GROUP_PREFIX, pending.occurrences, event.error_type,
-            OPERATION_SECONDS,
-        ]  # fmt: skip
-        state, event_id, total, _n, is_new, forward, needs_traceback, represents = self.redis.script(
-            "record_error", keys, args
-        )
+    def _send(self, pending: Pending, *, live: bool, describe: bool) -> Outcome:
+        if pending.slot is None:
+            pending.slot = self.slots.acquire()
+        slot = pending.slot
+        if slot is None:
+            raise RedisUnavailable("too many commands without an answer", asked=False)
+        event, key = pending.event, pending.fingerprint.key
+        group_seconds = conf.group_seconds
+        keys = (
+            *_KEYS, f"{PREFIX}guard:{self.slots.token}:{slot.number}", GROUP_PREFIX + key, f"{PREFIX}users:{key}",
+            f"{PREFIX}held:{key}",
+        )  # fmt: skip
+        args = (
+            PREFIX, conf.ring_size, conf.ring_seconds * 1000, group_seconds, conf.window_seconds * 1000,
+            conf.max_groups, MAX_OPERATIONS,
+            ms_of(event.timestamp), event.event_id, key, event.error_type, event.as_json(),
+            max(2 * group_seconds, GUARD_SECONDS), slot.sequence, pending.occurrences,
+            "" if live else pending.represented, event.user_id or "", pending.operation,
+            facts_of(event, pending.fingerprint) if describe else "", pending.traceback,
+        )  # fmt: skip
+        try:
+            state, event_id, total, *flags, represents, needs_facts, needs_traceback = self.redis.script(
+                "record_error", keys, args
+            )
+        except RedisUnavailable as error:
+            if not (error.asked or pending.maybe_recorded):
+                self.slots.release(slot)
+                pending.slot = None
+            pending.maybe_recorded = pending.maybe_recorded or error.asked
+            raise
+        except BaseException:
+            # Whatever it was, the slot's next command must be able to go.
+            self.slots.release(slot)
+            pending.slot = None
+            raise
+        self.slots.release(slot)
+        pending.slot = None
+        is_new, is_regressed, forward = map(bool, flags)
         return Outcome(
-            state.decode(),
-            event_id.decode(),
-            total,
-            bool(is_new),
-            bool(forward),
-            represents or 1,
-            bool(needs_traceback),
-        )
+            state.decode(), event_id.decode(), total, is_new, is_regressed, forward, represents or 1,
+            bool(needs_facts), bool(needs_traceback),
+        )  # fmt: skip
 
     def _keep(self, pending: Pending) -> Outcome:
-        forward = self.backlog.passes(pending.fingerprint.key, time.monotonic(), conf.window_seconds)
-        self.backlog.add(pending, conf.local_ring_size)
-        return Outcome("kept", pending.event.event_id, forward=forward)
+        represents = self.backlog.passes(pending.fingerprint.key, time.monotonic(), conf.window_seconds)
+        pending.represented = represents
+        self._release(self.backlog.add(pending, conf.local_ring_size))
+        return Outcome("kept", pending.event.event_id, forward=represents > 0, represents=represents or 1)
 
-
-def _bounded_json(additions: dict[str, Any]) -> str:
-    text = json.dumps(additions)
-    if len(text) <= conf.max_event_bytes:
-        return text
-    return json.dumps({**additions, "context": {"[cut]": f"context of {len(text)} bytes left out"}})
-
-
-def _now_ms() -> int:
-    return int(timezone.now().timestamp() * 1000)
-
-
-def _ms_of(timestamp: str) -> int:
-    return int(datetime.fromisoformat(timestamp).timestamp() * 1000)
-
-
-def _record(event_json: str | bytes, key: str, occurrences: int, traceback: str) -> dict[str, Any]:
-    return {**json.loads(event_json), "fingerprint": key, "occurrences": occurrences, "traceback": traceback}
-
-
-def _with_additions(record: dict[str, Any], additions: bytes) -> dict[str, Any]:
-    for line in additions.splitlines():
-        more = json.loads(line)
-        record["context"] = {**more.pop("context", {}), **record["context"]}
-        record.update({name: value for name, value in more.items() if value and not record.get(name)})
-    return record
+    def _release(self, dropped: list[Pending]) -> None:
+        for pending in dropped:
+            if pending.slot is not None:
+                self.slots.release(pending.slot)

@@ -1,9 +1,22 @@
--- A recorded occurrence was seen again by another hook: keep what that one knows beside the record.
+-- A recorded occurrence was seen again by another hook: keep what that one knows beside the record. Or its group
+-- turned out to lack what this process knows of it.
 --
--- KEYS  records, group    ARGV  1 event_id  2 additions (JSON)  3 traceback ('' = not sent)
+-- KEYS  records, group
+-- ARGV  1 event_id  2 additions (JSON, '' = none)  3 traceback ('' = not sent)  4 group facts (JSON, '' = not sent)
+--       5 prefix of all keys  6 fingerprint  7 now_ms
 -- Gives 1 when the record is still in the ring, else 0.
-if ARGV[3] ~= '' then
-  if redis.call('EXISTS', KEYS[2]) == 1 then redis.call('HSETNX', KEYS[2], 'traceback', ARGV[3]) end
+if (ARGV[3] ~= '' or ARGV[4] ~= '') and redis.call('EXISTS', KEYS[2]) == 1 then
+  if ARGV[3] ~= '' and redis.call('HSETNX', KEYS[2], 'traced', '1') == 1 then
+    redis.call('HSET', KEYS[2], 'traceback', ARGV[3])
+  end
+  if ARGV[4] ~= '' and redis.call('HSETNX', KEYS[2], 'described', '1') == 1 then
+    local facts = cjson.decode(ARGV[4])
+    for field, value in pairs(facts) do redis.call('HSET', KEYS[2], field, value) end
+    local site = ARGV[5] .. 'site:' .. facts.site
+    redis.call('ZADD', site, ARGV[7], ARGV[6])
+    redis.call('ZREMRANGEBYRANK', site, 0, -51)
+    redis.call('EXPIRE', site, redis.call('TTL', KEYS[2]))
+  end
 end
 if ARGV[2] == '' or redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then return 0 end
 local field = ARGV[1] .. '+'

@@ -1,98 +1,219 @@
--- One occurrence: ring, group, totals and the gate's decision, in one atomic call.
+-- One occurrence, or several of one group handed over late: ring, group, minutes, users, totals and the gate's
+-- decision, in one atomic call.
 --
--- KEYS  ring, records, places, groups, totals, group, operation
--- ARGV  1 now_ms  2 event_id  3 fingerprint  4 record (JSON)  5 traceback ('' = not sent)  6 group facts (JSON object of text)
---       7 ring_size  8 ring_ms  9 group_seconds  10 window_ms  11 max_groups  12 prefix of group keys
---       13 occurrences this call stands for  14 error_type  15 operation_seconds
--- Gives {state, event_id, total, n_in_window, is_new, forward, needs_traceback, not_forwarded_before}
---       state 'seen': this operation was recorded before under that event_id, and nothing was counted.
-local ring, records, places, groups, totals, group, operation = unpack(KEYS)
-local now_ms, event_id, fingerprint = tonumber(ARGV[1]), ARGV[2], ARGV[3]
-local ring_size, ring_ms, group_seconds = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
-local window_ms, max_groups, prefix = tonumber(ARGV[10]), tonumber(ARGV[11]), ARGV[12]
-local weight = tonumber(ARGV[13])
+-- KEYS   ring, records, places, groups, totals, due, guard of the slot, group, its users, its entries in the ring
+-- ARGV   1 prefix of all keys  2 ring_size  3 ring_ms  4 group_seconds  5 window_ms  6 max_groups  7 max_operations
+--        8 now_ms  9 event_id  10 fingerprint  11 error_type  12 record (JSON)  13 seconds the guard lives  14 sequence in the slot
+--        15 occurrences this call stands for  16 '' when live; handed over: how many of them were forwarded already
+--        17 user ('' = none)  18 operation ('' = cannot be repeated elsewhere)
+--        19 group facts (JSON object of text, '' = not sent)  20 traceback ('' = not sent)
+-- Gives  {state, event_id, total, is_new, is_regressed, forward, represents, needs_facts, needs_traceback}
+--        state 'seen': this operation was recorded before under that event_id, and nothing was counted.
+-- Times are the application's. The group hash: total, forwarded_total, window_ms, window_n, due (a summary is booked),
+-- state, resolved_ms, minute and minute_n (the running minute), minutes (8 bytes each past one: minute, count), facts.
+local ring, records, places, groups, totals, due, guard, group, users, held = unpack(KEYS)
+local prefix, group_seconds, window_ms = ARGV[1], tonumber(ARGV[4]), tonumber(ARGV[5])
+local now, event_id, fingerprint = ARGV[8], ARGV[9], ARGV[10]
+local now_ms, sequence, weight = tonumber(now), tonumber(ARGV[14]), tonumber(ARGV[15])
+local live, represented = ARGV[16] == '', tonumber(ARGV[16]) or 0
+local call = redis.call
 
-if not redis.call('SET', operation, event_id, 'NX', 'EX', ARGV[15]) then
-  return {'seen', redis.call('GET', operation) or '', 0, 0, 0, 0, 0, 0}
-end
-
-local function drop(entry)
-  local id, of = string.match(entry, '^([^|]+)|([^|]+)|')
-  redis.call('LREM', ring, 1, entry)
-  redis.call('HDEL', records, id, id .. '+')
-  if redis.call('HINCRBY', places, of, -1) <= 0 then redis.call('HDEL', places, of) end
-end
-
-local function entry_ms(entry) return tonumber(string.match(entry, '|(%d+)$')) end
-
--- Ring: what is too old goes first; then, if it is full, the oldest record of the group with most places.
-local oldest = redis.call('LINDEX', ring, 0)
-while oldest and entry_ms(oldest) < now_ms - ring_ms do
-  drop(oldest)
-  oldest = redis.call('LINDEX', ring, 0)
-end
-redis.call('RPUSH', ring, event_id .. '|' .. fingerprint .. '|' .. string.format('%.0f', now_ms))
-redis.call('HSET', records, event_id, ARGV[4])
-redis.call('HINCRBY', places, fingerprint, 1)
-while redis.call('LLEN', ring) > ring_size do
-  local counts, most = redis.call('HGETALL', places), 0
-  local held = {}
-  for i = 1, #counts, 2 do
-    held[counts[i]] = tonumber(counts[i + 1])
-    if held[counts[i]] > most then most = held[counts[i]] end
+-- A slot's commands come one after the other: what is not beyond the last one recorded is a repetition.
+local done = call('SET', guard, ARGV[14] .. ':0', 'EX', ARGV[13], 'GET')
+if done then
+  local last, given = string.match(done, '^(%d+):(-?%d+)$')
+  if tonumber(last) >= sequence then
+    if tonumber(last) == sequence and given ~= '-1' and not live and call('EXISTS', group) == 1 then
+      -- The decision given then reached nobody; what was forwarded instead counts.
+      call('HINCRBY', group, 'forwarded_total', represented - tonumber(given))
+      done = last .. ':' .. represented
+      if call('HSETNX', group, 'due', '1') == 1 then call('ZADD', due, now_ms + window_ms, fingerprint) end
+    end
+    call('SET', guard, done, 'EX', ARGV[13])
+    return {'recorded', event_id, tonumber(call('HGET', group, 'total') or '0'), 0, 0, 0, 0, 0, 0}
   end
-  for _, entry in ipairs(redis.call('LRANGE', ring, 0, -1)) do
-    if held[string.match(entry, '^[^|]+|([^|]+)|')] == most then
-      drop(entry)
-      break
+end
+if ARGV[18] ~= '' then
+  local operations, order = prefix .. 'operations', prefix .. 'operations_order'
+  if call('HSETNX', operations, ARGV[18], event_id) == 0 then
+    call('SET', guard, ARGV[14] .. ':-1', 'EX', ARGV[13])
+    return {'seen', call('HGET', operations, ARGV[18]), 0, 0, 0, 0, 0, 0, 0}
+  end
+  if call('RPUSH', order, ARGV[18]) > tonumber(ARGV[7]) then
+    call('HDEL', operations, call('LPOP', order))
+    call('HINCRBY', totals, 'operations_forgotten', 1)
+  end
+  for _, key in ipairs({operations, order}) do call('EXPIRE', key, group_seconds * 2) end
+end
+
+call('HINCRBY', totals, 'type:' .. ARGV[11], weight)
+local arrival = call('HINCRBY', totals, 'occurrences', weight)
+
+-- Group: created once, then counted.
+local known = call('HMGET', group, 'total', 'forwarded_total', 'window_ms', 'window_n', 'due', 'state', 'resolved_ms',
+  'minute', 'minute_n', 'first_seen_ms', 'last_seen_ms', 'described', 'traced')
+local is_new = not known[1]
+local total, forwarded = tonumber(known[1] or '0') + weight, tonumber(known[2] or '0') + represented
+local state, described, traced = known[6] or (is_new and 'new' or 'ongoing'), known[12], known[13]
+-- What happened before somebody resolved the group, and is told late, does not reopen it.
+local is_regressed = state == 'resolved' and now_ms >= tonumber(known[7] or '0')
+if is_regressed then state = 'regressed' end
+local changes = {'total', total}
+local function set(field, value)
+  changes[#changes + 1] = field
+  changes[#changes + 1] = value
+end
+
+if ARGV[19] ~= '' and not described then
+  local facts = cjson.decode(ARGV[19])
+  for field, value in pairs(facts) do set(field, value) end
+  set('described', '1')
+  described = true
+  local site = prefix .. 'site:' .. facts.site
+  call('ZADD', site, now, fingerprint)
+  call('ZREMRANGEBYRANK', site, 0, -51)
+end
+if ARGV[20] ~= '' and not traced then
+  set('traceback', ARGV[20])
+  set('traced', '1')
+  traced = true
+end
+if is_new or now_ms < tonumber(known[10]) then set('first_seen_ms', now) end
+if is_new or now_ms >= tonumber(known[11]) then
+  set('last_seen_ms', now)
+  set('last_event_id', event_id)
+  -- A second is exact enough for telling which group is the least recent.
+  if is_new or now_ms - now_ms % 1000 > tonumber(known[11]) then call('ZADD', groups, now, fingerprint) end
+end
+
+local minute, running, past = math.floor(now_ms / 60000), tonumber(known[8] or '-1'), nil
+if minute == running then
+  set('minute_n', tonumber(known[9]) + weight)
+elseif minute > running then
+  if running >= 0 then past = struct.pack('>I4I4', running, tonumber(known[9])) end
+  set('minute', minute)
+  set('minute_n', weight)
+else
+  past = struct.pack('>I4I4', minute, weight)
+end
+-- Ring: what is too old goes first; then, if it is full, the oldest entry of the group with most places.
+local function drop(entry)
+  local id, of = string.match(entry, '^%d+|([^|]+)|(.+)$')
+  call('ZREM', ring, entry)
+  call('HDEL', records, id, id .. '+')
+  call('LREM', prefix .. 'held:' .. of, 1, entry)
+  if tonumber(call('ZINCRBY', places, -1, of)) <= 0 then call('ZREM', places, of) end
+end
+
+if minute ~= running then
+  local oldest = call('ZRANGE', ring, 0, 0, 'WITHSCORES')
+  while oldest[1] and tonumber(oldest[2]) < now_ms - tonumber(ARGV[3]) do
+    drop(oldest[1])
+    oldest = call('ZRANGE', ring, 0, 0, 'WITHSCORES')
+  end
+end
+-- A storm replaces its own oldest entry, and nobody's number of places changes.
+local too_many, own = call('ZCARD', ring) + 1 - tonumber(ARGV[2]), nil
+if too_many == 1 then
+  local most = call('ZREVRANGE', places, 0, 0)
+  if most[1] == fingerprint then own = call('LPOP', held) end
+end
+-- Entries of one millisecond stand in the order they came.
+local entry = string.format('%015.0f', arrival) .. '|' .. event_id .. '|' .. fingerprint
+call('ZADD', ring, now, entry)
+call('HSET', records, event_id, ARGV[12])
+call('RPUSH', held, entry)
+if own then
+  local id = string.match(own, '^%d+|([^|]+)|')
+  call('ZREM', ring, own)
+  call('HDEL', records, id, id .. '+')
+else
+  call('ZINCRBY', places, 1, fingerprint)
+  while too_many > 0 do
+    local most = call('ZREVRANGE', places, 0, 0, 'WITHSCORES')
+    if tonumber(most[2]) <= 1 then
+      drop(call('ZRANGE', ring, 0, 0)[1])
+    else
+      drop(call('LINDEX', prefix .. 'held:' .. most[1], 0))
+    end
+    too_many = too_many - 1
+  end
+end
+
+if past then
+  local minutes = (call('HGET', group, 'minutes') or '') .. past
+  if #minutes > 24000 then
+    -- More entries than minutes of a day: sum those of one minute, let the older than a day go.
+    local sums, kept = {}, {}
+    for at = 1, #minutes, 8 do
+      local of, n = struct.unpack('>I4I4', minutes, at)
+      if of > math.max(minute, running) - 1440 then sums[of] = (sums[of] or 0) + n end
+    end
+    for of, n in pairs(sums) do kept[#kept + 1] = struct.pack('>I4I4', of, n) end
+    minutes = table.concat(kept)
+  end
+  set('minutes', minutes)
+end
+if ARGV[17] ~= '' then call('PFADD', users, ARGV[17]) end
+
+-- Gate: within a window the 1st, 10th, 100th, ... occurrence passes; a new or regressed group always does. What is
+-- handed over was decided where it was kept. Clocks of several hosts differ: a bit before the window is within it.
+local forward, represents, booked = false, 0, known[5]
+local ends
+if live then
+  local started, n = tonumber(known[3] or '-1'), tonumber(known[4] or '0')
+  if started < 0 or now_ms >= started + window_ms or now_ms < started - window_ms then
+    started, n = now_ms, 0
+    set('window_ms', now)
+    if booked then call('ZADD', due, started + window_ms, fingerprint) end
+    if state == 'new' and not is_new then state = 'ongoing' end
+  end
+  ends = started + window_ms
+  set('window_n', n + weight)
+  forward = is_new or is_regressed
+  local step = 1
+  while step <= n + weight and not forward do
+    forward = n < step
+    step = step * 10
+  end
+  if forward then
+    represents = total - forwarded
+    forwarded = total
+    call('HINCRBY', totals, 'forwarded', 1)
+  end
+end
+if total > forwarded and not booked then
+  call('ZADD', due, ends or now_ms + window_ms, fingerprint)
+  set('due', '1')
+end
+if tostring(forwarded) ~= known[2] then set('forwarded_total', forwarded) end
+if state ~= known[6] then set('state', state) end
+call('HSET', group, unpack(changes))
+if represents > 0 then call('SET', guard, ARGV[14] .. ':' .. represents, 'EX', ARGV[13]) end
+
+if is_new then
+  call('HINCRBY', totals, 'groups', 1)
+  local excess = call('ZCARD', groups) - tonumber(ARGV[6])
+  if excess > 0 then
+    for _, gone in ipairs(call('ZRANGE', groups, 0, excess - 1)) do
+      local site = call('HGET', prefix .. 'group:' .. gone, 'site')
+      if site then call('ZREM', prefix .. 'site:' .. site, gone) end
+      call('DEL', prefix .. 'group:' .. gone, prefix .. 'users:' .. gone)
+      call('ZREM', groups, gone)
+      call('ZREM', due, gone)
+      call('HINCRBY', totals, 'groups_evicted', 1)
     end
   end
 end
-
--- Group: created once, then counted.
-local is_new = redis.call('EXISTS', group) == 0
-if is_new then
-  for field, value in pairs(cjson.decode(ARGV[6])) do redis.call('HSET', group, field, value) end
-  redis.call('HSET', group, 'first_seen_ms', ARGV[1])
-end
-if ARGV[5] ~= '' then redis.call('HSETNX', group, 'traceback', ARGV[5]) end
-local needs_traceback = redis.call('HEXISTS', group, 'traceback') == 0
-redis.call('HSET', group, 'last_seen_ms', ARGV[1], 'last_event_id', event_id)
-local total = redis.call('HINCRBY', group, 'total', weight)
-redis.call('ZADD', groups, now_ms, fingerprint)
-redis.call('HINCRBY', totals, 'occurrences', weight)
-redis.call('HINCRBY', totals, 'type:' .. ARGV[14], weight)
-if is_new then redis.call('HINCRBY', totals, 'groups', 1) end
-local too_many = redis.call('ZCARD', groups) - max_groups
-if too_many > 0 then
-  for _, gone in ipairs(redis.call('ZRANGE', groups, 0, too_many - 1)) do
-    redis.call('DEL', prefix .. gone)
-    redis.call('ZREM', groups, gone)
-    redis.call('HINCRBY', totals, 'groups_evicted', 1)
+-- Once a minute is enough to keep what is in use from expiring.
+if minute ~= running or group_seconds < 600 then
+  for _, key in ipairs({ring, records, places, held}) do
+    call('EXPIRE', key, math.floor(tonumber(ARGV[3]) / 1000) + group_seconds)
   end
+  local site = prefix .. 'site:' .. (call('HGET', group, 'site') or '')
+  for _, key in ipairs({groups, totals, due, group, users, site}) do call('EXPIRE', key, group_seconds * 2) end
 end
-
--- Gate: within a window the 1st, 10th, 100th, ... occurrence passes on; a new group always does.
-local started = tonumber(redis.call('HGET', group, 'window_ms') or '-1')
-if started < 0 or now_ms - started >= window_ms or now_ms < started then
-  redis.call('HSET', group, 'window_ms', ARGV[1], 'window_n', 0)
-end
-local n = redis.call('HINCRBY', group, 'window_n', weight)
-local forward, step = is_new, 1
-while step <= n and not forward do
-  if n - weight < step then forward = true end
-  step = step * 10
-end
-local not_forwarded = 0
-if forward then
-  not_forwarded = total - tonumber(redis.call('HGET', group, 'forwarded_total') or '0')
-  redis.call('HSET', group, 'forwarded_total', total)
-  redis.call('HINCRBY', totals, 'forwarded', 1)
-end
-
-local ring_seconds = math.floor(ring_ms / 1000) + group_seconds
-for _, key in ipairs({ring, records, places}) do redis.call('EXPIRE', key, ring_seconds) end
-for _, key in ipairs({groups, totals, group}) do redis.call('EXPIRE', key, group_seconds * 2) end
 return {
-  'recorded', event_id, total, n, is_new and 1 or 0, forward and 1 or 0, needs_traceback and 1 or 0, not_forwarded
+  'recorded', event_id, total, is_new and 1 or 0, is_regressed and 1 or 0, forward and 1 or 0, represents,
+  described and 0 or 1, traced and 0 or 1
 }

@@ -18,7 +18,7 @@ LETTERS = "abcdef"
 
 def pending(message: str, *, maybe_recorded: bool = False, occurrences: int = 1) -> Pending:
     event = build_event(message, RunContext())
-    return Pending(event, fingerprint_message(message), "", event.event_id, occurrences, maybe_recorded)
+    return Pending(event, fingerprint_message(message), "", occurrences=occurrences, maybe_recorded=maybe_recorded)
 
 
 def total(backlog: Backlog) -> int:
@@ -145,4 +145,4 @@ def test_threads_lose_nothing() -> None:
         thread.join()
 
     assert len(taken) + len(backlog) == 4 * 20 * len(LETTERS)
-    assert len({one.operation for one in taken}) == len(taken)
+    assert len({one.event.event_id for one in taken}) == len(taken)

@@ -54,7 +54,7 @@ class TestRing:
         with override_settings(ENGINEL_RING_SIZE=10):
             for number in range(50):
                 record(store, f"failure {'x' * number}")
-                assert raw("LLEN", f"{PREFIX}ring") <= 10
+                assert raw("ZCARD", f"{PREFIX}ring") <= 10
 
         assert raw("HLEN", f"{PREFIX}records") == 10
         assert messages(store)[0] == f"failure {'x' * 49}"
@@ -96,7 +96,7 @@ class TestRing:
             clock.tick(timedelta(hours=2))
             record(store, "new")
 
-        assert raw("LLEN", f"{PREFIX}ring") == raw("HLEN", f"{PREFIX}records") == raw("HLEN", f"{PREFIX}places") == 1
+        assert raw("ZCARD", f"{PREFIX}ring") == raw("HLEN", f"{PREFIX}records") == raw("ZCARD", f"{PREFIX}places") == 1
 
     def test_what_is_handed_over_late_stands_where_it_belongs(self, store: ErrorStore) -> None:
         with freeze_time(NOON) as clock:
@@ -167,6 +167,8 @@ class TestGroups:
             "first_seen_ms": str(noon_ms),
             "last_seen_ms": str(noon_ms + 10_000),
             "last_event_id": last.event_id,
+            "state": "new",
+            "users": 0,
         }
 
     def test_too_many_groups_let_the_least_recent_go_and_count_it(self, store: ErrorStore) -> None:

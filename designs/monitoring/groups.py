@@ -1,0 +1,136 @@
+"""Reading groups: the list, one group in full, and the summaries that are due."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from integrations.redis import FailFastRedis
+
+__all__ = ["GROUP_PREFIX", "PREFIX", "due_summaries", "read_group", "read_groups", "resolve"]
+
+# The number is that of the layout: what another one left behind expires by itself.
+PREFIX = "enginel:{errors}:2:"
+GROUP_PREFIX = f"{PREFIX}group:"
+
+MINUTES = 1_440
+"""Minutes of the series: a day."""
+
+_LISTED = (
+    "total", "type", "message", "severity", "site", "parts", "first_seen_ms", "last_seen_ms", "last_event_id", "state",
+)  # fmt: skip
+_SUMMARY = (
+    "total", "type", "message", "severity", "site", "first_seen_ms", "last_seen_ms", "last_event_id",
+)  # fmt: skip
+_RELATED_MAX = 50
+
+
+def read_groups(redis: FailFastRedis, limit: int | None) -> list[dict[str, Any]]:
+    """Return groups, most recent first, without their tracebacks.
+
+    Raises:
+        RedisUnavailable: Redis does not answer.
+    """
+    if limit is not None and limit <= 0:
+        return []
+    last = -1 if limit is None else limit - 1
+    keys: list[bytes] = redis.run(lambda client: cast("list[bytes]", client.zrevrange(f"{PREFIX}groups", 0, last)))
+    rows = _rows(redis, [key.decode() for key in keys])
+    # The index is exact to a second.
+    return sorted(rows, key=lambda row: int(row["last_seen_ms"]), reverse=True)
+
+
+def read_group(redis: FailFastRedis, key: str, now_ms: int) -> dict[str, Any] | None:
+    """Return one group in full; None when it is unknown.
+
+    Raises:
+        RedisUnavailable: Redis does not answer.
+    """
+    rows = _rows(redis, [key])
+    if not rows:
+        return None
+    row = rows[0]
+
+    def read(client: Any) -> list[Any]:
+        pipe = client.pipeline(transaction=False)
+        pipe.hmget(GROUP_PREFIX + key, "minute", "minute_n", "minutes", "traceback", "forwarded_total")
+        pipe.zrevrange(f"{PREFIX}site:{row['site']}", 0, _RELATED_MAX - 1)
+        return list(pipe.execute())
+
+    (minute, minute_n, minutes, traceback, forwarded), same_site = redis.run(read)
+    related = [other.decode() for other in same_site if other.decode() != key] if row["site"] else []
+    return {
+        **row,
+        "first_seen": _iso(int(row["first_seen_ms"])),
+        "last_seen": _iso(int(row["last_seen_ms"])),
+        "why": json.loads(row["parts"] or "[]"),
+        "forwarded": int(forwarded or 0),
+        "minutes": _series(minutes or b"", int(minute or 0), int(minute_n or 0), now_ms),
+        "traceback": (traceback or b"").decode(),
+        "related": _rows(redis, related),
+    }
+
+
+def resolve(redis: FailFastRedis, key: str, now_ms: int) -> bool:
+    """Mark a group as resolved at a time; False when it is unknown.
+
+    Raises:
+        RedisUnavailable: Redis does not answer.
+    """
+    return bool(redis.script("resolve_group", [GROUP_PREFIX + key], [now_ms]))
+
+
+def due_summaries(redis: FailFastRedis, now_ms: int, limit: int) -> list[dict[str, Any]]:
+    """Take the groups whose window ended with occurrences that were not forwarded.
+
+    Raises:
+        RedisUnavailable: Redis does not answer.
+    """
+    rows = redis.script("due_summaries", [f"{PREFIX}due", f"{PREFIX}totals"], [now_ms, limit, GROUP_PREFIX])
+    return [
+        {
+            "fingerprint": key.decode(),
+            "suppressed": suppressed,
+            **{name: value.decode() for name, value in zip(_SUMMARY, facts, strict=True)},
+        }
+        for key, suppressed, *facts in rows
+    ]
+
+
+def _rows(redis: FailFastRedis, keys: list[str]) -> list[dict[str, Any]]:
+    if not keys:
+        return []
+
+    def read(client: Any) -> list[Any]:
+        pipe = client.pipeline(transaction=False)
+        for key in keys:
+            pipe.hmget(GROUP_PREFIX + key, _LISTED)
+            pipe.pfcount(f"{PREFIX}users:{key}")
+        return list(pipe.execute())
+
+    answers = redis.run(read)
+    return [
+        {"fingerprint": key, **_named(row), "users": users}
+        for key, row, users in zip(keys, answers[::2], answers[1::2], strict=True)
+        if row[0] is not None
+    ]
+
+
+def _named(row: Sequence[bytes | None]) -> dict[str, str]:
+    return {name: (value or b"").decode() for name, value in zip(_LISTED, row, strict=True)}
+
+
+def _series(packed: bytes, running: int, running_n: int, now_ms: int) -> list[list[Any]]:
+    sums = Counter({running: running_n})
+    for minute, number in struct.iter_unpack(">II", packed):
+        sums[minute] += number
+    first = now_ms // 60_000 - MINUTES
+    return [[_iso(minute * 60_000), number] for minute, number in sorted(sums.items()) if minute > first and number]
+
+
+def _iso(ms: int) -> str:
+    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -1,0 +1,56 @@
+"""The forms a record takes on its way into Redis and out of it. Pure."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
+
+from designs.conf import conf
+from designs.monitoring.event import ErrorEvent
+from designs.monitoring.fingerprint import Fingerprint
+from designs.monitoring.redaction import redact_text
+
+__all__ = ["bounded_json", "facts_of", "ms_of", "now_ms", "record_of", "with_additions"]
+
+
+def facts_of(event: ErrorEvent, fingerprint: Fingerprint) -> str:
+    return json.dumps(
+        {
+            "type": event.error_type,
+            "message": event.error_message,
+            "severity": event.severity,
+            "site": fingerprint.site,
+            # The key is made of the parts as they are; what is shown of them is scrubbed like everything else.
+            "parts": json.dumps([redact_text(part) for part in fingerprint.parts]),
+        }
+    )
+
+
+def bounded_json(additions: dict[str, Any]) -> str:
+    text = json.dumps(additions)
+    if len(text) <= conf.max_event_bytes:
+        return text
+    return json.dumps({**additions, "context": {"[cut]": f"context of {len(text)} bytes left out"}})
+
+
+def now_ms() -> int:
+    return int(timezone.now().timestamp() * 1000)
+
+
+def ms_of(timestamp: str) -> int:
+    return int(datetime.fromisoformat(timestamp).timestamp() * 1000)
+
+
+def record_of(event_json: str | bytes, key: str, occurrences: int, traceback: str) -> dict[str, Any]:
+    return {**json.loads(event_json), "fingerprint": key, "occurrences": occurrences, "traceback": traceback}
+
+
+def with_additions(record: dict[str, Any], additions: bytes) -> dict[str, Any]:
+    for line in additions.splitlines():
+        more = json.loads(line)
+        record["context"] = {**more.pop("context", {}), **record["context"]}
+        record.update({name: value for name, value in more.items() if value and not record.get(name)})
+    return record
