@@ -37,11 +37,6 @@ def log_and_raise() -> None:
         raise
 
 
-@app.task(name="probe.die")
-def die() -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
 @app.task(name="probe.end_process")
 def end_process(how: str) -> None:
     _end(how)

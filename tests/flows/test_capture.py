@@ -25,6 +25,8 @@ CARRIED = {
     "method": "POST",
 }
 LOST = "billiard.exceptions.WorkerLostError"
+# Two lost attempts are noticed in ten seconds of a machine at rest.
+LOST_SECONDS = 45.0
 PAST = datetime(2020, 1, 1, tzinfo=UTC)
 # The worker starts the clock of the hard limit when that of the soft one has run out.
 LIMITS = {"soft_time_limit": 0.2, "time_limit": 0.5}
@@ -112,6 +114,10 @@ def state_of(app: Celery, task_id: str) -> str:
     return str(app.AsyncResult(task_id).state)
 
 
+def recorded(running: RunningStack, task_id: str) -> list[dict[str, Any]]:
+    return wait_for(lambda: records_of(running, task_id), LOST_SECONDS)
+
+
 def records_of(running: RunningStack, task_id: str) -> list[dict[str, Any]]:
     return [error for error in running.errors() if error["context"].get("task_id") == task_id]
 
@@ -121,19 +127,19 @@ def test_a_task_that_fails_is_one_occurrence_with_its_request(
     running: RunningStack, app: Celery, ids: dict[str, str], row: str
 ) -> None:
     task, _, _, state, kind = SENT[row]
-    [record] = running.errors_of(ids[row])
+    [record] = recorded(running, ids[row])
 
     assert (record["error_type"], record["task"], record["source"]) == (kind, task, "celery")
     assert (record["request_id"], record["user_id"]) == (CARRIED["request_id"], "42")
     assert record["request_path"] == CARRIED["path"]
     assert record["context"]["attempt"] == (2 if "retry" in row else 1)
-    wait_for(lambda: state_of(app, ids[row]) == state)
+    wait_for(lambda: state_of(app, ids[row]) == state, LOST_SECONDS)
 
 
 @pytest.mark.parametrize("row", MESSAGES)
 def test_a_message_that_is_no_task_is_one_occurrence(running: RunningStack, ids: dict[str, str], row: str) -> None:
     body, content_type, headers, kind = MESSAGES[row]
-    [record] = running.errors_of(ids[row])
+    [record] = recorded(running, ids[row])
 
     assert (record["error_type"], record["task"], record["source"]) == (kind, headers.get("task", ""), "celery")
     assert record["request_id"] == CARRIED["request_id"]
@@ -146,7 +152,7 @@ def test_a_task_that_ends_as_it_was_told_to_is_none(
     running: RunningStack, app: Celery, ids: dict[str, str], row: str
 ) -> None:
     state = SENT[row][3] if row in SENT else "REVOKED"
-    wait_for(lambda: state_of(app, ids[row]) == state)
+    wait_for(lambda: state_of(app, ids[row]) == state, LOST_SECONDS)
     running.marker()
 
     assert records_of(running, ids[row]) == []
@@ -155,7 +161,7 @@ def test_a_task_that_ends_as_it_was_told_to_is_none(
 def test_in_the_end_each_failure_was_counted_once(running: RunningStack, ids: dict[str, str]) -> None:
     due = {ids[row] for row, (*_, kind) in SENT.items() if kind} | {ids[row] for row in MESSAGES}
     for task_id in due:
-        running.errors_of(task_id)
+        recorded(running, task_id)
     running.marker()
 
     counts = Counter(error["context"].get("task_id") for error in running.errors())
