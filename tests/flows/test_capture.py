@@ -67,6 +67,12 @@ MESSAGES: dict[str, tuple[bytes, str, dict[str, Any], str]] = {
         {"task": "probe.succeed"},
         "kombu.exceptions.ContentDisallowed",
     ),
+    "arguments of the wrong shape": (
+        b"{}",
+        "application/json",
+        {"task": "probe.succeed"},
+        "celery.exceptions.InvalidTaskError",
+    ),
     "no task at all": (json.dumps({"hello": 1}).encode(), "application/json", {}, "message"),
 }
 

@@ -100,7 +100,7 @@ class Command(BaseCommand):
                 self._line("...")
                 break
             self._line(line)
-        users = "" if group["users"] is None else f", {group['users']} users"
+        users = "" if group["users"] is None else f", users: {group['users']}"
         self._facts(
             {
                 "key": group["fingerprint"],

@@ -82,7 +82,7 @@ class TestShow:
         with freeze_time(datetime(2026, 1, 31, 12, 0, 30, tzinfo=UTC)):
             shown = errors("show", KEY)
 
-        for said in ("ValueError: broken", KEY, "12, 3 users", "regressed", "2026-01-31T12:00:00.000Z"):
+        for said in ("ValueError: broken", KEY, "12, users: 3", "regressed", "2026-01-31T12:00:00.000Z"):
             assert said in shown
         assert f"|▁{' ' * 57}▄█|" in shown
         for said in ("  designs/x.py", "  Traceback", f"{2:>8}  1:{'b' * 32}  KeyError"):
