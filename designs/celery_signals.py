@@ -2,6 +2,8 @@
 
 A failure inside the task fires ``task_failure`` in the pool child; a killed child and the hard time limit fire it in
 the worker's main process, the latter twice. The operation id (task id, attempt) makes all of them one occurrence.
+A message no task can be made of is a failure too. A task that somebody revoked, that expired, or that ends by Ignore
+or Reject ended as it was told to.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from typing import Any
 
 from billiard.exceptions import TimeLimitExceeded, WorkerLostError
 from celery import signals
-from celery.exceptions import Ignore, Reject, Retry
+from celery.exceptions import Ignore, NotRegistered, Reject, Retry
 from celery.exceptions import TimeLimitExceeded as CeleryTimeLimitExceeded
 
 from designs import context, tasks
@@ -26,6 +28,8 @@ __all__ = ["connect"]
 
 _PREFIX = "designs."
 _RECEIVED_MAX = 4_096
+_CELERYS_CONSUMER = "celery.worker.consumer:Consumer"
+_OUR_CONSUMER = "designs.celery_consumer:Consumer"
 _INTERRUPTED = "Processing was interrupted. Upload the file again."
 
 _received: OrderedDict[str, tuple[context.RunContext, int]] = OrderedDict()
@@ -41,6 +45,16 @@ def connect() -> None:
     signals.task_prerun.connect(enter_task, dispatch_uid="enginel.enter_task")
     signals.task_postrun.connect(leave_task, dispatch_uid="enginel.leave_task")
     signals.task_failure.connect(record_failure, dispatch_uid="enginel.record_failure")
+    signals.task_unknown.connect(record_unknown_task, dispatch_uid="enginel.record_unknown_task")
+    signals.task_rejected.connect(record_refused_message, dispatch_uid="enginel.record_refused_message")
+    signals.celeryd_init.connect(use_our_consumer, dispatch_uid="enginel.use_our_consumer")
+
+
+def use_our_consumer(conf: Any = None, **kwargs: object) -> None:
+    """Let workers tell of undecodable messages, unless the deployment has a consumer of its own."""
+    with guarded("use_our_consumer"):
+        if conf.worker_consumer == _CELERYS_CONSUMER:
+            conf.worker_consumer = _OUR_CONSUMER
 
 
 def warm_kernel(**kwargs: object) -> None:
@@ -107,6 +121,34 @@ def record_failure(
         if sender.name.startswith(_PREFIX) and args:
             with guarded("mark_failed"):
                 tasks.mark_failed(str(args[0]), **_outcome(exception), error_id=record.get("event_id", ""))
+
+
+def record_unknown_task(name: str = "", message: Any = None, **kwargs: object) -> None:
+    """Record a message for a task this worker does not know."""
+    with guarded("record_unknown_task"):
+        _record_message(NotRegistered(name), message)
+
+
+def record_refused_message(message: Any = None, exc: BaseException | None = None, **kwargs: object) -> None:
+    """Record a message that cannot be read as a task: undecodable, of a refused content type, or none at all."""
+    with guarded("record_refused_message"):
+        _record_message("A message that is no task" if exc is None else exc, message)
+
+
+def _record_message(error: object, message: Any) -> None:
+    headers = message.headers if isinstance(message.headers, Mapping) else {}
+    task_id, attempt = str(headers.get("id") or ""), headers.get("retries")
+    attempt = attempt if isinstance(attempt, int) else 0
+    known = {**_fields(context.from_headers(headers)), "task": str(headers.get("task") or ""), "task_id": task_id}
+    # Never the body: it may hold anything, and nobody could scrub what nobody can read.
+    facts = {
+        "task_id": task_id,
+        "attempt": attempt + 1,
+        "content_type": message.content_type,
+        "content_encoding": message.content_encoding,
+    }
+    with context.use(context.RunContext(**known)):
+        ErrorTracker.log_error(error, facts, source="celery", operation=f"task:{task_id}:{attempt}" if task_id else "")
 
 
 def _record(sender: Any, task_id: str, exception: BaseException) -> dict[str, Any]:

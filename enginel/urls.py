@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.urls import include, path
 
 from designs.views.health import detailed, liveness
-from designs.views.monitoring import ErrorListView
+from designs.views.monitoring import ErrorListView, GroupListView, GroupView
 
 handler400 = "designs.handlers.bad_request"
 handler403 = "designs.handlers.permission_denied"
@@ -17,6 +17,8 @@ urlpatterns = [
     path("api/health/", liveness, name="health"),
     path("api/health/detailed/", detailed, name="health-detailed"),
     path("api/monitoring/errors/", ErrorListView.as_view(), name="monitoring-errors"),
+    path("api/monitoring/groups/", GroupListView.as_view(), name="monitoring-groups"),
+    path("api/monitoring/groups/<str:key>/", GroupView.as_view(), name="monitoring-group"),
     path("api/", include("designs.urls")),
     path("admin/", admin.site.urls),
 ]

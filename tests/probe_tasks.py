@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from celery import signals
+from celery.exceptions import Ignore, Reject
 
 from designs.exceptions import GeometryProcessingError
 from designs.monitoring import ErrorTracker
@@ -31,9 +37,40 @@ def log_and_raise() -> None:
         raise
 
 
-@app.task(name="probe.die")
-def die() -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
+@app.task(name="probe.end_process")
+def end_process(how: str) -> None:
+    _end(how)
+
+
+def _end(how: str) -> None:
+    if how == "os._exit":
+        os._exit(3)
+    if how == "SystemExit":
+        sys.exit(3)
+    os.kill(os.getpid(), signal.Signals[how])
+
+
+@app.task(name="probe.late_fail", acks_late=True)
+def late_fail() -> None:
+    raise ValueError("late")
+
+
+@app.task(name="probe.late_die", acks_late=True)
+def late_die() -> None:
+    _end("SIGKILL")
+
+
+@app.task(name="probe.late_die_once", acks_late=True, reject_on_worker_lost=True)
+def late_die_once(died: str) -> str:
+    if not Path(died).exists():
+        Path(died).touch()
+        _end("SIGKILL")
+    return "second time lucky"
+
+
+@app.task(name="probe.lost_and_retried", retry_on_worker_lost=True, max_retries=1, default_retry_delay=0)
+def lost_and_retried() -> None:
+    _end("SIGKILL")
 
 
 @app.task(name="probe.hang")
@@ -54,3 +91,46 @@ def retry(self: object) -> None:
         raise OSError("try again")
     except OSError as error:
         raise self.retry(exc=error, countdown=0)  # type: ignore[attr-defined] # noqa: B904
+
+
+@app.task(name="probe.retry_once", bind=True, max_retries=1)
+def retry_once(self: Any) -> str:
+    if not self.request.retries:
+        raise self.retry(exc=OSError("the first time"), countdown=0)
+    return "fine"
+
+
+@app.task(name="probe.autoretry", autoretry_for=(OSError,), max_retries=1, default_retry_delay=0)
+def autoretry() -> None:
+    raise OSError("every time")
+
+
+@app.task(name="probe.wait")
+def wait() -> None:
+    while True:
+        signal.pause()
+
+
+@app.task(name="probe.reject", acks_late=True)
+def reject() -> None:
+    raise Reject("not wanted", requeue=False)
+
+
+@app.task(name="probe.ignore")
+def ignore() -> None:
+    raise Ignore
+
+
+@app.task(name="probe.unserialisable")
+def unserialisable() -> object:
+    return object()
+
+
+@app.task(name="probe.broken_receiver")
+def broken_receiver() -> str:
+    return "fine"
+
+
+@signals.task_success.connect(sender=broken_receiver, weak=False)
+def _break(**kwargs: object) -> None:
+    raise RuntimeError("a receiver broke")

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.template.response import TemplateResponse
 from rest_framework import serializers, throttling
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -114,3 +115,31 @@ class FailingMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         raise LookupError("middleware broke")
+
+
+def nothing(request: HttpRequest) -> None:
+    """A view that forgets to answer."""
+
+
+class Unrenderable:
+    """What a template engine's object may be: it fails when the response is rendered, after the view."""
+
+    def render(self, context: Any, request: HttpRequest) -> str:
+        raise RuntimeError("the template broke")
+
+
+def template(request: HttpRequest) -> TemplateResponse:
+    return TemplateResponse(request, Unrenderable())  # type: ignore[arg-type]
+
+
+class FailingProcessViewMiddleware:
+    """Raises once the view is known."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, view: object, args: object, kwargs: object) -> None:
+        raise LookupError("process_view broke")

@@ -44,8 +44,11 @@ PURE_MAY_USE = ("django", "rest_framework")
 
 # These see the monitoring through its facade only.
 CALLERS = (
+    "designs.celery_consumer",
     "designs.celery_signals",
+    "designs.groups",
     "designs.handlers",
+    "designs.management",
     "designs.middleware",
     "designs.tasks",
     "designs.uploads",

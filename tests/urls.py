@@ -18,6 +18,8 @@ urlpatterns = [
     path("api/probe/plain/", views.plain),
     path("api/probe/async/", views.plain_async),
     path("probe/plain/", views.plain),
+    path("api/probe/nothing/", views.nothing),
+    path("api/probe/template/", views.template),
     path("probe/stream/", views.stream),
     path("probe/stream-async/", views.stream_async),
     *service_urlpatterns,

@@ -7,25 +7,28 @@ from typing import Any
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
+from rest_framework.exceptions import NotFound, PermissionDenied, ValidationError
 from rest_framework.permissions import IsAdminUser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from designs.exceptions import ExternalServiceError
+from designs.groups import KEY, STATES, all_groups, find_group
 from designs.monitoring import SEVERITIES, ErrorTracker
+from designs.schema import error_responses
 
-__all__ = ["ErrorListView"]
+__all__ = ["ErrorListView", "GroupListView", "GroupView"]
 
 _LIMIT_MAX = 100
 
 
-class ErrorQuery(serializers.Serializer[Any]):
-    """Query of the error list; anything else in it is refused, so that a misspelt filter is noticed."""
+class Query(serializers.Serializer[Any]):
+    """Query of a list; anything else in it is refused, so that a misspelt filter is noticed."""
 
     limit = serializers.IntegerField(min_value=1, max_value=_LIMIT_MAX, default=50)
     severity = serializers.ChoiceField(choices=SEVERITIES, required=False)
     type = serializers.CharField(max_length=200, required=False)
-    fingerprint = serializers.RegexField(r"^\d+:[0-9a-f]{32}\Z", required=False)
     since = serializers.DateTimeField(required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -33,6 +36,14 @@ class ErrorQuery(serializers.Serializer[Any]):
         if unknown:
             raise serializers.ValidationError({name[:50]: "Unknown filter." for name in unknown[:5]})
         return attrs
+
+
+class ErrorQuery(Query):
+    fingerprint = serializers.RegexField(KEY, required=False)
+
+
+class GroupQuery(Query):
+    state = serializers.ChoiceField(choices=STATES, required=False)
 
 
 class ErrorRecord(serializers.Serializer[Any]):
@@ -60,38 +71,125 @@ class ErrorList(serializers.Serializer[Any]):
     errors = ErrorRecord(many=True)  # type: ignore[assignment]
 
 
+class Group(serializers.Serializer[Any]):
+    """All occurrences with one fingerprint."""
+
+    fingerprint = serializers.CharField()
+    type = serializers.CharField()
+    message = serializers.CharField()
+    severity = serializers.ChoiceField(choices=SEVERITIES)
+    state = serializers.CharField(help_text="new, ongoing, resolved or regressed")
+    total = serializers.IntegerField(help_text="occurrences")
+    users = serializers.IntegerField(allow_null=True, help_text="distinct users; null where nobody counted")
+    site = serializers.CharField()
+    why = serializers.ListField(child=serializers.CharField(), help_text="what the fingerprint is made of")
+    first_seen = serializers.DateTimeField(allow_null=True)
+    last_seen = serializers.DateTimeField(allow_null=True)
+    last_event_id = serializers.CharField()
+
+
+class GroupList(serializers.Serializer[Any]):
+    count = serializers.IntegerField()
+    groups = Group(many=True)
+
+
+class RelatedGroup(serializers.Serializer[Any]):
+    fingerprint = serializers.CharField()
+    type = serializers.CharField()
+    total = serializers.IntegerField()
+
+
+class GroupDetail(Group):
+    """A group in full."""
+
+    traceback = serializers.CharField(help_text="of one of its occurrences")
+    minutes = serializers.ListField(
+        child=serializers.ListField(child=serializers.JSONField(), min_length=2, max_length=2),
+        help_text="[minute, occurrences] of the last 24 hours, where there are any",
+    )
+    related = RelatedGroup(many=True, help_text="groups of the same site")
+
+
+_FILTERS = [
+    OpenApiParameter("limit", int, description="1 to 100, default 50"),
+    OpenApiParameter("severity", str, enum=list(SEVERITIES)),
+    OpenApiParameter("type", str, description="qualified or bare type name"),
+    OpenApiParameter("since", str, description="ISO 8601 moment"),
+]
+
+
 class ErrorListView(APIView):
     """The newest errors of the last hour."""
 
     permission_classes = [IsAdminUser]
 
     @extend_schema(
+        summary="The newest errors",
         tags=["monitoring"],
-        parameters=[
-            OpenApiParameter("limit", int, description="1 to 100, default 50"),
-            OpenApiParameter("severity", str, enum=list(SEVERITIES)),
-            OpenApiParameter("type", str, description="qualified or bare type name"),
-            OpenApiParameter("fingerprint", str),
-            OpenApiParameter("since", str, description="ISO 8601 moment"),
-        ],
-        responses=ErrorList,
+        parameters=[*_FILTERS, OpenApiParameter("fingerprint", str)],
+        responses={200: ErrorList, **error_responses(ValidationError, PermissionDenied)},
     )
     def get(self, request: Request) -> Response:
-        query = ErrorQuery(data=request.query_params.dict())
-        query.is_valid(raise_exception=True)
-        errors = [e for e in ErrorTracker.get_recent_errors(_LIMIT_MAX) if _matches(e, query.validated_data)]
-        errors = errors[: query.validated_data["limit"]]
+        wanted = _asked(ErrorQuery, request)
+        found = [
+            error
+            for error in ErrorTracker.get_recent_errors(_LIMIT_MAX)
+            if _matches(error, wanted, type_name=error["error_type"], moment=error["timestamp"])
+        ]
+        errors = found[: wanted["limit"]]
         return Response({"count": len(errors), "errors": errors})
 
 
-def _matches(record: dict[str, Any], wanted: dict[str, Any]) -> bool:
-    if "severity" in wanted and record["severity"] != wanted["severity"]:
+class GroupListView(APIView):
+    """Groups of errors, most recently seen first."""
+
+    permission_classes = [IsAdminUser]
+
+    @extend_schema(
+        operation_id="monitoring_groups_list",
+        summary="Groups of errors",
+        tags=["monitoring"],
+        parameters=[*_FILTERS, OpenApiParameter("state", str, enum=list(STATES))],
+        responses={200: GroupList, **error_responses(ValidationError, PermissionDenied, ExternalServiceError)},
+    )
+    def get(self, request: Request) -> Response:
+        wanted = _asked(GroupQuery, request)
+        found = [
+            group
+            for group in all_groups()
+            if _matches(group, wanted, type_name=group["type"], moment=group["last_seen"])
+        ]
+        groups = found[: wanted["limit"]]
+        return Response({"count": len(groups), "groups": groups})
+
+
+class GroupView(APIView):
+    """One group of errors."""
+
+    permission_classes = [IsAdminUser]
+
+    @extend_schema(
+        summary="A group of errors in full",
+        tags=["monitoring"],
+        responses={200: GroupDetail, **error_responses(PermissionDenied, NotFound, ExternalServiceError)},
+    )
+    def get(self, request: Request, key: str) -> Response:
+        group = find_group(key)
+        if group is None:
+            raise NotFound("No such group.")
+        return Response(group)
+
+
+def _asked(kind: type[Query], request: Request) -> dict[str, Any]:
+    query = kind(data=request.query_params.dict())
+    query.is_valid(raise_exception=True)
+    asked: dict[str, Any] = query.validated_data
+    return asked
+
+
+def _matches(row: dict[str, Any], wanted: dict[str, Any], *, type_name: str, moment: str | None) -> bool:
+    if any(name in wanted and row[name] != wanted[name] for name in ("severity", "fingerprint", "state")):
         return False
-    if "type" in wanted and wanted["type"] not in (
-        record["error_type"],
-        record["error_type"].rpartition(".")[2],
-    ):
+    if "type" in wanted and wanted["type"] not in (type_name, type_name.rpartition(".")[2]):
         return False
-    if "fingerprint" in wanted and record["fingerprint"] != wanted["fingerprint"]:
-        return False
-    return "since" not in wanted or datetime.fromisoformat(record["timestamp"]) >= wanted["since"]
+    return "since" not in wanted or (moment is not None and datetime.fromisoformat(moment) >= wanted["since"])

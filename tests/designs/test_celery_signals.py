@@ -234,3 +234,45 @@ def test_a_broken_monitoring_breaks_no_task(monkeypatch: pytest.MonkeyPatch) -> 
 
     assert probe_tasks.fail.delay("x").state == "FAILURE"
     assert probe_tasks.succeed.delay().get() == "fine"
+
+
+class TestMessages:
+    """What is no task never reaches a task's signals."""
+
+    def message(self, **headers: Any) -> Any:
+        return SimpleNamespace(headers=headers, content_type="application/json", content_encoding="utf-8")
+
+    def test_an_unknown_task_is_one_occurrence_however_often_it_is_told(self) -> None:
+        message = self.message(id="t1", task="probe.gone", retries=1, **{context.HEADER: context.to_headers(REQUEST)})
+        for _ in range(2):
+            signals.task_unknown.send(sender=None, name="probe.gone", id="t1", message=message, exc=KeyError("x"))
+
+        (record,) = records()
+        assert (record["error_type"], record["task"]) == ("celery.exceptions.NotRegistered", "probe.gone")
+        assert (record["request_id"], record["source"]) == (REQUEST.request_id, "celery")
+        assert (record["context"]["attempt"], occurrences()) == (2, 1)
+
+    def test_messages_without_an_id_are_an_occurrence_each(self) -> None:
+        for headers in ({}, {"retries": "many", "id": None}):
+            signals.task_rejected.send(sender=None, message=self.message(**headers), exc=None)
+
+        assert [record["error_message"] for record in records()] == ["A message that is no task"] * 2
+
+    def test_a_message_without_headers_is_one_too(self) -> None:
+        message = SimpleNamespace(headers=None, content_type=None, content_encoding=None)
+        signals.task_rejected.send(sender=None, message=message, exc=ValueError("x"))
+
+        assert [record["error_type"] for record in records()] == ["ValueError"]
+
+    @pytest.mark.parametrize(
+        ("before", "after"),
+        [
+            ("celery.worker.consumer:Consumer", "designs.celery_consumer:Consumer"),
+            ("their.own:Consumer", "their.own:Consumer"),
+        ],
+    )
+    def test_a_consumer_the_deployment_chose_is_kept(self, before: str, after: str) -> None:
+        conf = SimpleNamespace(worker_consumer=before)
+        celery_signals.use_our_consumer(conf=conf)
+
+        assert conf.worker_consumer == after

@@ -1,0 +1,135 @@
+"""Groups of errors as people and programs read them: numbers as numbers, moments as ISO 8601."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+from django.conf import settings
+
+from designs.exceptions import ExternalServiceError
+from designs.monitoring import ErrorTracker
+from integrations.redis import RedisUnavailable, redis_for
+
+__all__ = ["KEY", "STATES", "all_groups", "find_group", "refuse_if_away"]
+
+KEY = r"^\d{1,9}:[0-9a-f]{32}\Z"
+STATES = ("new", "ongoing", "resolved", "regressed")
+
+_KEY = re.compile(KEY)
+_MESSAGE = "message "
+
+
+def all_groups() -> list[dict[str, Any]]:
+    """Return all groups, most recently seen first.
+
+    Raises:
+        ExternalServiceError: Redis does not answer, so nobody knows.
+    """
+    found = [_summary(group) for group in ErrorTracker.get_groups()]
+    if not found:
+        refuse_if_away()
+    return found
+
+
+def find_group(key: str) -> dict[str, Any] | None:
+    """Return one group with its minutes, a sample traceback and its relatives; None when it is unknown.
+
+    Raises:
+        ExternalServiceError: Redis does not answer, so nobody knows.
+    """
+    if not _KEY.match(key):
+        return None
+    found = _read(key)
+    if found is None:
+        refuse_if_away()
+        return None
+    return {
+        **_summary(found),
+        "traceback": _text(found.get("traceback")),
+        "minutes": [[_text(minute), _number(count)] for minute, count in found.get("minutes") or []],
+        "related": [
+            {
+                "fingerprint": _text(other.get("fingerprint")),
+                "type": _text(other.get("type")),
+                "total": _number(other.get("total")),
+            }
+            for other in found.get("related") or []
+        ],
+    }
+
+
+def refuse_if_away() -> None:
+    """Raise `ExternalServiceError` when Redis does not answer: no groups and no answer must not look the same."""
+    try:
+        redis_for(settings.REDIS_URL).run(lambda client: client.ping())
+    except RedisUnavailable as error:
+        away = ExternalServiceError("The store of errors does not answer. Try again later.")
+        # Reading the errors must not make more of them.
+        away.__dict__["already_recorded"] = True
+        raise away from error
+
+
+def _read(key: str) -> dict[str, Any] | None:
+    read = getattr(ErrorTracker, "get_group", None)
+    if read is not None:
+        found: dict[str, Any] | None = read(key)
+        return found
+    groups = ErrorTracker.get_groups()
+    group = next((group for group in groups if group["fingerprint"] == key), None)
+    if group is None:
+        return None
+    related = [other for other in groups if other["site"] == group["site"] and other is not group]
+    traces = (e["traceback"] for e in ErrorTracker.get_recent_errors(100) if e["fingerprint"] == key)
+    return {**group, "related": related, "traceback": next(traces, "")}
+
+
+def _summary(group: dict[str, Any]) -> dict[str, Any]:
+    users = group.get("users")
+    return {
+        "fingerprint": _text(group.get("fingerprint")),
+        "type": _text(group.get("type")),
+        "message": _text(group.get("message")),
+        "severity": _text(group.get("severity")),
+        "state": _text(group.get("state")),
+        "total": _number(group.get("total")),
+        "users": None if users is None else _number(users),
+        "site": _text(group.get("site")),
+        "why": _why(group),
+        "first_seen": _moment(group.get("first_seen_ms")),
+        "last_seen": _moment(group.get("last_seen_ms")),
+        "last_event_id": _text(group.get("last_event_id")),
+    }
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value)
+
+
+def _number(value: Any) -> int:
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        return 0
+
+
+def _why(group: dict[str, Any]) -> list[str]:
+    value = group.get("parts")
+    try:
+        parts = json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        return []
+    if not isinstance(parts, list | tuple):
+        return []
+    # The message in the key was made general before it was scrubbed, which may hide from the scrubber what is secret;
+    # the group's own was scrubbed as it came.
+    return [f"{_MESSAGE}{_text(group.get('message'))}" if str(p).startswith(_MESSAGE) else str(p) for p in parts]
+
+
+def _moment(milliseconds: Any) -> str | None:
+    number = _number(milliseconds)
+    if number <= 0:
+        return None
+    return datetime.fromtimestamp(number / 1000, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"

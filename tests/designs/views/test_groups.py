@@ -1,0 +1,202 @@
+"""Groups over HTTP: for admins, filtered, and honest while Redis is away."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client, override_settings
+from freezegun import freeze_time
+
+from designs import groups
+from designs.monitoring import ErrorTracker
+from tests.designs.views.test_monitoring import client_for
+from tests.outage import REFUSED_URL
+from tests.secrets_table import IN_TEXT
+
+pytestmark = pytest.mark.django_db
+
+URL = "/api/monitoring/groups/"
+UNKNOWN = f"{URL}1:{'0' * 32}/"
+NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def admin(admin_user: User) -> Client:
+    return client_for(admin_user)
+
+
+def stub(monkeypatch: pytest.MonkeyPatch, *found: dict[str, Any]) -> None:
+    """Let the store hold these groups."""
+    by_key = {group["fingerprint"]: group for group in found}
+    monkeypatch.setattr(ErrorTracker, "get_groups", lambda *args, **kwargs: list(found))
+    monkeypatch.setattr(ErrorTracker, "get_group", by_key.get, raising=False)
+
+
+FULL = {
+    "fingerprint": f"1:{'a' * 32}",
+    "type": "ValueError",
+    "message": "broken",
+    "severity": "ERROR",
+    "site": "site",
+    "parts": '["ValueError", "designs/x.py"]',
+    "total": "12",
+    "users": 3,
+    "state": "regressed",
+    "first_seen_ms": "1769860800000",
+    "last_seen_ms": "1769860860000",
+    "last_event_id": "e",
+    "traceback": "Traceback",
+    "minutes": [["2026-01-31T12:00:00Z", 12]],
+    "related": [{"fingerprint": f"1:{'b' * 32}", "type": "KeyError", "total": "2", "message": "left out"}],
+}
+
+
+@pytest.mark.parametrize("url", [URL, UNKNOWN])
+def test_groups_are_for_admins(url: str) -> None:
+    assert Client().get(url).status_code == 401
+    response = client_for(User.objects.create_user("bob")).get(url)
+
+    assert (response.status_code, response.json()["code"]) == (403, "permission_denied")
+    assert ErrorTracker.get_recent_errors() == []
+
+
+def test_occurrences_of_one_failure_are_one_group(admin: Client) -> None:
+    with freeze_time(NOON) as clock:
+        for _ in range(3):
+            ErrorTracker.log_error(ValueError("broken"))
+            clock.tick(60)
+    ErrorTracker.log_error("another", severity="WARNING")
+
+    body = admin.get(URL).json()
+    assert body["count"] == 2
+    assert [(group["type"], group["total"]) for group in body["groups"]] == [("message", 1), ("ValueError", 3)]
+    group = body["groups"][1]
+    assert (group["first_seen"], group["last_seen"]) == ("2026-01-31T12:00:00.000Z", "2026-01-31T12:02:00.000Z")
+    assert group["why"]
+
+
+def test_a_group_is_found_by_its_key(admin: Client) -> None:
+    try:
+        raise KeyError("broken")
+    except KeyError as error:
+        record = ErrorTracker.log_error(error)
+
+    body = admin.get(f"{URL}{record['fingerprint']}/").json()
+    assert (body["fingerprint"], body["total"]) == (record["fingerprint"], 1)
+    assert "test_groups.py" in body["traceback"]
+
+
+def test_what_the_store_tells_is_shown_typed(admin: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    stub(monkeypatch, FULL)
+
+    assert admin.get(f"{URL}{FULL['fingerprint']}/").json() == {
+        "fingerprint": FULL["fingerprint"],
+        "type": "ValueError",
+        "message": "broken",
+        "severity": "ERROR",
+        "state": "regressed",
+        "total": 12,
+        "users": 3,
+        "site": "site",
+        "why": ["ValueError", "designs/x.py"],
+        "first_seen": "2026-01-31T12:00:00.000Z",
+        "last_seen": "2026-01-31T12:01:00.000Z",
+        "last_event_id": "e",
+        "traceback": "Traceback",
+        "minutes": [["2026-01-31T12:00:00Z", 12]],
+        "related": [{"fingerprint": f"1:{'b' * 32}", "type": "KeyError", "total": 2}],
+    }
+
+
+@pytest.mark.parametrize(
+    "held", [{}, {"parts": "{", "total": "x", "first_seen_ms": ""}, {"parts": None, "users": None, "minutes": None}]
+)
+def test_a_group_with_gaps_is_shown_with_gaps(
+    admin: Client, monkeypatch: pytest.MonkeyPatch, held: dict[str, Any]
+) -> None:
+    stub(monkeypatch, {"fingerprint": FULL["fingerprint"], **held})
+
+    body = admin.get(f"{URL}{FULL['fingerprint']}/").json()
+    assert (body["total"], body["why"], body["first_seen"], body["minutes"]) == (0, [], None, [])
+
+
+@pytest.mark.parametrize("key", [f"1:{'0' * 32}", "1:abc", "x", "1:" + "g" * 32, "%00", "..", "9" * 5000, "1:é"])
+def test_an_unknown_or_malformed_key_is_404_with_the_error_body(admin: Client, key: str) -> None:
+    response = admin.get(f"{URL}{key}/")
+
+    assert response.status_code == 404
+    assert response.json()["code"] == "not_found"
+    assert set(response.json()) == {"detail", "code", "error_id"}
+
+
+class TestFilters:
+    @pytest.fixture(autouse=True)
+    def some_groups(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        other = {"fingerprint": f"1:{'b' * 32}", "type": "designs.exceptions.ITARViolation", "severity": "CRITICAL"}
+        stub(monkeypatch, FULL, {**FULL, **other, "state": "new", "last_seen_ms": "1769864400000"})
+
+    @pytest.mark.parametrize(
+        ("filters", "types"),
+        [
+            ({}, ["ValueError", "designs.exceptions.ITARViolation"]),
+            ({"severity": "CRITICAL"}, ["designs.exceptions.ITARViolation"]),
+            ({"type": "ITARViolation"}, ["designs.exceptions.ITARViolation"]),
+            ({"state": "regressed"}, ["ValueError"]),
+            ({"state": "resolved"}, []),
+            ({"since": "2026-01-31T13:00:00Z"}, ["designs.exceptions.ITARViolation"]),
+            ({"since": "2026-01-31T13:00:01Z"}, []),
+            ({"state": "new", "severity": "ERROR"}, []),
+            ({"limit": "1"}, ["ValueError"]),
+        ],
+    )
+    def test_they_narrow_the_list(self, admin: Client, filters: dict[str, str], types: list[str]) -> None:
+        body = admin.get(URL, filters).json()
+
+        assert [group["type"] for group in body["groups"]] == types
+        assert body["count"] == len(types)
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("limit", "0"),
+            ("limit", "101"),
+            ("limit", ""),
+            ("severity", "x"),
+            ("state", "x"),
+            ("since", "soon"),
+            ("type", "\0"),
+            ("fingerprint", f"1:{'0' * 32}"),
+            ("sate", "new"),
+        ],
+    )
+    def test_a_senseless_one_is_a_clients_mistake(self, admin: Client, name: str, value: str) -> None:
+        response = admin.get(URL, {name: value})
+
+        assert response.status_code == 400
+        assert set(response.json()["detail"]) == {name}
+
+
+@override_settings(REDIS_URL=REFUSED_URL)
+@pytest.mark.parametrize("url", [URL, UNKNOWN])
+def test_without_redis_the_answer_is_503_and_no_new_error(admin: Client, url: str) -> None:
+    response = admin.get(url)
+
+    assert (response.status_code, response.json()["code"]) == (503, "external_service_error")
+    assert ErrorTracker.get_recent_errors() == []
+
+
+@pytest.mark.parametrize(("text", "secret"), IN_TEXT)
+def test_no_secret_is_shown(admin: Client, text: str, secret: str) -> None:
+    record = ErrorTracker.log_error(ValueError(text))
+
+    assert secret not in admin.get(URL).content.decode()
+    assert secret not in admin.get(f"{URL}{record['fingerprint']}/").content.decode()
+
+
+def test_a_malformed_key_never_reaches_the_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(groups, "_read", pytest.fail)
+
+    assert groups.find_group("1:*") is None
