@@ -19,7 +19,6 @@ KEY = r"^\d{1,9}:[0-9a-f]{32}\Z"
 STATES = ("new", "ongoing", "resolved", "regressed")
 
 _KEY = re.compile(KEY)
-_MESSAGE = "message "
 
 
 def all_groups() -> list[dict[str, Any]]:
@@ -42,7 +41,7 @@ def find_group(key: str) -> dict[str, Any] | None:
     """
     if not _KEY.match(key):
         return None
-    found = _read(key)
+    found = ErrorTracker.get_group(key)
     if found is None:
         refuse_if_away()
         return None
@@ -70,20 +69,6 @@ def refuse_if_away() -> None:
         # Reading the errors must not make more of them.
         away.__dict__["already_recorded"] = True
         raise away from error
-
-
-def _read(key: str) -> dict[str, Any] | None:
-    read = getattr(ErrorTracker, "get_group", None)
-    if read is not None:
-        found: dict[str, Any] | None = read(key)
-        return found
-    groups = ErrorTracker.get_groups()
-    group = next((group for group in groups if group["fingerprint"] == key), None)
-    if group is None:
-        return None
-    related = [other for other in groups if other["site"] == group["site"] and other is not group]
-    traces = (e["traceback"] for e in ErrorTracker.get_recent_errors(100) if e["fingerprint"] == key)
-    return {**group, "related": related, "traceback": next(traces, "")}
 
 
 def _summary(group: dict[str, Any]) -> dict[str, Any]:
@@ -123,9 +108,7 @@ def _why(group: dict[str, Any]) -> list[str]:
         return []
     if not isinstance(parts, list | tuple):
         return []
-    # The message in the key was made general before it was scrubbed, which may hide from the scrubber what is secret;
-    # the group's own was scrubbed as it came.
-    return [f"{_MESSAGE}{_text(group.get('message'))}" if str(p).startswith(_MESSAGE) else str(p) for p in parts]
+    return [str(part) for part in parts]
 
 
 def _moment(milliseconds: Any) -> str | None:
