@@ -197,6 +197,6 @@ def test_no_secret_is_shown(admin: Client, text: str, secret: str) -> None:
 
 
 def test_a_malformed_key_never_reaches_the_store(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(groups, "_read", pytest.fail)
+    monkeypatch.setattr(groups.ErrorTracker, "get_group", pytest.fail)
 
     assert groups.find_group("1:*") is None
