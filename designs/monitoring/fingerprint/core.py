@@ -13,9 +13,8 @@ from collections.abc import Callable, Iterator, Sequence
 from designs.conf import conf
 from designs.monitoring.fingerprint.model import MAX_CHAIN, Fingerprint, Raised, key_of, make
 from designs.monitoring.fingerprint.rules import details_of, rule_for
+from designs.monitoring.fingerprint.wording import wording
 from designs.monitoring.frames import collapse_cycles
-from designs.monitoring.messages import normalize_message
-from designs.monitoring.redaction import redact_text
 
 __all__ = ["describe", "with_override"]
 
@@ -78,7 +77,7 @@ def _chain_parts(raised: Raised, task: str) -> tuple[list[str], bool]:
     if not plain:
         parts += _group_parts(chain[-1], task, alone=len(chain) == 1)
     elif mode == "none":
-        parts.append(f"message {normalize_message(redact_text(raised.facts.message()))}")
+        parts.append(f"message {wording(raised.facts.message())}")
     return parts, plain
 
 

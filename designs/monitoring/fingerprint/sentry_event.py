@@ -15,9 +15,8 @@ from designs.monitoring.fingerprint.core import describe, with_override
 from designs.monitoring.fingerprint.model import MAX_CHAIN, MAX_NODES, Fingerprint, Raised, make
 from designs.monitoring.fingerprint.qualnames import qualified_name
 from designs.monitoring.fingerprint.types import bases_of, class_named, qualified
+from designs.monitoring.fingerprint.wording import wording
 from designs.monitoring.frames import clean_name, collapse_line, is_in_app, is_plumbing, module_of
-from designs.monitoring.messages import normalize_message
-from designs.monitoring.redaction import redact_text
 
 __all__ = ["fingerprint_event", "fingerprint_message"]
 
@@ -29,7 +28,7 @@ _ALIAS = re.compile(r"alias='([^']{1,100})'")
 
 def fingerprint_message(message: str, logger: str = "") -> Fingerprint:
     """Return the fingerprint of a failure that has no exception: who reported it and the cleaned text."""
-    return make(["message", logger, normalize_message(redact_text(message))], logger)
+    return make(["message", logger, wording(message)], logger)
 
 
 def fingerprint_event(sentry_event: dict[str, Any]) -> Fingerprint:
