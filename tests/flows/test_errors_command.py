@@ -62,6 +62,8 @@ def test_tail_prints_what_fails_meanwhile_and_ends_on_ctrl_c(running: RunningSta
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # A job started in the background inherits an ignored SIGINT, and so would this process.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as tail:
         assert tail.stdout is not None
         json.loads(tail.stdout.readline())
