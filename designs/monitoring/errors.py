@@ -258,9 +258,10 @@ class _KnownGroups:
         return key in self._keys
 
     def learn(self, key: str) -> None:
+        if key in self._keys:
+            return
         with self._lock:
             self._keys[key] = None
-            self._keys.move_to_end(key)
             if len(self._keys) > _KNOWN_GROUPS_MAX:
                 self._keys.popitem(last=False)
 
