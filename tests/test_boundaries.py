@@ -37,6 +37,7 @@ PURE = (
     "designs.monitoring.marks",
     "designs.monitoring.messages",
     "designs.monitoring.records",
+    "designs.monitoring.redacted_text",
     "designs.monitoring.redaction",
     "designs.monitoring.safe",
     "designs.monitoring.slots",

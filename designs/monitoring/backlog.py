@@ -79,6 +79,11 @@ class Backlog:
                 self._windows.popitem(last=False)
             return window.add(now, window_seconds)
 
+    def traceback_of(self, key: str) -> str:
+        """Return the traceback that waits for a group; empty when there is none."""
+        with self._lock:
+            return next((pending.traceback for pending in self._groups.get(key, ()) if pending.traceback), "")
+
     def take(self) -> Pending | None:
         """Remove and return the oldest record of the group that waits longest; None when there is nothing."""
         with self._lock:
@@ -148,6 +153,7 @@ class Backlog:
         else:
             heir.occurrences += victim.occurrences
             heir.represented += victim.represented
+            heir.traceback = heir.traceback or victim.traceback
         records.remove(victim)
         self._size -= 1
         if not records:

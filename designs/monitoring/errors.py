@@ -159,7 +159,9 @@ def _record_new(error: object, event: ErrorEvent, operation: str) -> dict[str, A
     exc = error if isinstance(error, BaseException) else None
     fingerprint = _fingerprint_of(exc, event) if exc is not None else fingerprint_message(safe_str(error))
     known = known_groups.knows(fingerprint.key)
-    traceback = "" if exc is None or known else format_traceback(exc)
+    # One traceback a group: Redis has it, or it waits for Redis.
+    has_one = known or bool(store.backlog and store.backlog.traceback_of(fingerprint.key))
+    traceback = "" if exc is None or has_one else format_traceback(exc)
     outcome = store.record(event, fingerprint, traceback=traceback, operation=operation, describe=not known)
     if exc is not None:
         set_mark(

@@ -170,8 +170,11 @@ class ErrorStore:
         if self.backlog:
             self.drain()
         args = [limit, now_ms() - conf.ring_seconds * 1000, GROUP_PREFIX]
+        pending = self.backlog.snapshot()
+        tracebacks = {p.fingerprint.key: p.traceback for p in pending if p.traceback}
         waiting = [
-            record_of(p.event.as_json(), p.fingerprint.key, p.occurrences, p.traceback) for p in self.backlog.snapshot()
+            record_of(p.event.as_json(), p.fingerprint.key, p.occurrences, tracebacks.get(p.fingerprint.key, ""))
+            for p in pending
         ]
         try:
             entries, of_groups = self.redis.script("read_errors", [f"{PREFIX}ring", f"{PREFIX}records"], args)
@@ -234,6 +237,9 @@ class ErrorStore:
         return batch
 
     def _send(self, pending: Pending, *, live: bool, describe: bool) -> Outcome:
+        if self.redis.is_open:
+            # Before anything is put together for it.
+            raise RedisUnavailable("breaker open", asked=False)
         if pending.slot is None:
             pending.slot = self.slots.acquire()
         slot = pending.slot

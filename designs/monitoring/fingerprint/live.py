@@ -56,8 +56,8 @@ class _Code:
 class _Codes:
     """The code objects seen so far, and the fingerprints of whole stacks of them, under the roots that were set then.
 
-    A storm shows the same stack again and again. Its shape (types, code objects and the instructions they stand at) says
-    all the key is made of, unless a rule reads the exception itself.
+    A storm shows the same stack again and again. Its shape (types, code objects and the instructions they stand at)
+    says all the key is made of, unless a rule reads the exception itself.
     """
 
     def __init__(self) -> None:
