@@ -36,16 +36,16 @@ class NotConnected(Exception):
 
 
 class Wire:
-    """One connection."""
+    """One connection, made by a connection pool of redis-py and kept out of it."""
 
-    def __init__(self, pool: redis.ConnectionPool, timeout_seconds: float) -> None:
-        self._connection: Any = pool.make_connection()
+    def __init__(self, pool: Any, timeout_seconds: float) -> None:
+        self._connection = pool.make_connection()
         self._connection.connect()
         self._socket: socket.socket = self._connection._sock  # noqa: SLF001 - redis-py offers no other way to it
         self._timeout_seconds = timeout_seconds
         if not isinstance(self._socket, ssl.SSLSocket):
             self._let_the_kernel_time_it()
-        self._reader = hiredis.Reader(replyError=_error_of, notEnoughData=...)
+        self._reader: Any = hiredis.Reader(replyError=_error_of, notEnoughData=...)
         self._buffer = bytearray(_READ_BYTES)
 
     def _let_the_kernel_time_it(self) -> None:
@@ -102,7 +102,7 @@ class Wire:
 class Wires:
     """The wires of one process to one server: as many as are used at once, at most ``most``. Thread-safe."""
 
-    def __init__(self, pool: redis.ConnectionPool, timeout_seconds: float, most: int) -> None:
+    def __init__(self, pool: Any, timeout_seconds: float, most: int) -> None:
         self._pool = pool
         self._timeout_seconds = timeout_seconds
         self._most = most

@@ -41,6 +41,7 @@ PURE = (
     "designs.monitoring.redaction",
     "designs.monitoring.safe",
     "designs.monitoring.slots",
+    "designs.monitoring.tracebacks",
 )
 PURE_MAY_USE = ("django", "rest_framework")
 

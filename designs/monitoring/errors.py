@@ -14,13 +14,14 @@ from celery.signals import worker_process_shutdown
 
 from designs import context as run_context
 from designs.conf import conf
-from designs.monitoring.event import ErrorEvent, build_event, format_traceback
+from designs.monitoring.event import ErrorEvent, build_event
 from designs.monitoring.fingerprint import Fingerprint, fingerprint_exception, fingerprint_message
 from designs.monitoring.guard import guarded
 from designs.monitoring.marks import mark_of, set_mark
 from designs.monitoring.redaction import redact_text
 from designs.monitoring.safe import safe_str
 from designs.monitoring.store import ErrorStore, Outcome
+from designs.monitoring.tracebacks import format_traceback
 from integrations.redis import RedisUnavailable
 from integrations.sentry import forward_error
 
@@ -161,7 +162,7 @@ def _record_new(error: object, event: ErrorEvent, operation: str) -> dict[str, A
     known = known_groups.knows(fingerprint.key)
     # One traceback a group: Redis has it, or it waits for Redis.
     has_one = known or bool(store.backlog and store.backlog.traceback_of(fingerprint.key))
-    traceback = "" if exc is None or has_one else format_traceback(exc)
+    traceback = "" if exc is None or has_one else format_traceback(exc, event.error_message)
     outcome = store.record(event, fingerprint, traceback=traceback, operation=operation, describe=not known)
     if exc is not None:
         set_mark(
@@ -176,7 +177,7 @@ def _record_new(error: object, event: ErrorEvent, operation: str) -> dict[str, A
         return _as_record(event, fingerprint.key, outcome.occurrences, event_id=outcome.event_id)
     if outcome.state == "recorded":
         if outcome.needs_facts or (outcome.needs_traceback and exc is not None):
-            text = "" if exc is None else traceback or format_traceback(exc)
+            text = "" if exc is None else traceback or format_traceback(exc, event.error_message)
             store.merge(outcome.event_id, fingerprint, None, text, describe=event)
         known_groups.learn(fingerprint.key)
     _log(event, fingerprint, outcome)

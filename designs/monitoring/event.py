@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import traceback
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -14,15 +13,14 @@ from django.utils import timezone
 
 from designs.conf import conf
 from designs.context import RunContext
-from designs.monitoring.redaction import redact, redacted_str, redacted_tail
+from designs.monitoring.redaction import redact, redacted_str
 from designs.monitoring.safe import raw_text, type_name
 
-__all__ = ["SEVERITIES", "ErrorEvent", "build_event", "format_traceback", "iso_utc"]
+__all__ = ["SEVERITIES", "ErrorEvent", "build_event", "iso_utc"]
 
 SEVERITIES = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 MAX_MESSAGE_CHARS = 2_048
-MAX_TRACEBACK_CHARS = 24_000
 MAX_FIELD_CHARS = 512
 
 
@@ -94,20 +92,6 @@ def build_event(
         release=conf.release,
         source=source,
     )
-
-
-def format_traceback(exc: BaseException) -> str:
-    """Return the traceback as text, scrubbed; of a very long one the start and, mostly, the end."""
-    try:
-        text = "".join(traceback.format_exception(exc, limit=-60))
-    except Exception as error:  # noqa: BLE001 - exceptions may break their own formatting
-        text = f"{type_name(exc)}: unformattable traceback ({type(error).__name__})\n"
-    if len(text) <= MAX_TRACEBACK_CHARS:
-        return redacted_tail(text, MAX_TRACEBACK_CHARS)[:MAX_TRACEBACK_CHARS]
-    head = MAX_TRACEBACK_CHARS // 4
-    tail = MAX_TRACEBACK_CHARS - head
-    # What stands in for a secret may be longer than the secret.
-    return f"{redacted_str(text, head)} ...\n{redacted_tail(text, tail)[-tail:]}"
 
 
 def iso_utc(moment: datetime) -> str:
