@@ -130,9 +130,10 @@ class ErrorTracker:
 
         Returns:
             What `get_groups` tells, and ``first_seen``, ``last_seen`` (ISO, UTC), ``why`` (list of the fingerprint's
-            parts), ``forwarded`` (int), ``minutes`` (``[minute, count]`` of the last 24 hours, oldest first, only
-            minutes with occurrences), ``traceback`` (a sample), ``related`` (groups of the same site, at most 49, as
-            `get_groups` tells them). None for an unknown group or while Redis is away.
+            parts), ``aliases`` (other keys that find it, here too), ``forwarded`` (int), ``minutes`` (``[minute,
+            count]`` of the last 24 hours, oldest first, only minutes with occurrences), ``traceback`` (a sample),
+            ``related`` (groups of the same site, at most 49, as `get_groups` tells them). None for an unknown group
+            or while Redis is away.
         """
         with guarded("get_group"):
             try:

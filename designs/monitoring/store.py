@@ -18,7 +18,7 @@ from designs.monitoring.event import ErrorEvent
 from designs.monitoring.fingerprint import Fingerprint
 from designs.monitoring.groups import GROUP_PREFIX, PREFIX
 from designs.monitoring.handover import Handover
-from designs.monitoring.records import bounded_json, facts_of, ms_of, now_ms, record_of, with_additions
+from designs.monitoring.records import bounded_json, counter_of, facts_of, ms_of, now_ms, record_of, with_additions
 from designs.monitoring.slots import Slots
 from integrations.redis import FailFastRedis, RedisUnavailable, redis_for
 
@@ -192,7 +192,7 @@ class ErrorStore:
         return sorted([*stored, *fresh], key=lambda record: record["timestamp"], reverse=True)[:limit]
 
     def totals(self) -> dict[str, int]:
-        """Return counts of this store: ``occurrences``, ``groups``, ``forwarded``, ``type:<name>``, ...
+        """Return counts: ``occurrences``, ``groups``, ``forwarded``, ``by:<kind>|<severity>|<source>``, ...
 
         Raises:
             RedisUnavailable: Redis does not answer.
@@ -254,7 +254,7 @@ class ErrorStore:
         args = (
             PREFIX, conf.ring_size, conf.ring_seconds * 1000, group_seconds, conf.window_seconds * 1000,
             conf.max_groups, MAX_OPERATIONS,
-            ms_of(event.timestamp), event.event_id, key, event.error_type, event.as_json(),
+            ms_of(event.timestamp), event.event_id, key, counter_of(event, pending.fingerprint), event.as_json(),
             max(2 * group_seconds, GUARD_SECONDS), slot.sequence, pending.occurrences,
             "" if live else pending.represented, event.user_id or "", pending.operation,
             facts_of(event, pending.fingerprint) if describe else "", pending.traceback,

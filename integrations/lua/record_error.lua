@@ -3,7 +3,7 @@
 --
 -- KEYS   ring, records, places, groups, totals, due, guard of the slot, group, its users, its entries in the ring
 -- ARGV   1 prefix of all keys  2 ring_size  3 ring_ms  4 group_seconds  5 window_ms  6 max_groups  7 max_operations
---        8 now_ms  9 event_id  10 fingerprint  11 error_type  12 record (JSON)  13 seconds the guard lives  14 sequence in the slot
+--        8 now_ms  9 event_id  10 fingerprint  11 kind|severity|source  12 record (JSON)  13 seconds the guard lives  14 sequence in the slot
 --        15 occurrences this call stands for  16 '' when live; handed over: how many of them were forwarded already
 --        17 user ('' = none)  18 operation ('' = cannot be repeated elsewhere)
 --        19 group facts (JSON object of text, '' = not sent)  20 traceback ('' = not sent)
@@ -46,7 +46,7 @@ if ARGV[18] ~= '' then
   for _, key in ipairs({operations, order}) do call('EXPIRE', key, group_seconds * 2) end
 end
 
-call('HINCRBY', totals, 'type:' .. ARGV[11], weight)
+call('HINCRBY', totals, 'by:' .. ARGV[11], weight)
 local arrival = call('HINCRBY', totals, 'occurrences', weight)
 
 -- Group: created once, then counted.
@@ -72,6 +72,7 @@ if ARGV[19] ~= '' and not described then
   local site = prefix .. 'site:' .. facts.site
   call('ZADD', site, now, fingerprint)
   call('ZREMRANGEBYRANK', site, 0, -51)
+  for alias in string.gmatch(facts.aliases or '', '%S+') do call('HSETNX', prefix .. 'aliases', alias, fingerprint) end
 end
 if ARGV[20] ~= '' and not traced then
   set('traceback', ARGV[20])
@@ -196,8 +197,11 @@ if is_new then
   local excess = call('ZCARD', groups) - tonumber(ARGV[6])
   if excess > 0 then
     for _, gone in ipairs(call('ZRANGE', groups, 0, excess - 1)) do
-      local site = call('HGET', prefix .. 'group:' .. gone, 'site')
-      if site then call('ZREM', prefix .. 'site:' .. site, gone) end
+      local facts = call('HMGET', prefix .. 'group:' .. gone, 'site', 'aliases')
+      if facts[1] then call('ZREM', prefix .. 'site:' .. facts[1], gone) end
+      for alias in string.gmatch(facts[2] or '', '%S+') do
+        if call('HGET', prefix .. 'aliases', alias) == gone then call('HDEL', prefix .. 'aliases', alias) end
+      end
       call('DEL', prefix .. 'group:' .. gone, prefix .. 'users:' .. gone)
       call('ZREM', groups, gone)
       call('ZREM', due, gone)
@@ -211,7 +215,7 @@ if minute ~= running or group_seconds < 600 then
     call('EXPIRE', key, math.floor(tonumber(ARGV[3]) / 1000) + group_seconds)
   end
   local site = prefix .. 'site:' .. (call('HGET', group, 'site') or '')
-  for _, key in ipairs({groups, totals, due, group, users, site}) do call('EXPIRE', key, group_seconds * 2) end
+  for _, key in ipairs({groups, totals, due, group, users, site, prefix .. 'aliases'}) do call('EXPIRE', key, group_seconds * 2) end
 end
 return {
   'recorded', event_id, total, is_new and 1 or 0, is_regressed and 1 or 0, forward and 1 or 0, represents,
