@@ -52,7 +52,7 @@ def read_group(redis: FailFastRedis, key: str, now_ms: int) -> dict[str, Any] | 
     """
     rows = _rows(redis, [key])
     if not rows:
-        alias_of = redis.run(lambda client: client.hget(f"{PREFIX}aliases", key))
+        alias_of = redis.run(lambda client: cast("bytes | None", client.hget(f"{PREFIX}aliases", key)))
         rows = _rows(redis, [alias_of.decode()]) if alias_of else []
     if not rows:
         return None

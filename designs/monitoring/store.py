@@ -46,6 +46,7 @@ class Outcome(NamedTuple):
         represents: Occurrences since the last one that passed.
         needs_facts: The group is not described yet.
         needs_traceback: The group has no stored traceback yet.
+        in_window: Occurrences of the group in the gate's window, of all processes.
     """
 
     state: str
@@ -57,6 +58,7 @@ class Outcome(NamedTuple):
     represents: int = 1
     needs_facts: bool = False
     needs_traceback: bool = False
+    in_window: int = 0
 
 
 class ErrorStore:
@@ -107,6 +109,7 @@ class ErrorStore:
             outcome = self._keep(pending)
             self.handover.wake()
             return outcome
+        self.backlog.last_known[fingerprint.key] = (outcome.in_window, time.monotonic())
         if self.backlog and not self.handover.wake(at_once=True):
             self.drain()
         return outcome
@@ -260,7 +263,7 @@ class ErrorStore:
             facts_of(event, pending.fingerprint) if describe else "", pending.traceback,
         )  # fmt: skip
         try:
-            state, event_id, total, *flags, represents, needs_facts, needs_traceback = self.redis.script(
+            state, event_id, total, *flags, represents, needs_facts, needs_traceback, in_window = self.redis.script(
                 "record_error", keys, args
             )
         except RedisUnavailable as error:
@@ -279,7 +282,7 @@ class ErrorStore:
         is_new, is_regressed, forward = map(bool, flags)
         return Outcome(
             state.decode(), event_id.decode(), total, is_new, is_regressed, forward, represents or 1,
-            bool(needs_facts), bool(needs_traceback),
+            bool(needs_facts), bool(needs_traceback), in_window,
         )  # fmt: skip
 
     def _keep(self, pending: Pending) -> Outcome:
