@@ -36,7 +36,7 @@ class SentryProject:
     dsn: str
 
     def issues(self) -> list[dict[str, Any]]:
-        """Return the issues, oldest first: ``id``, ``digested_event_count``, ``calculated_type``, ``transaction``, ..."""
+        """Return the issues, oldest first: ``id``, ``digested_event_count``, ``calculated_type``, ..."""
         return self._all(f"issues/?project={self.ident}")
 
     def events(self, issue: dict[str, Any] | None = None) -> list[dict[str, Any]]:

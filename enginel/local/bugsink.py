@@ -146,7 +146,8 @@ class Bugsink:
             shutil.copytree(template / "empty", self.home, dirs_exist_ok=True)
         command = [
             str(template / "venv" / "bin" / "python"), "-m", "gunicorn", "bugsink.wsgi",
-            "--bind", f"127.0.0.1:{self.port}", "--workers", "1", "--threads", "4", "--no-control-socket", "--log-level", "warning",
+            "--bind", f"127.0.0.1:{self.port}",
+            "--workers", "1", "--threads", "4", "--no-control-socket", "--log-level", "warning",
         ]  # fmt: skip
         log = self.home / "bugsink.log"
         with log.open("ab") as out:
