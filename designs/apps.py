@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
-from django.conf import settings
 from django.core.signals import got_request_exception
 
 
@@ -14,14 +13,9 @@ class DesignsConfig(AppConfig):
     def ready(self) -> None:
         # Models must be loaded before these can be imported.
         from designs import celery_signals, checks, middleware  # noqa: PLC0415
-        from integrations.sentry import init_sentry  # noqa: PLC0415
+        from designs.sentry import start_sentry  # noqa: PLC0415
 
         checks.register_checks()
         celery_signals.connect()
         got_request_exception.connect(middleware.record_unhandled, dispatch_uid="enginel.record_unhandled")
-        init_sentry(
-            settings.SENTRY_DSN,
-            environment=settings.ENGINEL_ENVIRONMENT,
-            release=settings.ENGINEL_RELEASE,
-            traces_sample_rate=settings.ENGINEL_SENTRY_TRACES_SAMPLE_RATE,
-        )
+        start_sentry()

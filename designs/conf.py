@@ -116,6 +116,11 @@ class Conf:
         """Callable, or its dotted path, that may name a failure's group: from a dict to a list, or None."""
         return self._get("ENGINEL_FINGERPRINT_HOOK", None)
 
+    @property
+    def sentry_options(self) -> dict[str, Any]:
+        """Further options of the Sentry SDK, for what only a deployment knows (proxies, its own integrations)."""
+        return dict(self._get("ENGINEL_SENTRY_OPTIONS", {}))
+
     @staticmethod
     def _get(name: str, default: _T) -> _T:
         try:

@@ -24,7 +24,7 @@ from redis.retry import Retry
 
 from integrations.wire import NotConnected, Wire, Wires
 
-__all__ = ["FailFastRedis", "RedisUnavailable", "load_script", "redis_for"]
+__all__ = ["FailFastRedis", "RedisUnavailable", "is_own_command", "load_script", "redis_for"]
 
 T = TypeVar("T")
 
@@ -55,6 +55,7 @@ class RedisUnavailable(Exception):
 
 
 _gateways: weakref.WeakSet[FailFastRedis] = weakref.WeakSet()
+_running = threading.local()
 
 
 class FailFastRedis:
@@ -88,7 +89,15 @@ class FailFastRedis:
         Raises:
             RedisUnavailable: Redis is away, refuses, or is loading its data; or the breaker is open.
         """
-        return self._guard(lambda: command(self._client))
+
+        def ask() -> T:
+            _running.depth = getattr(_running, "depth", 0) + 1
+            try:
+                return command(self._client)
+            finally:
+                _running.depth -= 1
+
+        return self._guard(ask)
 
     def script(self, name: str, keys: Sequence[str], args: Sequence[Any]) -> Any:
         """Run one of the Lua scripts beside this module; it is loaded again when the server forgot it.
@@ -169,6 +178,11 @@ class FailFastRedis:
 
     def _open_until_next_try(self) -> None:
         self._closed_again_at = time.monotonic() + self._breaker_seconds
+
+
+def is_own_command() -> bool:
+    """Tell whether this thread is inside of a command of ours: whoever watches the client may look away then."""
+    return bool(getattr(_running, "depth", 0))
 
 
 @lru_cache(maxsize=8)

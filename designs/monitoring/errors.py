@@ -8,6 +8,7 @@ import logging
 import os
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Any
 
 from celery.signals import worker_process_shutdown
@@ -18,7 +19,6 @@ from designs.monitoring.event import ErrorEvent, build_event
 from designs.monitoring.fingerprint import Fingerprint, fingerprint_exception, fingerprint_message
 from designs.monitoring.guard import guarded
 from designs.monitoring.marks import mark_of, set_mark
-from designs.monitoring.redaction import redact_text
 from designs.monitoring.safe import safe_str
 from designs.monitoring.store import ErrorStore, Outcome
 from designs.monitoring.tracebacks import format_traceback
@@ -30,6 +30,8 @@ __all__ = ["ErrorTracker"]
 logger = logging.getLogger("enginel.errors")
 
 store = ErrorStore()
+
+Forward = Callable[[BaseException | None, ErrorEvent, Fingerprint, Outcome], None]
 
 _LEVELS = logging.getLevelNamesMapping()
 _KNOWN_GROUPS_MAX = 2_048
@@ -81,7 +83,7 @@ class ErrorTracker:
             if mark is not None:
                 store.merge(mark["event_id"], mark["fingerprint"], _additions(event))
                 return _as_record(event, mark["fingerprint"], mark["occurrences"], event_id=mark["event_id"])
-            return _record_new(error, event, operation)
+            return record_new(error, event, operation)
         return {}
 
     @staticmethod
@@ -157,9 +159,26 @@ class ErrorTracker:
         return False
 
 
-def _record_new(error: object, event: ErrorEvent, operation: str) -> dict[str, Any]:
+def record_new(
+    error: object,
+    event: ErrorEvent,
+    operation: str,
+    *,
+    fingerprint: Fingerprint | None = None,
+    forward: Forward | None = None,
+) -> dict[str, Any]:
+    """Record an occurrence that bears no mark, and return its record.
+
+    Args:
+        error: The exception, or a message.
+        event: Its description.
+        operation: See `ErrorTracker.log_error`.
+        fingerprint: Its group, where it is known already.
+        forward: Is told of one that passes the gate, in place of Sentry.
+    """
     exc = error if isinstance(error, BaseException) else None
-    fingerprint = _fingerprint_of(exc, event) if exc is not None else fingerprint_message(safe_str(error))
+    if fingerprint is None:
+        fingerprint = fingerprint_of(exc, event) if exc is not None else fingerprint_message(safe_str(error))
     known = known_groups.knows(fingerprint.key)
     # One traceback a group: Redis has it, or it waits for Redis.
     has_one = known or bool(store.backlog and store.backlog.traceback_of(fingerprint.key))
@@ -183,13 +202,13 @@ def _record_new(error: object, event: ErrorEvent, operation: str) -> dict[str, A
         known_groups.learn(fingerprint.key)
     _log(event, fingerprint, outcome)
     if outcome.forward:
-        _forward(exc, event, fingerprint, outcome)
+        (forward or _forward)(exc, event, fingerprint, outcome)
     record = {**_as_record(event, fingerprint.key, outcome.occurrences), "traceback": traceback}
     # What waits must not change with what the caller does to its record.
     return {**record, "context": copy.deepcopy(event.context)} if outcome.state == "kept" else record
 
 
-def _fingerprint_of(exc: BaseException, event: ErrorEvent) -> Fingerprint:
+def fingerprint_of(exc: BaseException, event: ErrorEvent) -> Fingerprint:
     with guarded("fingerprint"):
         return fingerprint_exception(exc, event.task)
     # One that cannot be grouped by its stack is still an occurrence.
@@ -205,7 +224,8 @@ def _forward(exc: BaseException | None, event: ErrorEvent, fingerprint: Fingerpr
             fingerprint.site,
             outcome.occurrences,
             outcome.represents,
-            scrub=redact_text,
+            first_seen=lambda: store.first_seen(fingerprint.key),
+            window_seconds=conf.window_seconds,
         )
 
 

@@ -11,7 +11,17 @@ from typing import Any, cast
 
 from integrations.redis import FailFastRedis
 
-__all__ = ["GROUP_PREFIX", "PREFIX", "due_summaries", "read_group", "read_groups", "resolve"]
+__all__ = [
+    "GROUP_PREFIX",
+    "PREFIX",
+    "due_summaries",
+    "first_seen",
+    "keep_template",
+    "read_group",
+    "read_groups",
+    "resolve",
+    "templates",
+]
 
 # The number is that of the layout: what another one left behind expires by itself.
 PREFIX = "enginel:{errors}:2:"
@@ -78,6 +88,49 @@ def read_group(redis: FailFastRedis, key: str, now_ms: int) -> dict[str, Any] | 
         "traceback": (traceback or b"").decode(),
         "related": _rows(redis, related),
     }
+
+
+def first_seen(redis: FailFastRedis, key: str) -> str:
+    """Return when a group began, ISO in UTC; empty for an unknown one.
+
+    Raises:
+        RedisUnavailable: Redis does not answer.
+    """
+    began = redis.run(lambda client: cast("bytes | None", client.hget(GROUP_PREFIX + key, "first_seen_ms")))
+    return _iso(int(began)) if began else ""
+
+
+def keep_template(redis: FailFastRedis, key: str, packed: bytes) -> None:
+    """Keep a group's template, unless it has one or is gone.
+
+    Raises:
+        RedisUnavailable: Redis does not answer.
+    """
+
+    def write(client: Any) -> None:
+        # Never makes the group: one without a total would be none, and would not expire.
+        if client.exists(GROUP_PREFIX + key):
+            client.hsetnx(GROUP_PREFIX + key, "template", packed)
+
+    redis.run(write)
+
+
+def templates(redis: FailFastRedis, keys: list[str]) -> list[bytes | None]:
+    """Return the groups' templates, None for one without.
+
+    Raises:
+        RedisUnavailable: Redis does not answer.
+    """
+    if not keys:
+        return []
+
+    def read(client: Any) -> list[bytes | None]:
+        pipe = client.pipeline(transaction=False)
+        for key in keys:
+            pipe.hget(GROUP_PREFIX + key, "template")
+        return list(pipe.execute())
+
+    return redis.run(read)
 
 
 def resolve(redis: FailFastRedis, key: str, now_ms: int) -> bool:

@@ -168,6 +168,29 @@ class ErrorStore:
         """
         return groups.due_summaries(self.redis, int(now.timestamp() * 1000) if now else now_ms(), limit)
 
+    def first_seen(self, key: str) -> str:
+        """Return when a group began, ISO in UTC; empty for an unknown one or while Redis is away."""
+        try:
+            return groups.first_seen(self.redis, key)
+        except RedisUnavailable:
+            return ""
+
+    def keep_template(self, key: str, packed: bytes) -> None:
+        """Keep a group's template for its summaries, unless it has one; it goes when the group goes.
+
+        Raises:
+            RedisUnavailable: Redis does not answer.
+        """
+        groups.keep_template(self.redis, key, packed)
+
+    def templates(self, keys: list[str]) -> list[bytes | None]:
+        """Return the groups' templates, None for one without.
+
+        Raises:
+            RedisUnavailable: Redis does not answer.
+        """
+        return groups.templates(self.redis, keys)
+
     def recent(self, limit: int) -> list[dict[str, Any]]:
         """Return at most ``limit`` records, newest first, none older than the ring's age."""
         if self.backlog:
