@@ -15,6 +15,15 @@ from django.core.signals import setting_changed
 __all__ = ["Conf", "conf"]
 
 _KIBIBYTE = 1024
+# What people wait for at a screen, what workers do to a file, and what the network has a say in.
+_SLOW_SECONDS = {
+    "": 30.0,
+    "api_request": 5.0,
+    "geometry_extraction": 30.0,
+    "bom_extraction": 30.0,
+    "upload": 60.0,
+    "file_upload": 60.0,
+}
 _read: dict[str, Any] = {}
 _T = TypeVar("_T")
 
@@ -85,6 +94,41 @@ class Conf:
     def redact_ip(self) -> bool:
         """Whether IP addresses are removed from records."""
         return self._get("ENGINEL_REDACT_IP", False)
+
+    @property
+    def metrics_flush_seconds(self) -> float:
+        """How often a process hands over what it measured (a second: what a SIGKILL may cost); 0: only when read."""
+        return self._get("ENGINEL_METRICS_FLUSH_SECONDS", 1.0)
+
+    @property
+    def metrics_max_series(self) -> int:
+        """Series a process keeps (1,000: a megabyte); what comes beyond is counted under ``__overflow__``."""
+        return self._get("ENGINEL_METRICS_MAX_SERIES", 1_000)
+
+    @property
+    def metrics_seconds(self) -> int:
+        """How long counters are kept after they grew last (a day)."""
+        return self._get("ENGINEL_METRICS_SECONDS", 86_400)
+
+    @property
+    def operation_stats_seconds(self) -> int:
+        """How long statistics of an operation are kept after it ran last (an hour)."""
+        return self._get("ENGINEL_OPERATION_STATS_SECONDS", 3_600)
+
+    @property
+    def gauge_seconds(self) -> int:
+        """Age at which a gauge says nothing any more (five minutes)."""
+        return self._get("ENGINEL_GAUGE_SECONDS", 300)
+
+    @property
+    def slow_seconds(self) -> dict[str, float]:
+        """Durations from which an operation is slow, by its name; ``""`` is for all others (30 s)."""
+        return {**_SLOW_SECONDS, **self._get("ENGINEL_SLOW_SECONDS", {})}
+
+    @property
+    def request_log_prefixes(self) -> tuple[str, ...]:
+        """Beginnings of the paths whose requests are logged; ``("",)`` logs all (the API: the rest is noise)."""
+        return tuple(self._get("ENGINEL_REQUEST_LOG_PREFIXES", ("/api/",)))
 
     @property
     def in_app_roots(self) -> tuple[str, ...]:

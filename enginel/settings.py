@@ -195,6 +195,8 @@ MIDDLEWARE = [
     # Outermost, so that it sees what every other layer turned into a response.
     "designs.middleware.ErrorTrackingMiddleware",
     "designs.middleware.RequestLoggingMiddleware",
+    "designs.middleware.PerformanceMonitoringMiddleware",
+    "designs.middleware.MetricsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -29,3 +29,5 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 CELERY_TASK_ALWAYS_EAGER = True
 # Only tests of it want a thread that hands over.
 ENGINEL_HAND_OVER_SECONDS = 0
+# And hand over what it measured when they read it.
+ENGINEL_METRICS_FLUSH_SECONDS = 0

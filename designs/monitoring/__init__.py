@@ -3,5 +3,7 @@
 from designs.monitoring.errors import ErrorTracker
 from designs.monitoring.event import SEVERITIES
 from designs.monitoring.guard import guarded
+from designs.monitoring.metrics import MetricsCollector
+from designs.monitoring.performance import PerformanceMonitor
 
-__all__ = ["SEVERITIES", "ErrorTracker", "guarded"]
+__all__ = ["SEVERITIES", "ErrorTracker", "MetricsCollector", "PerformanceMonitor", "guarded"]

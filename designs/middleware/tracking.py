@@ -1,0 +1,106 @@
+"""The middleware that gives requests their context and sees failures nobody else saw; the receiver for the others."""
+
+from __future__ import annotations
+
+import sys
+import weakref
+from collections.abc import AsyncIterator, Iterator
+from functools import partial
+from typing import cast
+
+from django.http import HttpRequest
+from django.http.response import FileResponse, HttpResponseBase, StreamingHttpResponse
+from django.utils.functional import LazyObject
+
+from designs import context
+from designs.exceptions import EnginelBaseException
+from designs.handlers import mark_handled
+from designs.middleware.hybrid import Hybrid
+from designs.monitoring import ErrorTracker, guarded
+
+__all__ = ["ErrorTrackingMiddleware", "record_unhandled"]
+
+REQUEST_ID_HEADER = "X-Request-ID"
+
+_PATH_MAX_CHARS = 512
+
+
+class ErrorTrackingMiddleware(Hybrid):
+    """Outermost: gives the request its id and context, and records a 5xx that nobody else has seen to."""
+
+    def before(self, request: HttpRequest) -> None:
+        request_id = context.accept_request_id(request.META.get("HTTP_X_REQUEST_ID"))
+        request.enginel_request_id = request_id  # type: ignore[attr-defined]
+        # Set, not bound and restored: a streaming body runs after this, and every request sets its own. The user by a
+        # weak reference, so that an idle thread does not keep its last request, body and all.
+        context.start_request(
+            request_id, request.method or "", request.path[:_PATH_MAX_CHARS], partial(_user_id, weakref.ref(request))
+        )
+
+    def after(self, request: HttpRequest, response: HttpResponseBase, state: None) -> None:
+        response[REQUEST_ID_HEADER] = request.enginel_request_id  # type: ignore[attr-defined]
+        if response.status_code >= 500 and not getattr(request, "enginel_handled", False):
+            with guarded("ErrorTrackingMiddleware"):
+                ErrorTracker.log_error(
+                    f"{request.method} answered {response.status_code} without an exception",
+                    {"status": response.status_code, "reason": response.reason_phrase},
+                    source="http",
+                )
+        # A file has no code of ours in it, and an iterator around it would cost the server its sendfile.
+        if response.streaming and not isinstance(response, FileResponse):
+            _watch(cast("StreamingHttpResponse", response))
+
+
+def _user_id(request_ref: weakref.ref[HttpRequest]) -> str:
+    """Return the signed-in user's id, without asking the database for it."""
+    facts = getattr(request_ref(), "__dict__", {})
+    # Sessions resolve request.user lazily, with a query; what nobody asked for so far stays unknown.
+    users = (facts.get("user"), facts.get("_cached_user"))
+    pks = (getattr(user, "pk", None) for user in users if not issubclass(type(user), LazyObject))
+    return next((str(pk) for pk in pks if pk is not None), "")
+
+
+def _watch(response: StreamingHttpResponse) -> None:
+    body = response.streaming_content
+    if isinstance(body, AsyncIterator):
+        response.streaming_content = _awatched(body)
+    else:
+        response.streaming_content = _watched(body)
+
+
+def _watched(body: Iterator[bytes]) -> Iterator[bytes]:
+    """Pass a streaming body on, and record what it raises: by then Django has sent its 200 and looks no more."""
+    try:
+        yield from body
+    except Exception as exc:
+        _record_stream(exc)
+        raise
+
+
+async def _awatched(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    try:
+        async for chunk in body:
+            yield chunk
+    except Exception as exc:
+        _record_stream(exc)
+        raise
+
+
+def _record_stream(exc: Exception) -> None:
+    with guarded("streaming"):
+        ErrorTracker.log_error(exc, {"status": 200, "streaming": True}, severity=_severity(exc), source="http")
+
+
+def _severity(exc: BaseException) -> str:
+    return exc.severity if isinstance(exc, EnginelBaseException) else "ERROR"
+
+
+def record_unhandled(sender: object, request: HttpRequest | None = None, **kwargs: object) -> None:
+    """Receiver of ``got_request_exception``: every exception Django turns into a 500."""
+    exc = sys.exc_info()[1]
+    if exc is None or request is None:
+        return
+    with guarded("record_unhandled"):
+        facts = {"status": 500, "method": request.method}
+        record = ErrorTracker.log_error(exc, facts, severity=_severity(exc), source="http")
+        mark_handled(request, record.get("event_id"))

@@ -1,0 +1,184 @@
+"""What this process measured and has not handed over: series of durations, counters, gauges.
+
+Recording is an append to a list; durations are folded into buckets a second later, by the flusher. Threads may record
+at any time: appending to a list and cutting its front are atomic each, and only one thread cuts.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from designs.conf import conf
+from designs.monitoring.metrics.buckets import Series, fold, le_index
+
+__all__ = ["OVERFLOW", "Batch", "Registry", "Timed", "as_payload"]
+
+OVERFLOW = "__overflow__"
+"""Label of what came when there were too many series."""
+
+Labels = tuple[str, ...]
+_FOLD_AT = 4_096
+
+
+class Timed:
+    """Durations of one series in this process."""
+
+    __slots__ = ("exemplars", "failures", "folded", "labels", "registry", "values")
+
+    def __init__(self, registry: Registry, labels: Labels) -> None:
+        self.registry = registry
+        self.labels = labels
+        self.values: list[float] = []
+        self.failures: list[None] = []
+        self.folded = Series()
+        self.exemplars: dict[int, tuple[str, float, float]] = {}
+
+    def add(self, seconds: float) -> None:
+        values = self.values
+        values.append(seconds)
+        if len(values) >= _FOLD_AT:
+            self.registry.fold(self)
+
+    def add_failed(self, seconds: float) -> None:
+        self.failures.append(None)
+        self.add(seconds)
+
+    def remember(self, exemplar: str, seconds: float, now: float) -> None:
+        """Keep an example of a duration: the newest of each bucket."""
+        self.exemplars[le_index(seconds)] = (exemplar, seconds, now)
+
+    def fold(self) -> None:
+        """Move what was appended so far into the buckets; the registry's lock is held."""
+        number, failed = len(self.values), len(self.failures)
+        # A failure is appended before its duration: never more failures than durations.
+        taken = self.values[:number]
+        del self.values[:number]
+        del self.failures[:failed]
+        fold(self.folded, taken)
+        self.folded.errors += failed
+
+
+class Batch:
+    """What one family hands over at once."""
+
+    __slots__ = ("counters", "gauges", "series")
+
+    def __init__(self) -> None:
+        self.series: dict[Labels, Series] = {}
+        self.counters: dict[Labels, float] = {}
+        self.gauges: dict[str, tuple[float, float]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self.series or self.counters or self.gauges)
+
+
+class Registry:
+    """All series of this process by family. ``on_first`` is called when one comes to be."""
+
+    def __init__(self, on_first: Callable[[], None] = lambda: None) -> None:
+        self.timed: dict[str, dict[Labels, Timed]] = {}
+        # For callers who cannot afford to make labels for each measurement: by whatever they have at hand.
+        self.found: dict[Any, Timed] = {}
+        self.on_first = on_first
+        self.start_over()
+
+    def start_over(self) -> None:
+        """Forget everything; in a forked child it is the parent's."""
+        self.lock = threading.Lock()
+        for family in self.timed.values():
+            # The same dicts: callers hold them.
+            family.clear()
+        self.found.clear()
+        self.counters: dict[Labels, float] = {}
+        self.gauges: dict[str, tuple[float, float]] = {}
+        self.refused = 0
+
+    def family(self, name: str) -> dict[Labels, Timed]:
+        """Return the series of a family, by labels."""
+        return self.timed.setdefault(name, {})
+
+    def series(self, family: str, labels: Labels) -> Timed:
+        """Return a series, a new one if need be, or the family's overflow when there are too many."""
+        known = self.family(family)
+        with self.lock:
+            found = known.get(labels)
+            if found is None:
+                if self._is_full():
+                    self.refused += 1
+                    labels = (OVERFLOW,) * len(labels)
+                found = known.get(labels) or known.setdefault(labels, Timed(self, labels))
+        self.on_first()
+        return found
+
+    def count(self, family: str, labels: Labels, value: float) -> None:
+        """Add to a counter.
+
+        Raises:
+            ValueError: The value is negative or no number.
+        """
+        if not (isinstance(value, int | float) and math.isfinite(value) and value >= 0):
+            raise ValueError(f"a counter cannot grow by {value!r}")
+        key = (family, *labels)
+        with self.lock:
+            if key not in self.counters and self._is_full():
+                self.refused += 1
+                key = (family, *(OVERFLOW,) * len(labels))
+            self.counters[key] = self.counters.get(key, 0) + value
+        self.on_first()
+
+    def gauge(self, name: str, value: float, now: float) -> None:
+        """Set a gauge.
+
+        Raises:
+            ValueError: The value is no number.
+        """
+        if not (isinstance(value, int | float) and math.isfinite(value)):
+            raise ValueError(f"a gauge cannot be {value!r}")
+        with self.lock:
+            if name in self.gauges or not self._is_full():
+                self.gauges[name] = (float(value), now)
+            else:
+                self.refused += 1
+        self.on_first()
+
+    def fold(self, timed: Timed) -> None:
+        with self.lock:
+            timed.fold()
+
+    def take(self, family: str) -> Batch:
+        """Return what came since the last time, and keep it no longer. ``""`` is that of counters and gauges."""
+        batch = Batch()
+        with self.lock:
+            if not family:
+                batch.counters, self.counters = self.counters, {}
+                batch.gauges, self.gauges = self.gauges, {}
+                if self.refused:
+                    batch.counters["self", "series_refused"] = self.refused
+                    self.refused = 0
+                return batch
+            for labels, timed in self.family(family).items():
+                timed.fold()
+                if timed.folded.count:
+                    timed.folded.exemplars, timed.exemplars = timed.exemplars, {}
+                    batch.series[labels], timed.folded = timed.folded, Series()
+        return batch
+
+    def _is_full(self) -> bool:
+        number = sum(map(len, self.timed.values())) + len(self.counters) + len(self.gauges)
+        return number >= conf.metrics_max_series
+
+
+def as_payload(batch: Batch) -> list[list[Any]]:
+    """Return a batch as plain lists, for JSON: see ``merge_metrics.lua``."""
+    series = [
+        [1, "\x1f".join(labels), one.count, one.total_seconds, one.min_seconds, one.max_seconds, one.errors,
+         [[place, number] for place, number in enumerate(one.buckets) if number],
+         list(map(list, one.exponential.items())),
+         [[place, f"{seconds!r} {now!r} {name}"] for place, (name, seconds, now) in one.exemplars.items()]]
+        for labels, one in batch.series.items()
+    ]  # fmt: skip
+    counters = [["\x1f".join(labels), repr(value), isinstance(value, int)] for labels, value in batch.counters.items()]
+    return [series, counters, [[name, f"{value!r} {now!r}"] for name, (value, now) in batch.gauges.items()]]

@@ -1,0 +1,235 @@
+"""PerformanceMonitor: how long operations take, how often they fail, and which are slow."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import AsyncGenerator, Callable, Generator
+from functools import wraps
+from time import perf_counter
+from types import TracebackType
+from typing import Any, TypeVar, cast
+
+from designs.conf import conf
+from designs.monitoring.guard import guarded
+from designs.monitoring.metrics.buckets import merged
+from designs.monitoring.metrics.collector import duration_of, families_now, stats_of
+from designs.monitoring.metrics.flusher import registry
+from designs.monitoring.metrics.registry import Timed
+
+__all__ = ["PerformanceMonitor"]
+
+logger = logging.getLogger("enginel.performance")
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_MAX_NAME_CHARS = 200
+_found = registry.found
+
+
+class PerformanceMonitor:
+    """Times operations and reads their statistics back. Never raises into its caller."""
+
+    @staticmethod
+    def track_duration(operation: str) -> _Tracked:
+        """Time an operation: as a decorator of a function, method, coroutine or generator, or as a context manager.
+
+        What it raises counts as an error and goes on its way. A generator is timed from its first value to its end.
+
+        Args:
+            operation: Its name.
+        """
+        return _Tracked(operation)
+
+    @staticmethod
+    def _record_duration(operation: str, seconds: float, error_occurred: bool = False) -> None:
+        """Record an operation that somebody else timed."""
+        with guarded("_record_duration"):
+            _record(operation, duration_of(seconds), failed=bool(error_occurred))
+
+    @staticmethod
+    def report_slow(operation: str, seconds: float) -> None:
+        """Tell of a slow operation: one WARNING line, and a count."""
+        with guarded("report_slow"):
+            registry.count("slow", (_name(operation),), 1)
+            logger.warning(
+                "%s took %.1f s", operation, seconds, extra={"operation": operation, "duration_s": round(seconds, 3)}
+            )
+
+    @staticmethod
+    def get_operation_stats(operation: str) -> dict[str, Any]:
+        """Return an operation's statistics of all processes, this one's own runs included.
+
+        Returns:
+            ``count``, ``error_count``, ``error_rate`` (0 to 1), and in seconds ``total_duration``, ``avg_duration``,
+            ``max_duration``, ``min_duration``, and ``p50``, ``p95``, ``p99`` (None when nothing ran).
+        """
+        with guarded("get_operation_stats"):
+            return stats_of(families_now().histograms.get("operations", {}).get((_name(operation),)))
+        return stats_of(None)
+
+    @staticmethod
+    def get_all_operation_stats() -> dict[str, dict[str, Any]]:
+        """Return the statistics of all operations of the last hour, by name, with ``slow``: runs over the threshold."""
+        with guarded("get_all_operation_stats"):
+            families = families_now()
+            slow = families.counters.get("slow", {})
+            operations = families.histograms.get("operations", {})
+            return {
+                name: {**stats_of(one), "slow": slow.get((name,), 0)} for (name,), one in sorted(operations.items())
+            }
+        return {}
+
+    @staticmethod
+    def get_request_stats() -> dict[str, dict[str, Any]]:
+        """Return the statistics of requests by ``METHOD route``; answers from 500 on count as errors."""
+        with guarded("get_request_stats"):
+            return {name: stats_of(one) for name, one in sorted(_by_route().items())}
+        return {}
+
+
+def _by_route() -> dict[str, Any]:
+    from_500: dict[str, int] = {}
+    together: dict[str, list[Any]] = {}
+    for (method, route, status), series in families_now().histograms.get("requests", {}).items():
+        name = f"{method} {route}"
+        together.setdefault(name, []).append(series)
+        if status >= "500":
+            from_500[name] = from_500.get(name, 0) + series.count
+    found = {name: merged(several) for name, several in together.items()}
+    for name, errors in from_500.items():
+        found[name].errors = errors
+    return found
+
+
+class _Tracked:
+    """See `PerformanceMonitor.track_duration`."""
+
+    def __init__(self, operation: str) -> None:
+        self.operation = operation
+        self._began: list[float] = []
+
+    def __enter__(self) -> None:
+        self._began.append(perf_counter())
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        _finish(self.operation, self._began.pop(), failed=isinstance(error, Exception))
+
+    def __call__(self, function: F) -> F:
+        if inspect.isasyncgenfunction(function):
+            wrapper: Any = self._of_async_generator(function)
+        elif inspect.iscoroutinefunction(function):
+            wrapper = self._of_coroutine(function)
+        elif inspect.isgeneratorfunction(function):
+            wrapper = self._of_generator(function)
+        else:
+            wrapper = self._of_function(function)
+        return cast("F", wraps(function)(wrapper))
+
+    def _of_function(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        operation = self.operation
+
+        def timed(*args: Any, **kwargs: Any) -> Any:
+            began = perf_counter()
+            try:
+                result = function(*args, **kwargs)
+            except BaseException as error:
+                _finish(operation, began, failed=isinstance(error, Exception))
+                raise
+            _finish(operation, began, failed=False)
+            return result
+
+        return timed
+
+    def _of_coroutine(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        operation = self.operation
+
+        async def timed(*args: Any, **kwargs: Any) -> Any:
+            began = perf_counter()
+            try:
+                result = await function(*args, **kwargs)
+            except BaseException as error:
+                _finish(operation, began, failed=isinstance(error, Exception))
+                raise
+            _finish(operation, began, failed=False)
+            return result
+
+        return timed
+
+    def _of_generator(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        operation = self.operation
+
+        def timed(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
+            began = perf_counter()
+            try:
+                result = yield from function(*args, **kwargs)
+            except BaseException as error:
+                _finish(operation, began, failed=isinstance(error, Exception))
+                raise
+            _finish(operation, began, failed=False)
+            return result
+
+        return timed
+
+    def _of_async_generator(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        operation = self.operation
+
+        async def timed(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
+            began = perf_counter()
+            generator = function(*args, **kwargs)
+            try:
+                sent = None
+                while True:
+                    try:
+                        value = await generator.asend(sent)
+                    except StopAsyncIteration:
+                        break
+                    sent = yield value
+            except BaseException as error:
+                _finish(operation, began, failed=isinstance(error, Exception))
+                raise
+            finally:
+                await generator.aclose()
+            _finish(operation, began, failed=False)
+
+        return timed
+
+
+def _finish(operation: str, began: float, *, failed: bool) -> None:
+    seconds = perf_counter() - began
+    try:
+        _record(operation, seconds, failed=failed)
+    except Exception as error:  # noqa: BLE001 - measuring must not break what is measured
+        guarded("track_duration").__exit__(type(error), error, error.__traceback__)
+
+
+def _record(operation: str, seconds: float, *, failed: bool) -> None:
+    timed = _found.get(operation)
+    if timed is None:
+        timed = _operation(operation)
+    if failed:
+        timed.failures.append(None)
+    timed.add(seconds)
+    if seconds >= _QUICK_SECONDS and seconds >= _slow_from(operation):
+        PerformanceMonitor.report_slow(operation, seconds)
+
+
+# Nothing shorter is slow, so that nobody looks the threshold up for it.
+_QUICK_SECONDS = 0.5
+
+
+def _slow_from(operation: str) -> float:
+    thresholds = conf.slow_seconds
+    return thresholds.get(operation, thresholds[""])
+
+
+def _operation(operation: str) -> Timed:
+    timed = registry.series("operations", (_name(operation),))
+    _found[operation] = timed
+    return timed
+
+
+def _name(operation: str) -> str:
+    return str(operation).replace("\x1f", "").replace("|", "")[:_MAX_NAME_CHARS]

@@ -1,0 +1,49 @@
+-- One process's measurements of one family since it handed over last, added once however often they are sent.
+--
+-- KEYS  the family's hash, when each series was written last, guard of the process
+-- ARGV  1 sequence of the batch  2 payload (JSON)  3 seconds the family is kept  4 now (seconds)  5 seconds the guard lives
+-- The payload: {series, counters, gauges}
+--   series    {1, labels, count, total, min, max, errors, {{place, n}, ...}, {{index, n}, ...}, {{place, exemplar}, ...}}
+--   counters  {name, value, is integer}    gauges  {name, text}
+-- Fields: n s e (count, total, errors), lo hi, b<place>, x<index>, ex<place>, c (counter), g (gauge), each with |labels.
+-- Gives 1; 0 when the batch had been added before.
+local call = redis.call
+local last = call('GET', KEYS[3])
+if last and tonumber(last) >= tonumber(ARGV[1]) then return 0 end
+call('SET', KEYS[3], ARGV[1], 'EX', ARGV[5])
+
+local hash, seen, now = KEYS[1], KEYS[2], ARGV[4]
+local payload = cjson.decode(ARGV[2])
+for _, one in ipairs(payload[1]) do
+  local at = '|' .. one[2]
+  call('HINCRBY', hash, 'n' .. at, one[3])
+  call('HINCRBYFLOAT', hash, 's' .. at, string.format('%.17g', one[4]))
+  local bounds = call('HMGET', hash, 'lo' .. at, 'hi' .. at)
+  if not bounds[1] or one[5] < tonumber(bounds[1]) then call('HSET', hash, 'lo' .. at, string.format('%.17g', one[5])) end
+  if not bounds[2] or one[6] > tonumber(bounds[2]) then call('HSET', hash, 'hi' .. at, string.format('%.17g', one[6])) end
+  if one[7] > 0 then call('HINCRBY', hash, 'e' .. at, one[7]) end
+  for _, pair in ipairs(one[8]) do call('HINCRBY', hash, 'b' .. pair[1] .. at, pair[2]) end
+  for _, pair in ipairs(one[9]) do call('HINCRBY', hash, 'x' .. pair[1] .. at, pair[2]) end
+  for _, pair in ipairs(one[10]) do call('HSET', hash, 'ex' .. pair[1] .. at, pair[2]) end
+  call('ZADD', seen, now, one[2])
+end
+for _, one in ipairs(payload[2]) do
+  call(one[3] and 'HINCRBY' or 'HINCRBYFLOAT', hash, 'c|' .. one[1], one[2])
+end
+for _, one in ipairs(payload[3]) do call('HSET', hash, 'g|' .. one[1], one[2]) end
+
+-- A series nobody wrote to for as long as the family is kept goes by itself; a few at a time, for it costs.
+for _, labels in ipairs(call('ZRANGEBYSCORE', seen, '-inf', tonumber(now) - tonumber(ARGV[3]), 'LIMIT', 0, 3)) do
+  local fields, at = {}, '|' .. labels
+  for _, name in ipairs({'n', 's', 'e', 'lo', 'hi'}) do fields[#fields + 1] = name .. at end
+  for place = 0, 15 do
+    fields[#fields + 1] = 'b' .. place .. at
+    fields[#fields + 1] = 'ex' .. place .. at
+  end
+  for index = -640, 380 do fields[#fields + 1] = 'x' .. index .. at end
+  call('HDEL', hash, unpack(fields))
+  call('ZREM', seen, labels)
+end
+call('EXPIRE', hash, ARGV[3])
+call('EXPIRE', seen, ARGV[3])
+return 1
