@@ -1,18 +1,25 @@
 """Sentry as the sink of recorded errors; does nothing, at no cost, without a DSN."""
 
 from integrations.sentry.client import RESERVED_OPTIONS, init_sentry
+from integrations.sentry.delivery import delivery_status
 from integrations.sentry.describe import GROUPINGS
 from integrations.sentry.forward import forward_error, is_on, send_summary
 from integrations.sentry.model import Decision, Occurrence, Scrubber
+from integrations.sentry.outbox import configure
+from integrations.sentry.replay import ReplayResult, replay_outbox
 
 __all__ = [
     "GROUPINGS",
     "RESERVED_OPTIONS",
     "Decision",
     "Occurrence",
+    "ReplayResult",
     "Scrubber",
+    "configure",
+    "delivery_status",
     "forward_error",
     "init_sentry",
     "is_on",
+    "replay_outbox",
     "send_summary",
 ]

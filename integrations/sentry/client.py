@@ -16,6 +16,7 @@ from integrations.redis import is_own_command
 from integrations.sentry.integration import EnginelIntegration
 from integrations.sentry.model import Gate, Scrubber
 from integrations.sentry.scrub import SDK_MAX_CHARS, scrubbing
+from integrations.sentry.transport import OutboxTransport
 
 __all__ = ["RESERVED_OPTIONS", "init_sentry", "sentry_options"]
 
@@ -107,6 +108,7 @@ def sentry_options(
             LoggingIntegration(sentry_logs_level=None),
             *given.get("integrations", ()),
         ],
+        "transport": OutboxTransport,
         "include_local_variables": False,
         "include_source_context": False,
         "max_value_length": SDK_MAX_CHARS,
