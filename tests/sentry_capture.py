@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 
 import pytest
 import sentry_sdk
+from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler
 from django.test import RequestFactory, override_settings
 from sentry_sdk.envelope import Envelope
@@ -41,10 +43,10 @@ class Collecting(Transport):
 
 
 @contextmanager
-def started(**settings: Any) -> Iterator[Collecting]:
+def started(**changed: Any) -> Iterator[Collecting]:
     """Run with Sentry on, as the settings say."""
     known = {"SENTRY_DSN": DSN, "ENGINEL_ENVIRONMENT": "staging", "ENGINEL_RELEASE": "1.2.3"}
-    with override_settings(**{**known, **settings}):
+    with override_settings(**{**known, **changed}):
         assert start_sentry()
         client = sentry_sdk.get_client()
         if client.transport is not None:
@@ -67,6 +69,12 @@ def transport() -> Iterator[Collecting]:
         yield transport
 
 
+@lru_cache(maxsize=4)
+def _handler(middleware: tuple[str, ...]) -> WSGIHandler:
+    # As a server has it: made once.
+    return WSGIHandler()
+
+
 def serve(path: str, **environ: str) -> tuple[int, bytes]:
     """Answer a request as a WSGI server does: the SDK wraps the handler, which Django's test client goes around."""
     statuses: list[str] = []
@@ -75,7 +83,7 @@ def serve(path: str, **environ: str) -> tuple[int, bytes]:
     def start_response(status: str, headers: Any, exc_info: Any = None) -> Any:
         statuses.append(status)
 
-    response = WSGIHandler()(request.environ, start_response)
+    response = _handler(tuple(settings.MIDDLEWARE))(request.environ, start_response)
     try:
         body = b"".join(response)
     finally:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, cast
+from urllib.parse import unquote
 
 from django.db.models import Model, QuerySet
 
@@ -58,7 +59,8 @@ _NAME = re.compile(r"(?<![\w.-])([\w.-]++)(?:\\{0,4}+[\"'])?+\]?+[ \t]{0,3}+(?:=
 _VALUE = re.compile(
     r"\[filtered\]|(?:(?:Bearer|Basic|Token) )?(?:[bru]{1,2}(?=[\"']))?"
     r"(?:\\{1,4}+\"[^\"\n\\]{1,4096}+(?:\\{1,4}+\")?|\\{1,4}+'[^'\n\\]{1,4096}+(?:\\{1,4}+')?"
-    r"|\"(?:[^\"\n\\]|\\{1,8}+.){1,4096}+\"?|'(?:[^'\n\\]|\\{1,8}+.){1,4096}+'?|[^\s\"',;&)}\]\\]{1,4096}+)",
+    r"|\"(?:[^\"\n\\]|\\{1,8}+.){1,4096}+\"?|'(?:[^'\n\\]|\\{1,8}+.){1,4096}+'?"
+    r"|\[[^\[\]\n]{1,4096}+\]|\{[^{}\n]{1,4096}+\}|\([^()\n]{1,4096}+\)|[^\s\"',;&)}\]\\]{1,4096}+)",
     re.IGNORECASE,
 )
 _AUTHORIZATION = re.compile(
@@ -104,6 +106,7 @@ _PRIVATE_KEY = re.compile(
 _CARD = re.compile(r"(?<![\d.-])[2-6](?:[ -]?\d){12,18}(?![\d-])")
 _EMAIL = re.compile(r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}")
 _IP = re.compile(r"(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d.])")
+_ENCODED = re.compile(r"%[0-9A-Fa-f]{2}")
 # Moments, numbers, ids and paths read better as text than as the expression that makes them.
 _PLAINLY_PRINTED = frozenset({"datetime", "decimal", "uuid", "pathlib", "fractions", "ipaddress"})
 
@@ -129,7 +132,7 @@ def redact_text(text: str) -> str:
         text = _EMAIL.sub("[email]", text)
     if conf.redact_ip:
         text = _IP.sub("[ip]", text)
-    return text
+    return _filter_encoded(text) if "%" in text else text
 
 
 def redacted_str(value: object, max_chars: int, convert: Callable[[object], str] = str) -> str:
@@ -159,6 +162,15 @@ def redact(value: object, key: str = "") -> Any:
         key: The name the value stands under, when it has one.
     """
     return _Copy().of(value, key, 0)
+
+
+def _filter_encoded(text: str) -> str:
+    # A URL within a URL hides its signs; decoded, it shows them. What holds no secret stays as it was.
+    decoded = unquote(text) if _ENCODED.search(text) else text
+    if decoded == text:
+        return text
+    scrubbed = redact_text(decoded)
+    return text if scrubbed == decoded else scrubbed
 
 
 def _filter_named(text: str, lowered: str) -> str:
