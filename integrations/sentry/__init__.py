@@ -1,6 +1,6 @@
 """Sentry as the sink of recorded errors; does nothing, at no cost, without a DSN."""
 
-from integrations.sentry.client import RESERVED_OPTIONS, init_sentry
+from integrations.sentry.client import RESERVED_OPTIONS, init_sentry, sentry_options
 from integrations.sentry.describe import GROUPINGS
 from integrations.sentry.forward import forward_error, is_on, send_summary
 from integrations.sentry.model import Decision, Occurrence, Scrubber
@@ -15,4 +15,5 @@ __all__ = [
     "init_sentry",
     "is_on",
     "send_summary",
+    "sentry_options",
 ]
