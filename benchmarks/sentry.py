@@ -1,8 +1,8 @@
 """What an error costs with Sentry on, beside the SDK with its default settings on the same exception.
 
 Method. As in `benchmarks`: one process, alternating rounds, envelopes thrown away. A duplicate is an error whose group
-the gate holds back; a kept one is sent. The storms are timed as a whole, with the SDK's own transport, against a server of
-another process that answers at once.
+the gate holds back; a kept one is sent. Storms are timed as a whole, with the transport of the SDK, against a server
+of another process that answers at once.
 """
 
 from __future__ import annotations

@@ -11,6 +11,8 @@ import pytest
 import sentry_sdk
 from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections
 from django.test import RequestFactory, override_settings
 from sentry_sdk.envelope import Envelope
 from sentry_sdk.transport import Transport
@@ -83,10 +85,17 @@ def serve(path: str, **environ: str) -> tuple[int, bytes]:
     def start_response(status: str, headers: Any, exc_info: Any = None) -> Any:
         statuses.append(status)
 
-    response = _handler(tuple(settings.MIDDLEWARE))(request.environ, start_response)
+    for signal in (request_started, request_finished):
+        # As Django's client does: the test's connections stay as they are.
+        signal.disconnect(close_old_connections)
     try:
-        body = b"".join(response)
+        response = _handler(tuple(settings.MIDDLEWARE))(request.environ, start_response)
+        try:
+            body = b"".join(response)
+        finally:
+            if hasattr(response, "close"):
+                response.close()
     finally:
-        if hasattr(response, "close"):
-            response.close()
+        for signal in (request_started, request_finished):
+            signal.connect(close_old_connections)
     return int(statuses[0].split()[0]), body

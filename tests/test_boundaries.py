@@ -37,9 +37,11 @@ PURE = (
     "designs.monitoring.marks",
     "designs.monitoring.messages",
     "designs.monitoring.records",
+    "designs.monitoring.redacted_text",
     "designs.monitoring.redaction",
     "designs.monitoring.safe",
     "designs.monitoring.slots",
+    "designs.monitoring.tracebacks",
 )
 PURE_MAY_USE = ("django", "rest_framework")
 

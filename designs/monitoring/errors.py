@@ -15,12 +15,13 @@ from celery.signals import worker_process_shutdown
 
 from designs import context as run_context
 from designs.conf import conf
-from designs.monitoring.event import ErrorEvent, build_event, format_traceback
+from designs.monitoring.event import ErrorEvent, build_event
 from designs.monitoring.fingerprint import Fingerprint, fingerprint_exception, fingerprint_message
 from designs.monitoring.guard import guarded
 from designs.monitoring.marks import mark_of, set_mark
 from designs.monitoring.safe import safe_str
 from designs.monitoring.store import ErrorStore, Outcome
+from designs.monitoring.tracebacks import format_traceback
 from integrations.redis import RedisUnavailable
 from integrations.sentry import forward_error
 
@@ -131,9 +132,10 @@ class ErrorTracker:
 
         Returns:
             What `get_groups` tells, and ``first_seen``, ``last_seen`` (ISO, UTC), ``why`` (list of the fingerprint's
-            parts), ``forwarded`` (int), ``minutes`` (``[minute, count]`` of the last 24 hours, oldest first, only
-            minutes with occurrences), ``traceback`` (a sample), ``related`` (groups of the same site, at most 49, as
-            `get_groups` tells them). None for an unknown group or while Redis is away.
+            parts), ``aliases`` (other keys that find it, here too), ``forwarded`` (int), ``minutes`` (``[minute,
+            count]`` of the last 24 hours, oldest first, only minutes with occurrences), ``traceback`` (a sample),
+            ``related`` (groups of the same site, at most 49, as `get_groups` tells them). None for an unknown group
+            or while Redis is away.
         """
         with guarded("get_group"):
             try:
@@ -178,7 +180,9 @@ def record_new(
     if fingerprint is None:
         fingerprint = fingerprint_of(exc, event) if exc is not None else fingerprint_message(safe_str(error))
     known = known_groups.knows(fingerprint.key)
-    traceback = "" if exc is None or known else format_traceback(exc)
+    # One traceback a group: Redis has it, or it waits for Redis.
+    has_one = known or bool(store.backlog and store.backlog.traceback_of(fingerprint.key))
+    traceback = "" if exc is None or has_one else format_traceback(exc, event.error_message)
     outcome = store.record(event, fingerprint, traceback=traceback, operation=operation, describe=not known)
     if exc is not None:
         set_mark(
@@ -193,7 +197,7 @@ def record_new(
         return _as_record(event, fingerprint.key, outcome.occurrences, event_id=outcome.event_id)
     if outcome.state == "recorded":
         if outcome.needs_facts or (outcome.needs_traceback and exc is not None):
-            text = "" if exc is None else traceback or format_traceback(exc)
+            text = "" if exc is None else traceback or format_traceback(exc, event.error_message)
             store.merge(outcome.event_id, fingerprint, None, text, describe=event)
         known_groups.learn(fingerprint.key)
     _log(event, fingerprint, outcome)
@@ -278,9 +282,10 @@ class _KnownGroups:
         return key in self._keys
 
     def learn(self, key: str) -> None:
+        if key in self._keys:
+            return
         with self._lock:
             self._keys[key] = None
-            self._keys.move_to_end(key)
             if len(self._keys) > _KNOWN_GROUPS_MAX:
                 self._keys.popitem(last=False)
 

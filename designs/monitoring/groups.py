@@ -55,28 +55,33 @@ def read_groups(redis: FailFastRedis, limit: int | None) -> list[dict[str, Any]]
 
 
 def read_group(redis: FailFastRedis, key: str, now_ms: int) -> dict[str, Any] | None:
-    """Return one group in full; None when it is unknown.
+    """Return one group in full, by its key or an alias of it; None when it is unknown.
 
     Raises:
         RedisUnavailable: Redis does not answer.
     """
     rows = _rows(redis, [key])
     if not rows:
+        alias_of = redis.run(lambda client: cast("bytes | None", client.hget(f"{PREFIX}aliases", key)))
+        rows = _rows(redis, [alias_of.decode()]) if alias_of else []
+    if not rows:
         return None
     row = rows[0]
+    key = row["fingerprint"]
 
     def read(client: Any) -> list[Any]:
         pipe = client.pipeline(transaction=False)
-        pipe.hmget(GROUP_PREFIX + key, "minute", "minute_n", "minutes", "traceback", "forwarded_total")
+        pipe.hmget(GROUP_PREFIX + key, "minute", "minute_n", "minutes", "traceback", "forwarded_total", "aliases")
         pipe.zrevrange(f"{PREFIX}site:{row['site']}", 0, _RELATED_MAX - 1)
         return list(pipe.execute())
 
-    (minute, minute_n, minutes, traceback, forwarded), same_site = redis.run(read)
+    (minute, minute_n, minutes, traceback, forwarded, aliases), same_site = redis.run(read)
     related = [other.decode() for other in same_site if other.decode() != key] if row["site"] else []
     return {
         **row,
         "first_seen": _iso(int(row["first_seen_ms"])),
         "last_seen": _iso(int(row["last_seen_ms"])),
+        "aliases": (aliases or b"").decode().split(),
         "why": json.loads(row["parts"] or "[]"),
         "forwarded": int(forwarded or 0),
         "minutes": _series(minutes or b"", int(minute or 0), int(minute_n or 0), now_ms),

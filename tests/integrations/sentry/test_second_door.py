@@ -22,6 +22,9 @@ from tests.sentry_capture import Collecting, serve, started, transport
 
 __all__ = ["transport"]
 
+# A request closes what connections it finds, and those of other tests may be there.
+pytestmark = pytest.mark.django_db
+
 log = logging.getLogger("designs.somewhere")
 
 
