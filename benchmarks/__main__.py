@@ -29,9 +29,10 @@ def main() -> None:
             import django
 
             django.setup()
-            from benchmarks import errors
+            from benchmarks import errors, sentry
 
             errors.run(server)
+            sentry.run()
         finally:
             server.stop()
 

@@ -54,6 +54,7 @@ CALLERS = (
     "designs.management",
     "designs.middleware",
     "designs.tasks",
+    "designs.tasks_monitoring",
     "designs.uploads",
     "designs.views",
 )

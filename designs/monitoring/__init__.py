@@ -3,5 +3,6 @@
 from designs.monitoring.errors import ErrorTracker
 from designs.monitoring.event import SEVERITIES
 from designs.monitoring.guard import guarded
+from designs.monitoring.sending import send_window_summaries
 
-__all__ = ["SEVERITIES", "ErrorTracker", "guarded"]
+__all__ = ["SEVERITIES", "ErrorTracker", "guarded", "send_window_summaries"]

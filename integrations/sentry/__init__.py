@@ -1,6 +1,6 @@
 """Sentry as the sink of recorded errors; does nothing, at no cost, without a DSN."""
 
-from integrations.sentry.client import RESERVED_OPTIONS, init_sentry
+from integrations.sentry.client import RESERVED_OPTIONS, init_sentry, sentry_options
 from integrations.sentry.delivery import delivery_status
 from integrations.sentry.describe import GROUPINGS
 from integrations.sentry.forward import forward_error, is_on, send_summary
@@ -22,4 +22,5 @@ __all__ = [
     "is_on",
     "replay_outbox",
     "send_summary",
+    "sentry_options",
 ]

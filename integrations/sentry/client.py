@@ -108,7 +108,6 @@ def sentry_options(
             LoggingIntegration(sentry_logs_level=None),
             *given.get("integrations", ()),
         ],
-        "transport": OutboxTransport,
         "include_local_variables": False,
         "include_source_context": False,
         "max_value_length": SDK_MAX_CHARS,
@@ -155,6 +154,7 @@ def init_sentry(
         release=release or None,
         project_root=project_root,
         traces_sample_rate=traces_sample_rate or None,
+        transport=OutboxTransport,
         **sentry_options(gate=gate, scrubber=scrubber, **options),
     )
     return True
