@@ -1,7 +1,7 @@
 """Sentry as the sink of recorded errors; does nothing, at no cost, without a DSN."""
 
 from integrations.sentry.client import RESERVED_OPTIONS, init_sentry, sentry_options
-from integrations.sentry.delivery import delivery_status
+from integrations.sentry.delivery import dead_letters, delivery_of, delivery_status, flush
 from integrations.sentry.describe import GROUPINGS
 from integrations.sentry.forward import forward_error, is_on, send_summary
 from integrations.sentry.model import Decision, Occurrence, Scrubber
@@ -16,7 +16,10 @@ __all__ = [
     "ReplayResult",
     "Scrubber",
     "configure",
+    "dead_letters",
+    "delivery_of",
     "delivery_status",
+    "flush",
     "forward_error",
     "init_sentry",
     "is_on",

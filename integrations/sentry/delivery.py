@@ -14,7 +14,7 @@ from integrations.sentry.keeper import spool
 from integrations.sentry.losses import losses
 from integrations.sentry.outbox import outbox
 
-__all__ = ["delivery_status"]
+__all__ = ["dead_letters", "delivery_of", "delivery_status", "flush"]
 
 _DROPPED = "dropped:"
 
@@ -53,6 +53,35 @@ def delivery_status() -> dict[str, Any]:
             status["store"] = "away"
     status["dropped"] = dict(Counter(status["dropped"]) + Counter(losses.waiting()))
     return status
+
+
+def delivery_of(event_id: str) -> str:
+    """Return what became of an event: ``delivered``, ``refused`` (for good), ``waiting`` or ``unknown``."""
+    store = outbox()
+    if store is None:
+        return "unknown"
+    try:
+        return store.state_of(event_id)
+    except RedisUnavailable:
+        return "unknown"
+
+
+def dead_letters() -> list[dict[str, Any]]:
+    """Return what Sentry refused for good, newest first; empty while Redis is away.
+
+    Returns:
+        Dicts with ``event_id``, ``why``, ``at_ms`` (milliseconds since 1970) and ``bytes``.
+    """
+    store = outbox()
+    try:
+        return store.dead_letters() if store is not None else []
+    except RedisUnavailable:
+        return []
+
+
+def flush(seconds: float) -> None:
+    """Wait until what this process has captured was sent or given up, at most so long."""
+    sentry_sdk.flush(timeout=seconds)
 
 
 def _shaped(facts: dict[str, Any]) -> dict[str, Any]:

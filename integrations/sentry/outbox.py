@@ -184,6 +184,21 @@ class Outbox:
             "remote": {name.decode(): value.decode() for name, value in remote.items()},
         }
 
+    def state_of(self, event_id: str) -> str:
+        """Return ``delivered``, ``refused``, ``waiting`` or ``unknown``."""
+
+        def read(client: Any) -> list[Any]:
+            pipe = client.pipeline(transaction=False)
+            pipe.hexists(f"{PREFIX}ids", event_id)
+            pipe.zscore(f"{PREFIX}done", event_id)
+            return list(pipe.execute())
+
+        waits, done = self.redis.run(read)
+        if done is None:
+            return "waiting" if waits else "unknown"
+        refused = any(letter["event_id"] == event_id for letter in self.dead_letters())
+        return "refused" if refused else "delivered"
+
     def dead_letters(self) -> list[dict[str, Any]]:
         """Return what was put aside, newest first: ``event_id``, ``why``, ``at_ms``, ``bytes``."""
         found = self.redis.run(lambda client: cast("list[Any]", client.xrevrange(f"{PREFIX}dead")))
