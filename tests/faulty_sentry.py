@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import urllib3
 from sentry_sdk.envelope import Envelope
 
 __all__ = ["FaultySentry", "faulty_sentry"]
@@ -23,18 +24,19 @@ class Handler(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     sentry: FaultySentry
+    raw: bytes
 
     def do_POST(self) -> None:
         sentry = self.sentry
         sentry.asked += 1
         body = self.rfile.read(int(self.headers["Content-Length"]))
         raw = gzip.decompress(body) if self.headers.get("Content-Encoding") == "gzip" else body
+        self.raw = raw
         fault = sentry.fault_for(raw)
         if fault is not None:
             fault(self)
             return
-        sentry.keep(raw)
-        self.answer(200)
+        self.answer(sentry.take(raw, self))
 
     def answer(self, status: int, **headers: str) -> None:
         self.send_response(status)
@@ -73,6 +75,7 @@ class FaultySentry:
         self._lock = threading.Lock()
         self._raw: list[bytes] = []
         self._fault: Fault | None = None
+        self._behind = ""
         self._for_events_only = False
 
     @property
@@ -90,6 +93,20 @@ class FaultySentry:
         if self._for_events_only and b'"type":"event"' not in raw.replace(b" ", b""):
             return None
         return self._fault
+
+    def forward_to(self, url: str) -> None:
+        """Hand on to a real server, such as ``http://127.0.0.1:8000``, what is taken from now on."""
+        self._behind = url
+
+    def take(self, raw: bytes, handler: Handler) -> int:
+        """Take an envelope; return the status to answer with."""
+        if self._behind:
+            headers = {name: handler.headers[name] for name in ("Content-Type", "X-Sentry-Auth")}
+            answer = urllib3.request("POST", self._behind + handler.path, body=raw, headers=headers, timeout=30)
+            if answer.status != 200:
+                return answer.status
+        self.keep(raw)
+        return 200
 
     def keep(self, raw: bytes) -> None:
         with self._lock:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import secrets
 import threading
 from collections import Counter
 
 from integrations.redis import RedisUnavailable
-from integrations.sentry.outbox import outbox, token
+from integrations.sentry.outbox import outbox
 
 __all__ = ["Losses", "losses"]
 
@@ -28,6 +29,7 @@ class Losses:
         # What is on its way: it goes again, under the same number, until Redis has answered.
         self._sent: dict[str, int] = {}
         self._sequence = 0
+        self._owner = secrets.token_hex(8)
 
     def record(self, reason: str, number: int = 1) -> None:
         """Count a loss, unless it was a decision."""
@@ -53,7 +55,7 @@ class Losses:
                 self._sequence += 1
             sent, sequence = self._sent, self._sequence
         try:
-            store.count(sequence, token(), sent)
+            store.count(sequence, self._owner, sent)
         except RedisUnavailable:
             return False
         with self._lock:

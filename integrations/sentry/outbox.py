@@ -79,12 +79,12 @@ class Waiting(NamedTuple):
 
     Attributes:
         event_id: Id of its event.
-        at_ms: When it was captured, milliseconds since 1970.
+        at_ms: When it was captured, milliseconds since 1970; the fraction tells which of one burst came first.
         envelope: Its bytes.
     """
 
     event_id: str
-    at_ms: int
+    at_ms: float
     envelope: bytes
 
 
@@ -108,7 +108,7 @@ class Outbox:
         keys = _keys("stream", "order", "ids", "leases", "done", "totals")
         body = zlib.compress(waiting.envelope, _COMPRESSION)
         args = (
-            waiting.event_id, waiting.at_ms, body, owner, int(lease_seconds * 1000), MAX_ENTRIES, MAX_BYTES,
+            waiting.event_id, f"{waiting.at_ms:.3f}", body, owner, int(lease_seconds * 1000), MAX_ENTRIES, MAX_BYTES,
             _KEPT_SECONDS,
         )  # fmt: skip
         return _text(self.redis.script("outbox_add", keys, args))
@@ -133,7 +133,7 @@ class Outbox:
         if state != b"entry":
             return None
         event_id, at_ms, body = found
-        return Waiting(event_id.decode(), int(at_ms), zlib.decompress(body))
+        return Waiting(event_id.decode(), float(at_ms), zlib.decompress(body))
 
     def accepted(self, event_id: str, *, by: str, limited_until: float = 0.0) -> bool:
         """Note a delivery by ``live`` or ``replay``; return whether it was the first of this event."""

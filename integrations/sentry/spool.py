@@ -10,6 +10,7 @@ import base64
 import fcntl
 import json
 import os
+import re
 import time
 import zlib
 from collections.abc import Callable, Iterator
@@ -25,6 +26,8 @@ MAX_BYTES = 32 * 1024 * 1024
 MAX_LINE_BYTES = 4 * 1024 * 1024
 _NAME = "outbox.spool"
 _TRIES = 5
+_ENTRY = re.compile(rb'\{"id": "([^"\\]+)"')
+_DONE = re.compile(rb'\{"done": "([^"\\]+)"')
 
 
 class SpoolFull(Exception):
@@ -62,12 +65,16 @@ class Spool:
         self._write({"done": event_id})
 
     def depth(self) -> int:
-        """Return how many envelopes wait; reads the files."""
-        total = 0
+        """Return how many envelopes wait; reads the files, and unpacks nothing."""
+        waiting: set[bytes] = set()
         for path in self._files():
-            with suppress(OSError):
-                total += len(_read(path).waiting)
-        return total
+            with suppress(OSError), path.open("rb") as lines:
+                for line in lines:
+                    if found := _ENTRY.match(line):
+                        waiting.add(found[1])
+                    elif found := _DONE.match(line):
+                        waiting.discard(found[1])
+        return len(waiting)
 
     def is_empty(self) -> bool:
         """Tell, at the cost of a look into the folder, whether nothing waits."""
@@ -186,7 +193,7 @@ def _read(path: Path) -> _Content:
                     found.pop(delivered[-1], None)
                     continue
                 envelope = zlib.decompress(base64.b64decode(entry["envelope"], validate=True))
-                waiting = Waiting(str(entry["id"]), int(entry["at"]), envelope)
+                waiting = Waiting(str(entry["id"]), float(entry["at"]), envelope)
                 found[waiting.event_id] = (waiting, str(entry["owner"]), float(entry["until"]))
             except (ValueError, TypeError, KeyError, zlib.error):
                 damaged += 1

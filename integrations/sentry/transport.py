@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import logging
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -28,6 +29,8 @@ from integrations.sentry.losses import losses
 from integrations.sentry.outbox import Waiting
 
 __all__ = ["Answer", "OutboxTransport"]
+
+logger = logging.getLogger("enginel.sentry")
 
 PERMANENT = frozenset({400, 413, 422})
 """What Sentry answers to an envelope it will never take, however often it is sent."""
@@ -74,16 +77,11 @@ class OutboxTransport(HttpTransport):
         if event_id is None:
             super().capture_envelope(envelope)
             return
-        with capture_internal_exceptions():
-            waiting = Waiting(event_id, int(time.time() * 1000), envelope.serialize())
-            why = self._not_now()
-            kept = self._keeper.keep(waiting, lease=not why)
-            if why:
-                if kept.place == "memory":
-                    losses.record(why)
-                return
-            if not self._worker.submit(lambda: self._deliver(kept, envelope)):
-                self._keeper.left(kept, "queue_overflow", asked=False)
+        try:
+            self._capture(envelope, event_id)
+        except Exception:  # an event is worth a try without a copy, whatever went wrong
+            logger.warning("an event for Sentry could not be kept", exc_info=True)
+            super().capture_envelope(envelope)
 
     def record_lost_event(
         self, reason: str, data_category: Any = None, item: Item | None = None, *, quantity: int = 1
@@ -105,6 +103,16 @@ class OutboxTransport(HttpTransport):
         body = gzip.compress(json.dumps(headers).encode() + b"\n" + rest, compresslevel=6)
         request = {"Content-Type": "application/x-sentry-envelope", "Content-Encoding": "gzip"}
         return self._ask(body, request, timeout_seconds)
+
+    def _capture(self, envelope: Envelope, event_id: str) -> None:
+        waiting = Waiting(event_id, time.time() * 1000, envelope.serialize())
+        why = self._not_now()
+        kept = self._keeper.keep(waiting, lease=not why)
+        if why:
+            if kept.place == "memory":
+                losses.record(why)
+        elif not self._worker.submit(lambda: self._deliver(kept, envelope)):
+            self._keeper.left(kept, "queue_overflow", asked=False)
 
     def _deliver(self, kept: Kept, envelope: Envelope) -> None:
         """Send one from the SDK's thread."""
