@@ -157,6 +157,8 @@ def _sentry_dsn() -> str:
 
 
 SENTRY_DSN = _sentry_dsn()
+# Seconds; designs.conf says what it is.
+ENGINEL_WINDOW_SECONDS = env.integer("ENGINEL_WINDOW_SECONDS", 300, minimum=1, maximum=86_400)
 ENGINEL_SENTRY_GROUPING = env.choice("ENGINEL_SENTRY_GROUPING", "enginel", ("enginel", "hybrid", "sentry"))
 ENGINEL_SENTRY_CRONS = env.flag("ENGINEL_SENTRY_CRONS")
 ENGINEL_SENTRY_ISSUE_URL = env.url("ENGINEL_SENTRY_ISSUE_URL", ("http", "https"))
@@ -362,6 +364,7 @@ LOGGING = {
 # Read by enginel.local and the test suite, or with another storage only; no warning may call them misspelt.
 _KNOWN_ELSEWHERE = frozenset(
     {
+        "ENGINEL_BUGSINK_PORT",
         "ENGINEL_PORT",
         "ENGINEL_REQUIRE_SERVICES",
         "ENGINEL_S3_ACCESS_KEY",

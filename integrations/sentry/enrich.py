@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import linecache
+import logging
 from collections.abc import Iterator
 from itertools import islice
 from types import FrameType, TracebackType
@@ -14,6 +15,8 @@ from sentry_sdk.utils import iter_stacks
 from integrations.sentry.model import Scrubber
 
 __all__ = ["Ready", "enrich"]
+
+logger = logging.getLogger("enginel.sentry")
 
 MAX_EXCEPTIONS = 20
 MAX_FRAMES = 250
@@ -42,6 +45,14 @@ def enrich(event: dict[str, Any], exc: BaseException | None, scrubber: Scrubber,
         scrubber: Removes secrets.
         root: Folder of the application's code.
     """
+    try:
+        _enrich(event, exc, scrubber, root)
+    except Exception:
+        # Locals are anybody's objects. Without them the event still tells where.
+        logger.warning("an event is sent without source and locals", exc_info=True)
+
+
+def _enrich(event: dict[str, Any], exc: BaseException | None, scrubber: Scrubber, root: str) -> None:
     values = (event.get("exception") or {}).get("values")
     if exc is None or not values:
         return
