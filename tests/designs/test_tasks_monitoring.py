@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,22 +35,23 @@ def test_the_task_sends_what_waits(sentry: FaultySentry) -> None:
     assert store is not None
     store.add(envelope_of("a" * 32, 1_900_000_000_000), "gone", 0)
 
-    assert replay_sentry_outbox.delay().result == 1
+    assert replay_sentry_outbox.apply().result == 1
     assert [event["event_id"] for event in sentry.events()] == ["a" * 32]
 
 
 def test_without_sentry_it_does_nothing() -> None:
-    assert replay_sentry_outbox.delay().result == 0
+    assert replay_sentry_outbox.apply().result == 0
     assert settings.CELERY_BEAT_SCHEDULE == {}
 
 
 def test_with_a_dsn_beat_has_it_done_every_ten_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SENTRY_DSN", "http://public@127.0.0.1:9/5")
-    try:
-        entry = importlib.reload(enginel_settings).CELERY_BEAT_SCHEDULE["replay-sentry-outbox"]
-    finally:
-        monkeypatch.undo()
-        importlib.reload(enginel_settings)
+    spec = importlib.util.spec_from_file_location("settings_under_test", enginel_settings.__file__)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    entry = module.CELERY_BEAT_SCHEDULE["replay-sentry-outbox"]
 
     assert entry["task"] == replay_sentry_outbox.name
     assert entry["schedule"] == entry["options"]["expires"] == 10
