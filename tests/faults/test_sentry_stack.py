@@ -11,7 +11,7 @@ from enginel.local.stack import LocalStack, Ports, free_port
 from tests.faulty_sentry import faulty_sentry
 from tests.stack import RunningStack, manage, wait_for
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 
 def test_a_failure_while_sentry_is_away_arrives_when_it_is_back(tmp_path: Path) -> None:
