@@ -24,11 +24,11 @@ $(INSTALLED): $(LOCKS)
 	@$(BIN)/uv pip sync --quiet --require-hashes --python $(BIN)/python $(LOCKS)
 	@touch $@
 
-run: $(INSTALLED)  ## Run the whole service on this machine with the sample run; Ctrl-C stops it
-	@exec $(BIN)/python -m enginel run
+run: $(INSTALLED)  ## Run the whole service on this machine with the sample run; Ctrl-C stops it (SENTRY=local: and Bugsink)
+	@exec $(BIN)/python -m enginel run $(if $(SENTRY),--sentry $(SENTRY))
 
 demo: $(INSTALLED)  ## Run it with the sample run and end; exit 0 if each failure was recorded as it must be
-	@exec $(BIN)/python -m enginel demo
+	@exec $(BIN)/python -m enginel demo $(if $(SENTRY),--sentry $(SENTRY))
 
 test: $(INSTALLED)  ## Run the tests but the slow ones (ARGS adds options)
 	$(BIN)/python -m pytest -m "not slow" $(ARGS)

@@ -29,9 +29,11 @@ def main() -> None:
             import django
 
             django.setup()
-            from benchmarks import errors
+            from benchmarks import errors, outbox, sentry
 
             errors.run(server)
+            sentry.run()
+            outbox.run()
         finally:
             server.stop()
 

@@ -165,6 +165,16 @@ class Conf:
         """Further options of the Sentry SDK, for what only a deployment knows (proxies, its own integrations)."""
         return dict(self._get("ENGINEL_SENTRY_OPTIONS", {}))
 
+    @property
+    def sentry_lease_seconds(self) -> float:
+        """How long who captured an event has it for himself before replay sends it (30 s: three requests)."""
+        return self._get("ENGINEL_SENTRY_LEASE_SECONDS", 30.0)
+
+    @property
+    def sentry_issue_url(self) -> str:
+        """Address of the list of issues in Sentry; records link to their issue below it. Empty: no links."""
+        return self._get("ENGINEL_SENTRY_ISSUE_URL", "")
+
     @staticmethod
     def _get(name: str, default: _T) -> _T:
         try:

@@ -11,6 +11,7 @@ from django.conf import settings
 
 from designs.exceptions import ExternalServiceError
 from designs.monitoring import ErrorTracker
+from designs.sentry_links import with_issue_link
 from integrations.redis import RedisUnavailable, redis_for
 
 __all__ = ["KEY", "STATES", "all_groups", "find_group", "refuse_if_away"]
@@ -86,6 +87,7 @@ def _summary(group: dict[str, Any]) -> dict[str, Any]:
         "first_seen": _moment(group.get("first_seen_ms")),
         "last_seen": _moment(group.get("last_seen_ms")),
         "last_event_id": _text(group.get("last_event_id")),
+        **with_issue_link(_text(group.get("fingerprint"))),
     }
 
 

@@ -7,13 +7,14 @@ from django.conf import settings
 from designs.conf import conf
 from designs.monitoring.second_door import admit
 from designs.monitoring.sending import SCRUBBER, keep_template
-from integrations.sentry import init_sentry
+from integrations.sentry import configure, init_sentry
 
 __all__ = ["start_sentry"]
 
 
 def start_sentry() -> bool:
     """Start the SDK if there is a DSN; return whether Sentry is on."""
+    configure(settings.REDIS_URL, settings.ENGINEL_STATE_DIR / "sentry", conf.sentry_lease_seconds)
     return init_sentry(
         settings.SENTRY_DSN,
         environment=settings.ENGINEL_ENVIRONMENT,

@@ -157,9 +157,29 @@ def _sentry_dsn() -> str:
 
 
 SENTRY_DSN = _sentry_dsn()
+# Seconds; designs.conf says what it is.
+ENGINEL_WINDOW_SECONDS = env.integer("ENGINEL_WINDOW_SECONDS", 300, minimum=1, maximum=86_400)
 ENGINEL_SENTRY_GROUPING = env.choice("ENGINEL_SENTRY_GROUPING", "enginel", ("enginel", "hybrid", "sentry"))
 ENGINEL_SENTRY_CRONS = env.flag("ENGINEL_SENTRY_CRONS")
+ENGINEL_SENTRY_ISSUE_URL = env.url("ENGINEL_SENTRY_ISSUE_URL", ("http", "https"))
 ENGINEL_SENTRY_TRACES_SAMPLE_RATE = env.seconds("ENGINEL_SENTRY_TRACES_SAMPLE_RATE", 0.0, minimum=0, maximum=1)
+
+# Tasks outside of a module named tasks.
+CELERY_IMPORTS = ["designs.tasks_monitoring"]
+_BEAT_SECONDS = 10.0
+CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {}
+if SENTRY_DSN:
+    CELERY_BEAT_SCHEDULE["send-window-summaries"] = {
+        "task": "designs.tasks_monitoring.send_window_summaries",
+        "schedule": _BEAT_SECONDS,
+        # What waited for the next turn is done by it.
+        "options": {"expires": _BEAT_SECONDS},
+    }
+    CELERY_BEAT_SCHEDULE["replay-sentry-outbox"] = {
+        "task": "designs.tasks_monitoring.replay_sentry_outbox",
+        "schedule": _BEAT_SECONDS,
+        "options": {"expires": _BEAT_SECONDS},
+    }
 
 # --- Limits ------------------------------------------------------------------------------------------
 _MEBIBYTE = 1024 * 1024
@@ -346,6 +366,7 @@ LOGGING = {
 # Read by enginel.local and the test suite, or with another storage only; no warning may call them misspelt.
 _KNOWN_ELSEWHERE = frozenset(
     {
+        "ENGINEL_BUGSINK_PORT",
         "ENGINEL_PORT",
         "ENGINEL_REQUIRE_SERVICES",
         "ENGINEL_S3_ACCESS_KEY",

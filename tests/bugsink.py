@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import urllib3
 
 from enginel.local.bugsink import Bugsink
 from enginel.local.processes import LocalError
@@ -37,7 +36,7 @@ class SentryProject:
 
     def issues(self) -> list[dict[str, Any]]:
         """Return the issues, oldest first: ``id``, ``digested_event_count``, ``calculated_type``, ..."""
-        return self._all(f"issues/?project={self.ident}")
+        return self.server.issues(self.ident)
 
     def events(self, issue: dict[str, Any] | None = None) -> list[dict[str, Any]]:
         """Return the stored events in full, oldest first; of one issue or of all.
@@ -45,8 +44,7 @@ class SentryProject:
         ``event_id`` and ``data``, the event as it came.
         """
         found = [issue] if issue is not None else self.issues()
-        listed = [event for one in found for event in self._all(f"events/?order=asc&issue={one['id']}")]
-        return [get(self.server, f"events/{event['id']}/") for event in listed]
+        return [event for one in found for event in self.server.events(one)]
 
     def data(self, issue: dict[str, Any] | None = None) -> list[dict[str, Any]]:
         """Return the events as they came."""
@@ -61,35 +59,12 @@ class SentryProject:
         wait_for(lambda: self.count() >= count, seconds)
         return self.data()
 
-    def _all(self, path: str) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = []
-        url: str | None = path
-        while url:
-            page = get(self.server, url)
-            found += page["results"]
-            url = page["next"]
-        return found
-
-
-def get(server: Bugsink, path: str) -> Any:
-    """Return an answer of the API; ``path`` may be a whole URL of it."""
-    return _ask(server, "GET", path)
-
 
 def new_project(server: Bugsink) -> SentryProject:
     """Make a project that holds nothing."""
-    name = f"test{next(_numbers)}"
-    made = _ask(server, "POST", "projects/", json={"team": server.team, "name": name, "visibility": "team_members"})
-    found = get(server, f"projects/{made['id']}/")
+    wanted = {"team": server.team, "name": f"test{next(_numbers)}", "visibility": "team_members"}
+    found = server.ask(f"projects/{server.ask('projects/', 'POST', json=wanted)['id']}/")
     return SentryProject(server, int(found["id"]), found["dsn"])
-
-
-def _ask(server: Bugsink, method: str, path: str, **options: Any) -> Any:
-    url = path if path.startswith("http") else f"{server.url}/api/canonical/0/{path}"
-    headers = {"Authorization": f"Bearer {server.token}"}
-    answer = urllib3.request(method, url, headers=headers, timeout=20, retries=False, **options)
-    assert answer.status in {200, 201}, (answer.status, answer.data[:500])
-    return answer.json()
 
 
 @pytest.fixture(scope="session")

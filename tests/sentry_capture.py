@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 
 import pytest
 import sentry_sdk
+from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections
 from django.test import RequestFactory, override_settings
 from sentry_sdk.envelope import Envelope
 from sentry_sdk.transport import Transport
@@ -41,10 +45,10 @@ class Collecting(Transport):
 
 
 @contextmanager
-def started(**settings: Any) -> Iterator[Collecting]:
+def started(**changed: Any) -> Iterator[Collecting]:
     """Run with Sentry on, as the settings say."""
     known = {"SENTRY_DSN": DSN, "ENGINEL_ENVIRONMENT": "staging", "ENGINEL_RELEASE": "1.2.3"}
-    with override_settings(**{**known, **settings}):
+    with override_settings(**{**known, **changed}):
         assert start_sentry()
         client = sentry_sdk.get_client()
         if client.transport is not None:
@@ -67,6 +71,12 @@ def transport() -> Iterator[Collecting]:
         yield transport
 
 
+@lru_cache(maxsize=4)
+def _handler(middleware: tuple[str, ...]) -> WSGIHandler:
+    # As a server has it: made once.
+    return WSGIHandler()
+
+
 def serve(path: str, **environ: str) -> tuple[int, bytes]:
     """Answer a request as a WSGI server does: the SDK wraps the handler, which Django's test client goes around."""
     statuses: list[str] = []
@@ -75,10 +85,17 @@ def serve(path: str, **environ: str) -> tuple[int, bytes]:
     def start_response(status: str, headers: Any, exc_info: Any = None) -> Any:
         statuses.append(status)
 
-    response = WSGIHandler()(request.environ, start_response)
+    for signal in (request_started, request_finished):
+        # As Django's client does: the test's connections stay as they are.
+        signal.disconnect(close_old_connections)
     try:
-        body = b"".join(response)
+        response = _handler(tuple(settings.MIDDLEWARE))(request.environ, start_response)
+        try:
+            body = b"".join(response)
+        finally:
+            if hasattr(response, "close"):
+                response.close()
     finally:
-        if hasattr(response, "close"):
-            response.close()
+        for signal in (request_started, request_finished):
+            signal.connect(close_old_connections)
     return int(statuses[0].split()[0]), body

@@ -31,7 +31,8 @@ class RunningStack:
     def __post_init__(self) -> None:
         self.http = urllib3.PoolManager(retries=False)
         broker = f"redis+socket://{self.stack.valkey.socket}" if self.stack.valkey else os.environ["REDIS_URL"]
-        self.tasks = Celery("probe", broker=broker)
+        # Not the current one: tasks of this process are none of the stack's.
+        self.tasks = Celery("probe", broker=broker, set_as_current=False)
 
     def get(self, path: str, token: str | None = None) -> tuple[int, Any]:
         headers = {"Authorization": f"Bearer {self.token if token is None else token}"}

@@ -54,6 +54,7 @@ CALLERS = (
     "designs.management",
     "designs.middleware",
     "designs.tasks",
+    "designs.tasks_monitoring",
     "designs.uploads",
     "designs.views",
 )
@@ -62,7 +63,7 @@ CALLERS = (
 LATE_IMPORTS = {
     "designs.apps": {"ready"},  # models are loaded
     "manage": {"main"},  # the environment is set
-    "enginel.local.cli": {"_check_settings", "_sample"},  # Django is set up
+    "enginel.local.cli": {"_check_settings", "_compare", "_sample"},  # Django is set up
     "designs.cad.kernel_host": {"_serve", "_read"},  # only the kernel's own process pays for loading it
 }
 

@@ -5,5 +5,6 @@ from designs.monitoring.event import SEVERITIES
 from designs.monitoring.guard import guarded
 from designs.monitoring.metrics import MetricsCollector
 from designs.monitoring.performance import PerformanceMonitor
+from designs.monitoring.sending import send_window_summaries
 
-__all__ = ["SEVERITIES", "ErrorTracker", "MetricsCollector", "PerformanceMonitor", "guarded"]
+__all__ = ["SEVERITIES", "ErrorTracker", "MetricsCollector", "PerformanceMonitor", "guarded", "send_window_summaries"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from urllib.parse import unquote
 
 from designs.conf import conf
 
@@ -43,7 +44,8 @@ _SEPARATOR = re.compile(r"(?:\\{0,4}+[\"'])?+\]?+[ \t]{0,3}+(?:=>|[=:])[ \t]{0,3
 _VALUE = re.compile(
     r"\[filtered\]|(?:(?:Bearer|Basic|Token) )?(?:[bru]{1,2}(?=[\"']))?"
     r"(?:\\{1,4}+\"[^\"\n\\]{1,4096}+(?:\\{1,4}+\")?|\\{1,4}+'[^'\n\\]{1,4096}+(?:\\{1,4}+')?"
-    r"|\"(?:[^\"\n\\]|\\{1,8}+.){1,4096}+\"?|'(?:[^'\n\\]|\\{1,8}+.){1,4096}+'?|[^\s\"',;&)}\]\\]{1,4096}+)",
+    r"|\"(?:[^\"\n\\]|\\{1,8}+.){1,4096}+\"?|'(?:[^'\n\\]|\\{1,8}+.){1,4096}+'?"
+    r"|\[[^\[\]\n]{1,4096}+\]|\{[^{}\n]{1,4096}+\}|\([^()\n]{1,4096}+\)|[^\s\"',;&)}\]\\]{1,4096}+)",
     re.IGNORECASE,
 )
 _AUTHORIZATION = re.compile(
@@ -62,7 +64,7 @@ _INSERT = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _COLUMN = re.compile(r"\(([^()]{1,200}+)\)=\([^()]{0,4096}+\)")
-_SQL_PASSWORD = re.compile(r"(\b(?:password|identified\s{1,9}+by)\s{1,9}+)'[^'\n]{1,4096}+'", re.IGNORECASE)
+_SQL_PASSWORD = re.compile(r"(\b(?:password|identified\s{1,9}+by)\s{1,9}+)\\{0,4}+'[^'\n]{1,4096}+'", re.IGNORECASE)
 _ELEMENT = re.compile(r"(<([\w:.-]{1,100}+)(?:\s[^<>]{0,200}+)?>)[^<>]{1,4096}+(?=</)")
 _SCHEME = re.compile(
     r"\b([Bb]earer|[Bb]asic|[Tt]oken|BEARER|BASIC|TOKEN) {1,3}+"
@@ -104,6 +106,7 @@ _DIGITS = re.compile(r"\d[\d -]{11,}+", re.ASCII)
 _DOUBLED = {str(digit): digit * 2 - 9 * (digit > 4) for digit in range(10)}
 _EMAIL = re.compile(r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}")
 _IP = re.compile(r"(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d.])")
+_ENCODED = re.compile(r"%[0-9A-Fa-f]{2}")
 
 
 def is_secret_key(key: str) -> bool:
@@ -134,7 +137,16 @@ def redact_text(text: str) -> str:
         text = _EMAIL.sub("[email]", text)
     if conf.redact_ip:
         text = _IP.sub("[ip]", text)
-    return text
+    return _filter_encoded(text) if "%" in text else text
+
+
+def _filter_encoded(text: str) -> str:
+    # A URL within a URL hides its signs; decoded, it shows them. What holds no secret stays as it was.
+    decoded = unquote(text) if _ENCODED.search(text) else text
+    if decoded == text:
+        return text
+    scrubbed = redact_text(decoded)
+    return text if scrubbed == decoded else scrubbed
 
 
 def _lowered(text: str) -> str:

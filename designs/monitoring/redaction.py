@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 from typing import Any, cast
 
 from django.db.models import Model, QuerySet
 
+from designs.conf import conf
 from designs.monitoring.redacted_text import FILTERED, is_secret_key, redact_text
 from designs.monitoring.safe import clean_text, raw_text, safe_str, type_name
 
@@ -59,6 +61,12 @@ def redact(value: object, key: str = "") -> Any:
         key: The name the value stands under, when it has one.
     """
     return _Copy().of(value, key, 0)
+
+
+@lru_cache(maxsize=1024)
+def _scrubbed_key(text: str, *settings: bool) -> str:
+    # The same names come again and again. The settings are part of the key only.
+    return redact_text(text)
 
 
 @dataclass
@@ -128,7 +136,7 @@ class _Copy:
         for name, item in islice(value.items(), MAX_ITEMS):
             text = clean_text(name, MAX_KEY_CHARS) if type(name) is str else safe_str(name, MAX_KEY_CHARS)
             self.chars += len(text)
-            copy[redact_text(text)] = self.of(item, text, depth + 1)
+            copy[_scrubbed_key(text, conf.redact_email, conf.redact_ip)] = self.of(item, text, depth + 1)
         if len(value) > MAX_ITEMS:
             copy["..."] = f"[{len(value) - MAX_ITEMS} more]"
         return copy

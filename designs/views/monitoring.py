@@ -17,6 +17,7 @@ from designs.exceptions import ExternalServiceError
 from designs.groups import KEY, STATES, all_groups, find_group
 from designs.monitoring import SEVERITIES, ErrorTracker
 from designs.schema import error_responses
+from designs.sentry_links import with_issue_link
 
 __all__ = ["ErrorListView", "GroupListView", "GroupView"]
 
@@ -64,6 +65,7 @@ class ErrorRecord(serializers.Serializer[Any]):
     occurrences = serializers.IntegerField()
     traceback = serializers.CharField()
     context = serializers.DictField()  # type: ignore[assignment] # the same
+    sentry_url = serializers.CharField(required=False, help_text="its issue, where an address of Sentry is set")
 
 
 class ErrorList(serializers.Serializer[Any]):
@@ -86,6 +88,7 @@ class Group(serializers.Serializer[Any]):
     first_seen = serializers.DateTimeField(allow_null=True)
     last_seen = serializers.DateTimeField(allow_null=True)
     last_event_id = serializers.CharField()
+    sentry_url = serializers.CharField(required=False, help_text="its issue, where an address of Sentry is set")
 
 
 class GroupList(serializers.Serializer[Any]):
@@ -136,7 +139,7 @@ class ErrorListView(APIView):
             for error in ErrorTracker.get_recent_errors(_LIMIT_MAX)
             if _matches(error, wanted, type_name=error["error_type"], moment=error["timestamp"])
         ]
-        errors = found[: wanted["limit"]]
+        errors = [{**error, **with_issue_link(error["fingerprint"])} for error in found[: wanted["limit"]]]
         return Response({"count": len(errors), "errors": errors})
 
 

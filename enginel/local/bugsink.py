@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import urllib3
 
@@ -31,6 +32,7 @@ _LOCK = _BASE_DIR / "requirements" / "bugsink.txt"
 _CACHE_DIR = _BASE_DIR / ".bugsink"
 _INSTALL_SECONDS = 300.0
 _START_SECONDS = 60.0
+_ANSWER_SECONDS = 20.0
 _POLL_SECONDS = 0.05
 _USER = "admin"
 # Changed with what is below, so that a database made by other text is not used.
@@ -172,6 +174,38 @@ class Bugsink:
         if self._process is not None:
             stop(self._process)
             self._process = None
+
+    def ask(self, path: str, method: str = "GET", **options: Any) -> Any:
+        """Return an answer of its API; ``path`` may be a whole URL of it.
+
+        Raises:
+            LocalError: It refuses.
+        """
+        url = path if path.startswith("http") else f"{self.url}/api/canonical/0/{path}"
+        headers = {"Authorization": f"Bearer {self.token}"}
+        answer = urllib3.request(method, url, headers=headers, timeout=_ANSWER_SECONDS, retries=False, **options)
+        if answer.status not in {200, 201}:
+            raise LocalError(f"Bugsink answered {answer.status} to {path}: {answer.data[:300]!r}")
+        return answer.json()
+
+    def ask_all(self, path: str) -> list[dict[str, Any]]:
+        """Return a list of its API, all pages of it."""
+        found: list[dict[str, Any]] = []
+        following: str | None = path
+        while following:
+            page = self.ask(following)
+            found += page["results"]
+            following = page["next"]
+        return found
+
+    def issues(self, project: int) -> list[dict[str, Any]]:
+        """Return a project's issues, oldest first: ``id``, ``digested_event_count``, ``calculated_type``, ..."""
+        return self.ask_all(f"issues/?project={project}")
+
+    def events(self, issue: dict[str, Any]) -> list[dict[str, Any]]:
+        """Return the stored events of an issue in full, oldest first: ``event_id``, and ``data`` as it came."""
+        listed = self.ask_all(f"events/?order=asc&issue={issue['id']}")
+        return [self.ask(f"events/{event['id']}/") for event in listed]
 
     def _answers(self) -> bool:
         try:

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import FrameType
 
 from enginel.local import database
+from enginel.local.bugsink import Bugsink
 from enginel.local.processes import LocalError
 from enginel.local.stack import LocalStack, Ports, free_port
 
@@ -21,6 +22,8 @@ __all__ = ["main"]
 
 # The sample run holds files on which the kernel never answers; a short deadline keeps it short.
 _SAMPLE_ENV = {"ENGINEL_KERNEL_TIMEOUT_SECONDS": "4", "ENGINEL_MAX_UPLOAD_BYTES": str(8 * 1024 * 1024)}
+# With Sentry the run ends when it has been told of all; a short window keeps that short.
+_SENTRY_ENV = {"ENGINEL_WINDOW_SECONDS": "20"}
 _WATCH_SECONDS = 0.5
 _EXIT_FAILED = 1
 _EXIT_INTERRUPTED = 130
@@ -34,11 +37,15 @@ def main(arguments: Sequence[str]) -> int:
     """Run the command and return its exit code."""
     parser = argparse.ArgumentParser(prog="enginel", description=__doc__)
     parser.add_argument("command", choices=("run", "demo"))
+    parser.add_argument("--sentry", choices=("local",), help="send errors to a Bugsink that runs beside the rest")
     parser.add_argument("--no-sample", action="store_true", help="run: leave the sample run out")
     options = parser.parse_args(arguments)
     try:
         with _signals_end_it():
-            return _demo() if options.command == "demo" else _run(sample=not options.no_sample)
+            with_sentry = options.sentry == "local"
+            if options.command == "demo":
+                return _demo(with_sentry=with_sentry)
+            return _run(sample=not options.no_sample, with_sentry=with_sentry)
     except LocalError as error:
         _say_error(f"enginel: {error}")
         return _EXIT_FAILED
@@ -50,11 +57,15 @@ def main(arguments: Sequence[str]) -> int:
         return _EXIT_FAILED
 
 
-def _run(*, sample: bool) -> int:
+def _run(*, sample: bool, with_sentry: bool) -> int:
     settings_env = {name: os.environ.get(name) or value for name, value in _SAMPLE_ENV.items()}
     state_dir = Path(os.environ.get("ENGINEL_STATE_DIR") or "var").resolve()
-    ports = Ports(_port("ENGINEL_PORT", Ports.web), _port("ENGINEL_VALKEY_PORT", Ports.valkey))
-    stack = LocalStack(state_dir, ports, settings_env)
+    ports = Ports(
+        _port("ENGINEL_PORT", Ports.web),
+        _port("ENGINEL_VALKEY_PORT", Ports.valkey),
+        _port("ENGINEL_BUGSINK_PORT", Ports.bugsink),
+    )
+    stack = LocalStack(state_dir, ports, settings_env, with_sentry=with_sentry)
     try:
         token = _start(stack)
         _say_where(stack, token)
@@ -68,19 +79,29 @@ def _run(*, sample: bool) -> int:
         _stop(stack)
 
 
-def _demo() -> int:
+def _demo(*, with_sentry: bool) -> int:
+    env = {**_SAMPLE_ENV, **(_SENTRY_ENV if with_sentry else {})}
     with tempfile.TemporaryDirectory(prefix="enginel-demo-") as folder:
-        stack = LocalStack(Path(folder), Ports(free_port(), free_port()), _SAMPLE_ENV)
+        ports = Ports(free_port(), free_port(), free_port())
+        stack = LocalStack(Path(folder), ports, env, with_sentry=with_sentry)
         try:
             token = _start(stack)
-            return 0 if _sample(stack, token) else _EXIT_FAILED
+            right = _sample(stack, token)
+            if stack.sentry is not None:
+                right = _compare(stack.sentry) and right
+            return 0 if right else _EXIT_FAILED
         finally:
             _stop(stack)
 
 
 def _start(stack: LocalStack) -> str:
+    if stack.with_sentry:
+        stack.refuse_taken_ports()
+        with _step("Bugsink, in the place of Sentry"):
+            stack.start_sentry()
     _check_settings(stack)
-    stack.refuse_taken_ports()
+    if not stack.with_sentry:
+        stack.refuse_taken_ports()
     with _step("Valkey"):
         stack.start_valkey()
     with _step("database"):
@@ -116,6 +137,12 @@ def _sample(stack: LocalStack, token: str) -> bool:
     return run_sample(stack, token, say=_say)
 
 
+def _compare(sentry: Bugsink) -> bool:
+    from enginel.sample.sentry import compare_with_sentry  # noqa: PLC0415 - models can be imported now
+
+    return compare_with_sentry(sentry, say=_say)
+
+
 def _say_where(stack: LocalStack, token: str) -> None:
     valkey = f"{stack.valkey.socket} and 127.0.0.1:{stack.ports.valkey}" if stack.valkey else "as REDIS_URL says"
     for name, what in (
@@ -123,6 +150,7 @@ def _say_where(stack: LocalStack, token: str) -> None:
         ("API docs", f"{stack.url}/api/docs/"),
         ("Admin", f"{stack.url}/admin/  (python manage.py changepassword admin)"),
         ("Valkey", valkey),
+        *([("Sentry", f"{stack.sentry.url}  ({stack.sentry.login})")] if stack.sentry else []),
         ("Logs", str(stack.logs_dir)),
         ("Token", token),
         ("Try", f'curl -H "Authorization: Bearer {token}" "{stack.url}/api/monitoring/errors/?limit=5"'),

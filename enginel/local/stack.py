@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from enginel.local.bugsink import Bugsink
 from enginel.local.processes import LocalError, die_with_parent, stop
 from enginel.local.valkey import EmbeddedValkey
 
@@ -29,6 +30,7 @@ class Ports:
 
     web: int = 8000
     valkey: int = 6390
+    bugsink: int = 8010
 
 
 @dataclass
@@ -41,6 +43,7 @@ class LocalStack:
         extra_env: Settings of this run.
         workers: Processes that work on tasks.
         celery_app: Module of the Celery application, as ``celery -A`` takes it.
+        with_sentry: Whether a Bugsink of this run takes the place of Sentry.
     """
 
     state_dir: Path
@@ -48,9 +51,11 @@ class LocalStack:
     extra_env: Mapping[str, str] = field(default_factory=dict)
     workers: int = 2
     celery_app: str = "enginel"
+    with_sentry: bool = False
 
     def __post_init__(self) -> None:
         self.valkey: EmbeddedValkey | None = None
+        self.sentry: Bugsink | None = None
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.logs_dir = self.state_dir / "logs"
         self.env = {
@@ -71,6 +76,8 @@ class LocalStack:
         wanted = {"ENGINEL_PORT": self.ports.web}
         if not self.env.get("REDIS_URL"):
             wanted["ENGINEL_VALKEY_PORT"] = self.ports.valkey
+        if self.with_sentry:
+            wanted["ENGINEL_BUGSINK_PORT"] = self.ports.bugsink
         for variable, port in wanted.items():
             with socket.socket() as probe:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -78,6 +85,13 @@ class LocalStack:
                     probe.bind(("127.0.0.1", port))
                 except OSError as error:
                     raise LocalError(f"Port {port} on 127.0.0.1 is taken. Choose another: {variable}=PORT.") from error
+
+    def start_sentry(self) -> None:
+        """Start Bugsink where it is wanted; other processes are told its address."""
+        if self.with_sentry:
+            self.sentry = Bugsink(self.state_dir / "bugsink", self.ports.bugsink)
+            self.sentry.start()
+            self.env["SENTRY_DSN"] = self.sentry.dsn
 
     def start_valkey(self) -> None:
         """Start the embedded Valkey, unless REDIS_URL names a server; other processes are told its address."""
@@ -107,7 +121,7 @@ class LocalStack:
                 raise LocalError(f"{name} ended with exit code {process.returncode}; {self._last_words(name)}")
 
     def stop(self) -> None:
-        """Stop everything this object started, Valkey last: the others hand over to it what they hold."""
+        """Stop everything this object started, Valkey and Bugsink last: the others hand over to them what they hold."""
         for process in self.processes.values():
             process.terminate()
         while self.processes:
@@ -115,6 +129,9 @@ class LocalStack:
         if self.valkey is not None:
             self.valkey.stop()
             self.valkey = None
+        if self.sentry is not None:
+            self.sentry.stop()
+            self.sentry = None
 
     def _start(self, name: str, command: list[str]) -> None:
         self.logs_dir.mkdir(parents=True, exist_ok=True)

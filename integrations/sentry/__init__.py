@@ -1,18 +1,29 @@
 """Sentry as the sink of recorded errors; does nothing, at no cost, without a DSN."""
 
-from integrations.sentry.client import RESERVED_OPTIONS, init_sentry
+from integrations.sentry.client import RESERVED_OPTIONS, init_sentry, sentry_options
+from integrations.sentry.delivery import dead_letters, delivery_of, delivery_status, flush
 from integrations.sentry.describe import GROUPINGS
 from integrations.sentry.forward import forward_error, is_on, send_summary
 from integrations.sentry.model import Decision, Occurrence, Scrubber
+from integrations.sentry.outbox import configure
+from integrations.sentry.replay import ReplayResult, replay_outbox
 
 __all__ = [
     "GROUPINGS",
     "RESERVED_OPTIONS",
     "Decision",
     "Occurrence",
+    "ReplayResult",
     "Scrubber",
+    "configure",
+    "dead_letters",
+    "delivery_of",
+    "delivery_status",
+    "flush",
     "forward_error",
     "init_sentry",
     "is_on",
+    "replay_outbox",
     "send_summary",
+    "sentry_options",
 ]

@@ -16,6 +16,7 @@ from integrations.redis import is_own_command
 from integrations.sentry.integration import EnginelIntegration
 from integrations.sentry.model import Gate, Scrubber
 from integrations.sentry.scrub import SDK_MAX_CHARS, scrubbing
+from integrations.sentry.transport import OutboxTransport
 
 __all__ = ["RESERVED_OPTIONS", "init_sentry", "sentry_options"]
 
@@ -153,6 +154,7 @@ def init_sentry(
         release=release or None,
         project_root=project_root,
         traces_sample_rate=traces_sample_rate or None,
+        transport=OutboxTransport,
         **sentry_options(gate=gate, scrubber=scrubber, **options),
     )
     return True

@@ -3,30 +3,34 @@
 from __future__ import annotations
 
 import json
+import linecache
+import logging
 from collections.abc import Iterator
 from itertools import islice
 from types import FrameType, TracebackType
 from typing import Any
 
-from sentry_sdk.utils import get_source_context, iter_stacks
+from sentry_sdk.utils import iter_stacks
 
 from integrations.sentry.model import Scrubber
 
-__all__ = ["Scrubbed", "enrich"]
+__all__ = ["Ready", "enrich"]
+
+logger = logging.getLogger("enginel.sentry")
 
 MAX_EXCEPTIONS = 20
 MAX_FRAMES = 250
 """Frames of one exception; of more, as many as say where it began and where it ended."""
 _OUTER_FRAMES = 50
-_MAX_LINE_CHARS = 512
+_CONTEXT_LINES = 5
 _LOCALS_BYTES = 96 * 1024
 _SOURCE_CHARS = 256 * 1024
 _MAX_LOCALS = 25
 _FOREIGN = ("/site-packages/", "/dist-packages/")
 
 
-class Scrubbed(dict[str, Any]):
-    """Text and numbers that have been scrubbed: the SDK takes them as they are."""
+class Ready(dict[str, Any]):
+    """Nothing but text, numbers and lists of them: the SDK takes it as it is, and need not look at each."""
 
     def __sentry_repr__(self) -> dict[str, Any]:
         return dict(self)
@@ -41,6 +45,14 @@ def enrich(event: dict[str, Any], exc: BaseException | None, scrubber: Scrubber,
         scrubber: Removes secrets.
         root: Folder of the application's code.
     """
+    try:
+        _enrich(event, exc, scrubber, root)
+    except Exception:
+        # Locals are anybody's objects. Without them the event still tells where.
+        logger.warning("an event is sent without source and locals", exc_info=True)
+
+
+def _enrich(event: dict[str, Any], exc: BaseException | None, scrubber: Scrubber, root: str) -> None:
     values = (event.get("exception") or {}).get("values")
     if exc is None or not values:
         return
@@ -81,13 +93,25 @@ def _enrich_one(
         if budget.locals > 0 and (place == innermost or _is_own(link.tb_frame, root)):
             _add_locals(frame, link.tb_frame, scrubber, budget)
     if len(frames) > MAX_FRAMES:
-        holder["frames"] = [*frames[:_OUTER_FRAMES], *frames[_OUTER_FRAMES - MAX_FRAMES :]]
+        frames = [*frames[:_OUTER_FRAMES], *frames[_OUTER_FRAMES - MAX_FRAMES :]]
+    holder["frames"] = [Ready(frame) for frame in frames]
 
 
 def _add_source(frame: dict[str, Any], link: TracebackType, budget: _Budget) -> None:
-    before, line, after = get_source_context(link.tb_frame, link.tb_lineno, _MAX_LINE_CHARS)
-    frame["pre_context"], frame["context_line"], frame["post_context"] = before, line, after
-    budget.source -= sum(map(_length, before)) + _length(line) + sum(map(_length, after))
+    # The SDK reads the file again for each frame; here it stays in the interpreter's cache, where the fingerprint
+    # needs it too.
+    lines = linecache.getlines(link.tb_frame.f_code.co_filename, link.tb_frame.f_globals)
+    at = link.tb_lineno - 1
+    if not 0 <= at < len(lines):
+        return
+    shown = [line.rstrip("\r\n") for line in lines[max(at - _CONTEXT_LINES, 0) : at + _CONTEXT_LINES + 1]]
+    before = min(at, _CONTEXT_LINES)
+    frame["pre_context"], frame["context_line"], frame["post_context"] = (
+        shown[:before],
+        shown[before],
+        shown[before + 1 :],
+    )
+    budget.source -= sum(map(len, shown))
 
 
 def _add_locals(frame: dict[str, Any], live: FrameType, scrubber: Scrubber, budget: _Budget) -> None:
@@ -97,17 +121,13 @@ def _add_locals(frame: dict[str, Any], live: FrameType, scrubber: Scrubber, budg
         return
     size = len(json.dumps(scrubbed))
     if size <= budget.locals:
-        frame["vars"] = Scrubbed(scrubbed)
+        frame["vars"] = scrubbed
     budget.locals -= size
 
 
 def _is_own(frame: FrameType, root: str) -> bool:
     path = frame.f_code.co_filename
     return path.startswith(root) and not any(part in path for part in _FOREIGN)
-
-
-def _length(line: Any) -> int:
-    return len(line) if isinstance(line, str) else 0
 
 
 def _in_sdk_order(exc: BaseException) -> Iterator[BaseException]:

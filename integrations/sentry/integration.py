@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -68,11 +69,21 @@ class EnginelIntegration(Integration):
             return Decision(passes=True)
 
 
+_inside = threading.local()
+
+
 def _process(event: Any, hint: Any) -> Any:
     integration = sentry_sdk.get_client().get_integration(EnginelIntegration)
     if integration is None or event.get("type") in _NOT_ERRORS:
         return event
-    return integration.process(event, hint)
+    if getattr(_inside, "now", False):
+        # What the gate itself, or an object it looks at, logs would come here for ever.
+        return None
+    _inside.now = True
+    try:
+        return integration.process(event, hint)
+    finally:
+        _inside.now = False
 
 
 def _as_log_entry(event: dict[str, Any]) -> None:

@@ -369,3 +369,37 @@ def test_the_interpreters_last_hook_is_an_occurrence(transport: Collecting) -> N
 
     (record,) = ErrorTracker.get_recent_errors()
     assert record["source"] == "sdk"
+
+
+def loud_hook(record: Any) -> None:
+    log.error("the hook was asked about %s", record["type"], exc_info=KeyError("of the hook"))
+
+
+@override_settings(ENGINEL_FINGERPRINT_HOOK=f"{__name__}.loud_hook")
+@pytest.mark.parametrize("door", [sentry_sdk.capture_exception, ErrorTracker.log_error])
+def test_a_gate_that_logs_is_not_asked_about_itself_for_ever(transport: Collecting, door: Any) -> None:
+    door(failing())
+
+    told = [event["exception"]["values"][-1]["value"] for event in transport.events]
+    assert told.count("broken") == 1
+    assert told.count("'of the hook'") <= 1
+
+
+class Loud:
+    def __repr__(self) -> str:
+        log.error("shown", exc_info=failing_with(self))
+        return "loud"
+
+
+def failing_with(loud: Loud) -> Exception:
+    try:
+        raise ValueError("of the object")
+    except ValueError as error:
+        return error
+
+
+@pytest.mark.parametrize("door", [sentry_sdk.capture_exception, ErrorTracker.log_error])
+def test_an_object_that_logs_when_shown_is_not_shown_for_ever(transport: Collecting, door: Any) -> None:
+    door(failing_with(Loud()))
+
+    assert 1 <= len(transport.events) <= 3

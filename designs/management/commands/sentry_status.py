@@ -1,0 +1,60 @@
+"""``manage.py sentry_status``: what of our errors has reached Sentry, what waits, what was lost and why."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from designs.console import fit
+from integrations.sentry import dead_letters, delivery_status
+
+_WIDTH = 80
+_DEAD_SHOWN = 5
+
+
+class Command(BaseCommand):
+    help = "Show how delivery to Sentry stands: the outbox, the spool of this host, losses by reason, dead letters."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--json", action="store_true", dest="as_json", help="JSON in place of text")
+
+    def handle(self, *args: Any, as_json: bool, **options: Any) -> None:
+        status = delivery_status()
+        letters = dead_letters()
+        if as_json:
+            self.stdout.write(json.dumps({**status, "dead_letters_newest": letters}))
+        else:
+            for line in _lines(status, letters):
+                self.stdout.write(fit(line, _WIDTH).rstrip())
+        if status["store"] == "away":
+            raise CommandError("Redis does not answer, so the outbox cannot be read.")
+
+
+def _lines(status: dict[str, Any], letters: list[dict[str, Any]]) -> list[str]:
+    reachable = {True: "yes", False: "no", None: "nobody has asked yet"}[status["reachable"]]
+    waits = f"{status['outbox_depth']} in the outbox, {status['spool_depth']} in this host's spool"
+    if status["outbox_depth"]:
+        waits += f", the oldest for {_duration(status['outbox_oldest_seconds'])}"
+    facts = {
+        "Sentry": "on" if status["enabled"] else "off: SENTRY_DSN is not set",
+        "Reachable": f"{reachable} ({status['last_answer']})" if status["last_answer"] else reachable,
+        "Limited until": status["rate_limited_until"] or "-",
+        "Delivered": f"{status['accepted']}, of them {status['replayed']} later than at once",
+        "Waiting": waits,
+        "Dead letters": str(status["dead_letters"]),
+    }
+    lines = [f"{name:<14} {value}" for name, value in facts.items()]
+    lines.append("Lost           " + ("nothing" if not status["dropped"] else ""))
+    lines += [f"  {number:>10}  {reason}" for reason, number in sorted(status["dropped"].items())]
+    for letter in letters[:_DEAD_SHOWN]:
+        lines.append(f"  dead letter {letter['event_id']}  {letter['why']}  {letter['bytes']} bytes")
+    return [line.rstrip() for line in lines]
+
+
+def _duration(seconds: float) -> str:
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"

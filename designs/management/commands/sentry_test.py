@@ -1,0 +1,60 @@
+"""``manage.py sentry_test``: send one event the whole way to Sentry, and say what happened."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from designs.console import fit
+from designs.monitoring import ErrorTracker
+from designs.sentry_links import issue_link
+from integrations.sentry import delivery_of, delivery_status, flush
+
+_WIDTH = 80
+_WAIT_SECONDS = 15.0
+
+
+class SentryTest(Exception):
+    """What `sentry_test` records; a new group each time, so that the gate lets it pass."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.error_fingerprint = ["sentry_test", uuid.uuid4().hex]
+
+
+class Command(BaseCommand):
+    help = "Record one error, send it to Sentry the way every error goes, and say what became of it."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if not delivery_status()["enabled"]:
+            raise CommandError("Sentry is off: SENTRY_DSN is not set.")
+        record = _fail()
+        if not record:
+            raise CommandError("The error could not be recorded; see the log.")
+        self._say(f"Recorded  {record['event_id']} in group {record['fingerprint']}")
+        flush(_WAIT_SECONDS)
+        became = delivery_of(record["event_id"])
+        status = delivery_status()
+        if became == "delivered":
+            self._say("Delivered Sentry has taken it.")
+            if link := issue_link(record["fingerprint"]):
+                self._say(f"Issue     {link}")
+            return
+        answer = status["last_answer"] or "no answer"
+        if became == "waiting":
+            raise CommandError(f"It waits in the outbox: Sentry did not take it ({answer}). Beat sends it later.")
+        if became == "refused":
+            raise CommandError(f"Sentry refused it for good ({answer}); see manage.py sentry_status.")
+        raise CommandError(f"Nobody knows whether Sentry has it: Redis does not answer ({answer}).")
+
+    def _say(self, line: str) -> None:
+        self.stdout.write(fit(line, _WIDTH) if not line.startswith("Issue") else line)
+
+
+def _fail() -> dict[str, Any]:
+    try:
+        raise SentryTest("A test of the way to Sentry; nothing is wrong.")
+    except SentryTest as error:
+        return ErrorTracker.log_error(error, severity="WARNING")

@@ -1,0 +1,96 @@
+"""Every way a task can end in a real worker, and what Sentry hears of it: one event, or none."""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from enginel.local.stack import LocalStack, Ports, free_port
+from tests.sentry_sink import SentrySink, sentry_sink
+from tests.stack import RunningStack, manage, wait_for
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+
+LIMITS = {"soft_time_limit": 0.2, "time_limit": 0.5}
+LOST_SECONDS = 60.0
+
+# row: task, arguments, options, type of the event. A task of its own each: what is one group passes the gate once.
+ROWS: dict[str, tuple[str, tuple[Any, ...], dict[str, Any], str]] = {
+    "SIGKILL": ("probe.end_process", ("SIGKILL",), {}, "WorkerLostError"),
+    "SIGKILL, acks_late": ("probe.late_die", (), {}, "WorkerLostError"),
+    "SIGKILL, retried": ("probe.lost_and_retried", (), {}, "WorkerLostError"),
+    "exception": ("probe.fail", ("sentry",), {}, "ValueError"),
+    "exception of ours": ("probe.fail_ours", (), {}, "GeometryProcessingError"),
+    "recorded, then raised": ("probe.log_and_raise", (), {}, "KeyError"),
+    "last retry": ("probe.retry", (), {}, "OSError"),
+    "last autoretry": ("probe.autoretry", (), {}, "OSError"),
+    "soft limit": ("probe.wait", (), {"soft_time_limit": 0.2}, "SoftTimeLimitExceeded"),
+    "hard limit": ("probe.hang", (), LIMITS, "TimeLimitExceeded"),
+    "unserialisable result": ("probe.unserialisable", (), {}, "EncodeError"),
+    "unknown task": ("probe.unknown", (), {}, "NotRegistered"),
+}
+SILENT: dict[str, str] = {
+    "success": "probe.succeed",
+    "Reject": "probe.reject",
+    "Ignore": "probe.ignore",
+    "retry that succeeds": "probe.retry_once",
+}
+
+
+@pytest.fixture(scope="module")
+def sink() -> Iterator[SentrySink]:
+    with sentry_sink() as sink:
+        yield sink
+
+
+@pytest.fixture(scope="module")
+def heard(sink: SentrySink, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, str], list[dict[str, Any]]]:
+    """Send all rows, wait for what they must cause, stop everything; give the task ids and all that was heard."""
+    env = {"ENGINEL_ENVIRONMENT": "test", "REDIS_URL": "", "DATABASE_URL": "", "SENTRY_DSN": sink.dsn}
+    folder = Path(tmp_path_factory.mktemp("sentry-worker"))
+    stack = LocalStack(folder, Ports(free_port(), free_port()), env, celery_app="tests.probe_tasks")
+    ids = {row: uuid.uuid4().hex for row in [*ROWS, *SILENT]}
+    try:
+        stack.start_valkey()
+        manage(stack, "migrate")
+        token = manage(stack, "create_admin_token")
+        stack.start_services()
+        running = RunningStack(stack, token)
+        for row, (task, args, options, _) in ROWS.items():
+            running.send(task, *args, task_id=ids[row], **options)
+        for row, task in SILENT.items():
+            running.send(task, task_id=ids[row])
+        wait_for(lambda: {*map(task_id_of, sink.events())} >= {ids[row] for row in ROWS}, LOST_SECONDS)
+        running.marker()
+    finally:
+        # Whatever a process still holds leaves now.
+        stack.stop()
+    return ids, sink.events()
+
+
+def task_id_of(event: dict[str, Any]) -> str:
+    # The SDK's own tag, in a pool process; in the main process there is no task.
+    told = event["contexts"]["enginel"].get("context", {}).get("task_id")
+    return str(told or event["tags"].get("celery_task_id"))
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_a_task_that_fails_is_one_event(heard: tuple[dict[str, str], list[dict[str, Any]]], row: str) -> None:
+    ids, events = heard
+    task, _, _, kind = ROWS[row]
+
+    (event,) = [event for event in events if task_id_of(event) == ids[row]]
+    assert event["exception"]["values"][-1]["type"] == kind
+    assert event["tags"]["task"] == event["transaction"] == task
+    assert event["contexts"]["enginel"]["occurrences"] == 1
+
+
+def test_nothing_else_is_heard(heard: tuple[dict[str, str], list[dict[str, Any]]]) -> None:
+    ids, events = heard
+
+    assert Counter(map(task_id_of, events)) == Counter(ids[row] for row in ROWS)

@@ -1,0 +1,19 @@
+"""Every test of Sentry starts without an outbox and with nothing lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from integrations.sentry import configure
+from integrations.sentry.losses import losses
+
+
+@pytest.fixture(autouse=True)
+def no_outbox() -> Iterator[None]:
+    configure()
+    losses.start_over()
+    yield
+    configure()
+    losses.start_over()
