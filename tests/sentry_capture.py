@@ -20,7 +20,7 @@ from sentry_sdk.transport import Transport
 from designs.monitoring import sending
 from designs.sentry import start_sentry
 
-__all__ = ["DSN", "Collecting", "serve", "started", "transport"]
+__all__ = ["DSN", "Collecting", "answer", "serve", "started", "transport"]
 
 DSN = "http://public@127.0.0.1:9/5"
 
@@ -79,23 +79,28 @@ def _handler(middleware: tuple[str, ...]) -> WSGIHandler:
 
 def serve(path: str, **environ: str) -> tuple[int, bytes]:
     """Answer a request as a WSGI server does: the SDK wraps the handler, which Django's test client goes around."""
+    for signal in (request_started, request_finished):
+        # As Django's client does: the test's connections stay as they are.
+        signal.disconnect(close_old_connections)
+    try:
+        return answer(path, **environ)
+    finally:
+        for signal in (request_started, request_finished):
+            signal.connect(close_old_connections)
+
+
+def answer(path: str, **environ: str) -> tuple[int, bytes]:
+    """Do it in a process that is no test: each `serve` leaves a little of Django's signals behind."""
     statuses: list[str] = []
     request = RequestFactory().get(path, **environ)  # type: ignore[arg-type]
 
     def start_response(status: str, headers: Any, exc_info: Any = None) -> Any:
         statuses.append(status)
 
-    for signal in (request_started, request_finished):
-        # As Django's client does: the test's connections stay as they are.
-        signal.disconnect(close_old_connections)
+    response = _handler(tuple(settings.MIDDLEWARE))(request.environ, start_response)
     try:
-        response = _handler(tuple(settings.MIDDLEWARE))(request.environ, start_response)
-        try:
-            body = b"".join(response)
-        finally:
-            if hasattr(response, "close"):
-                response.close()
+        body = b"".join(response)
     finally:
-        for signal in (request_started, request_finished):
-            signal.connect(close_old_connections)
+        if hasattr(response, "close"):
+            response.close()
     return int(statuses[0].split()[0]), body

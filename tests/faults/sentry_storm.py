@@ -27,7 +27,7 @@ from sentry_sdk.crons import MonitorStatus, capture_checkin  # noqa: E402
 
 from designs.monitoring import ErrorTracker  # noqa: E402
 from tests.probe_views import doing  # noqa: E402
-from tests.sentry_capture import serve  # noqa: E402
+from tests.sentry_capture import answer  # noqa: E402
 
 _PAGE_KIB = os.sysconf("SC_PAGE_SIZE") // 1024
 _WARM_UP = 300
@@ -44,7 +44,7 @@ def _fail(request: object = None) -> None:
 
 
 def _view() -> None:
-    assert serve("/api/probe/plain/", SERVER_NAME="localhost")[0] == 500
+    assert answer("/api/probe/plain/", SERVER_NAME="localhost")[0] == 500
 
 
 def _explicit() -> None:
