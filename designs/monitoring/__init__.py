@@ -3,5 +3,14 @@
 from designs.monitoring.errors import ErrorTracker
 from designs.monitoring.event import SEVERITIES
 from designs.monitoring.guard import guarded
+from designs.monitoring.health import HealthChecker, HealthReport, Outcome, UnknownComponent
 
-__all__ = ["SEVERITIES", "ErrorTracker", "guarded"]
+__all__ = [
+    "SEVERITIES",
+    "ErrorTracker",
+    "HealthChecker",
+    "HealthReport",
+    "Outcome",
+    "UnknownComponent",
+    "guarded",
+]
