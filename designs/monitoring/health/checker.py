@@ -118,13 +118,6 @@ class HealthChecker:
         return HealthReport({flight.name: runner.outcome(flight, deadline) for flight in flights})
 
     @staticmethod
-    async def report_async(components: Iterable[str] = ()) -> HealthReport:
-        """The same for coroutines."""
-        flights = [_begin(name) for name in components or tuple(_plugins)]
-        deadline = conf.health_deadline_seconds
-        return HealthReport({flight.name: await runner.outcome_async(flight, deadline) for flight in flights})
-
-    @staticmethod
     def check_database() -> dict[str, Any]:
         """Return ``{"status", "message"}`` of all databases together."""
         return _check("database").as_dict()

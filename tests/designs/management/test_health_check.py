@@ -15,7 +15,13 @@ from designs.monitoring.health import checker
 from integrations.health import Plugin
 from tests.stack import RunningStack, manage
 
-ANSWERS = {200: b"database: OK\n", 503: b"database: Unavailable: does not answer\n", 500: b"error\n", 400: b"", 404: b""}
+ANSWERS = {
+    200: b"database: OK\n",
+    503: b"database: Unavailable\n",
+    500: b"error\n",
+    400: b"",
+    404: b"",
+}
 
 
 def run(*arguments: str) -> tuple[int, str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import threading
@@ -105,14 +104,6 @@ def test_fifty_who_ask_at_once_share_one_run(plugin: Scripted) -> None:
     assert plugin.runs == 1
 
 
-def test_fifty_coroutines_share_one_run(plugin: Scripted) -> None:
-    async def ask_all() -> list[str]:
-        return [report.status for report in await asyncio.gather(*(HealthChecker.report_async() for _ in range(50)))]
-
-    assert asyncio.run(ask_all()) == ["healthy"] * 50
-    assert plugin.runs == 1
-
-
 @override_settings(ENGINEL_HEALTH_DEADLINE_SECONDS=0.2)
 def test_a_check_that_hangs_is_unhealthy_at_the_deadline_and_holds_one_thread(
     plugin: Scripted, hung: threading.Event
@@ -125,19 +116,6 @@ def test_a_check_that_hangs_is_unhealthy_at_the_deadline_and_holds_one_thread(
     assert {(o.status, o.message) for o in outcomes} == {("unhealthy", "did not answer in time")}
     assert plugin.runs == 1
     assert checker.runner.running().count("enginel-health-part") == 1
-
-
-@override_settings(ENGINEL_HEALTH_DEADLINE_SECONDS=0.2)
-def test_coroutines_do_not_wait_for_a_hung_check_either(plugin: Scripted, hung: threading.Event) -> None:
-    async def ask_all() -> set[str]:
-        reports = await asyncio.gather(*(HealthChecker.report_async() for _ in range(20)))
-        return {report.outcomes["part"].message for report in reports}
-
-    assert asyncio.run(ask_all()) == {"did not answer in time"}
-    hung.set()
-    # The loop that waited is closed; the end of the run must not mind.
-    assert checker.runner.wait(10)
-    assert plugin.runs == 1
 
 
 def test_a_check_that_hung_recovers(plugin: Scripted, hung: threading.Event) -> None:
