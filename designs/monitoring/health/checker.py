@@ -144,8 +144,12 @@ class HealthChecker:
 
     @staticmethod
     def components_down() -> list[str]:
-        """Return the components this process found unhealthy within the last minute. Asks nobody."""
-        return history.components_down()
+        """Return the components found unhealthy within the last minute, as far as this process knows. Asks nobody."""
+        with guarded("health_components_down"):
+            if history.is_refresh_due(conf.health_refresh_seconds):
+                runner.aside(history.refresh)
+            return history.components_down()
+        return []
 
     @staticmethod
     def last_known() -> dict[str, dict[str, str]]:

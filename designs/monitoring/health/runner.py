@@ -90,6 +90,15 @@ class Runner:
         except FutureTimeout:
             return self._overdue(flight)
 
+    def aside(self, work: Callable[[], None]) -> None:
+        """Do something in a thread, so that nobody waits for it."""
+
+        def guarded_work() -> None:
+            with guarded("health_aside"):
+                work()
+
+        self._spawn("enginel-health-aside", guarded_work)
+
     def wait(self, seconds: float) -> bool:
         """Wait until nothing is under way; tell whether that came about. For tests."""
         deadline = time.monotonic() + seconds
@@ -135,9 +144,5 @@ class Runner:
         if is_first:
             with guarded("health_note"):
                 self._note(outcome)
-            self._spawn("enginel-health-history", self._settle_guarded)
+            self.aside(self._settle)
         return outcome
-
-    def _settle_guarded(self) -> None:
-        with guarded("health_settle"):
-            self._settle()

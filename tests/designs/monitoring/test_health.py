@@ -8,11 +8,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.conf import settings
 from django.test import override_settings
+from django.utils import timezone
+from freezegun import freeze_time
 from health_check.exceptions import ServiceUnavailable, ServiceWarning
 
 from designs.monitoring import ErrorTracker, HealthChecker, UnknownComponent
@@ -91,6 +94,7 @@ def test_a_failure_is_kept_like_a_success(plugin: Scripted) -> None:
     assert plugin.runs == 1
 
 
+@override_settings(ENGINEL_HEALTH_CACHE_SECONDS=60)
 def test_fifty_who_ask_at_once_share_one_run(plugin: Scripted) -> None:
     with ThreadPoolExecutor(50) as pool:
         barrier = threading.Barrier(50)
@@ -265,6 +269,33 @@ def test_errors_recorded_while_a_component_is_down_say_so(plugin: Scripted) -> N
 
     found = {error["error_message"]: error["context"] for error in ErrorTracker.get_recent_errors()}
     assert found == {"before": {}, "meanwhile": {"design": 7, "components_down": ["part"]}, "after": {}}
+
+
+@override_settings(ENGINEL_HEALTH_REFRESH_SECONDS=60)
+def test_a_process_nobody_probes_hears_of_what_is_down_from_the_others(plugin: Scripted) -> None:
+    plugin.act = fail
+    status()
+    again()
+    checker.history.start_over()  # as another process
+    assert HealthChecker.components_down() == []
+
+    ErrorTracker.log_error(ValueError("the first makes it ask"))
+    wait_for(lambda: HealthChecker.components_down() == ["part"])
+    ErrorTracker.log_error(ValueError("the next knows"))
+
+    found = {error["error_message"]: error["context"] for error in ErrorTracker.get_recent_errors()}
+    assert found["the next knows"] == {"components_down": ["part"]}
+
+
+def test_what_others_found_long_ago_is_not_down_now(plugin: Scripted) -> None:
+    with freeze_time(timezone.now() - timedelta(minutes=5)):
+        checker.history.note(checker.Outcome("part", "unhealthy", "does not answer"))
+    checker.history.settle()
+    checker.history.start_over()
+
+    checker.history.refresh()
+
+    assert HealthChecker.components_down() == []
 
 
 def test_every_key_shares_one_hash_tag(plugin: Scripted) -> None:
