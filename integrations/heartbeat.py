@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import redis
@@ -29,6 +29,7 @@ __all__ = [
     "WORKERS_KEY",
     "Heartbeat",
     "WorkerHeartbeat",
+    "extra_facts",
     "live_workers",
     "queued_at",
     "read_beats",
@@ -48,6 +49,9 @@ BEAT_SECONDS = 2.0
 LIVE_SECONDS = 3 * BEAT_SECONDS
 FORGET_SECONDS = 600
 """How long a silent process is missed before it is forgotten: ten minutes."""
+
+extra_facts: dict[str, Callable[[], Any]] = {}
+"""What else a worker is to say of itself, by name: what only the application knows."""
 
 _TICK_SECONDS = 0.5
 _TIMEOUT_SECONDS = 0.25
@@ -165,6 +169,7 @@ class WorkerHeartbeat(bootsteps.StartStopStep):
             "longest_task_seconds": _age(started),
             "oldest_task_seconds": _age([moment for moment in queued if moment]),
             "queues": _queues(worker),
+            **{name: fact() for name, fact in extra_facts.items()},
         }
 
     def _idle_while_waiting(self, waiting: list[Any], active: list[Any], accepted: int, processes: int) -> float:

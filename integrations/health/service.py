@@ -6,24 +6,46 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from celery import Celery
 from health_check.exceptions import ServiceWarning
 
 from integrations.health.plugin import Plugin
+from integrations.heartbeat import read_beats
+from integrations.redis import FailFastRedis, RedisUnavailable
 
 __all__ = ["CADKernel", "SentryDelivery"]
 
 
 @dataclasses.dataclass
 class CADKernel(Plugin):
-    """The CAD kernel can be used here; without it all but geometry works."""
+    """The CAD kernel can be used where tasks run: in every live worker, or here. Without it all but geometry works.
+
+    Args:
+        is_usable: Tells whether it can be used in this process.
+        app: The Celery application; without one, or with eager tasks, tasks run here.
+        store: Where workers beat and say ``kernel``.
+    """
 
     is_usable: Callable[[], bool] = dataclasses.field(repr=False)
+    app: Celery | None = dataclasses.field(default=None, repr=False)
+    store: FailFastRedis | None = dataclasses.field(default=None, repr=False)
 
     def run(self) -> None:
         """Raise `ServiceWarning` when it cannot."""
-        if not self.is_usable():
+        known = self._in_workers() or [self.is_usable()]
+        if not all(known):
             raise ServiceWarning("not installed: geometry cannot be extracted")
         self.message = "installed"
+
+    def _in_workers(self) -> list[bool]:
+        """Return what live workers say; empty when nobody says anything."""
+        if self.app is None or self.store is None or self.app.conf.task_always_eager:
+            return []
+        try:
+            live = [beat for beat in read_beats(self.store) if beat.is_live()]
+        except RedisUnavailable:
+            return []
+        return [bool(beat.facts["kernel"]) for beat in live if "kernel" in beat.facts]
 
 
 @dataclasses.dataclass

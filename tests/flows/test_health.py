@@ -6,6 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from designs.cad import kernel_status
+from integrations.heartbeat import read_beats
+from integrations.redis import FailFastRedis
 from tests.stack import RunningStack, wait_for
 
 pytestmark = pytest.mark.timeout(90)
@@ -28,6 +31,16 @@ def test_admins_see_the_hosts_of_workers(running: RunningStack) -> None:
     [worker] = wait_for(lambda: running.get(URL)[1]["checks"]["celery"].get("workers"))
 
     assert worker.startswith("worker@")
+
+
+def test_workers_say_whether_they_have_the_kernel(running: RunningStack) -> None:
+    assert running.stack.valkey is not None
+    gateway = FailFastRedis(running.stack.valkey.url, timeout_seconds=2)
+
+    [beat] = wait_for(lambda: read_beats(gateway))
+
+    assert beat.facts["kernel"] is kernel_status().installed
+    assert beat.facts["queues"] == ["celery"]
 
 
 def test_probes_at_once_are_all_answered_alike(running: RunningStack) -> None:

@@ -174,6 +174,28 @@ def workers_check(app: Celery, **limits: Any) -> CeleryWorkers:
     return CeleryWorkers(app, gateway(), gateway(), **limits)
 
 
+@pytest.mark.parametrize(
+    ("here", "workers", "usable"),
+    [(True, [], True), (False, [], False), (False, [True], True), (True, [True, False], False)],
+)
+def test_the_kernel_counts_where_tasks_run(app: Celery, here: bool, workers: list[bool], usable: bool) -> None:
+    for number, installed in enumerate(workers):
+        worker(f"w{number}@host", kernel=installed)
+    check = CADKernel(lambda: here, app, gateway())
+
+    if usable:
+        check.run()
+    else:
+        assert said(check)[0] == "ServiceWarning"
+
+
+def test_with_redis_away_or_eager_tasks_the_kernel_counts_here(app: Celery) -> None:
+    CADKernel(lambda: True, app, gateway(REFUSED_URL)).run()
+    worker(kernel=False)
+    app.conf.task_always_eager = True
+    CADKernel(lambda: True, app, gateway()).run()
+
+
 def test_with_eager_tasks_nobody_else_is_needed(app: Celery) -> None:
     app.conf.task_always_eager = True
     checks: list[Any] = [CeleryWorkers(app, gateway(REFUSED_URL)), Beat(app, gateway(REFUSED_URL))]
