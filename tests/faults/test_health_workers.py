@@ -29,7 +29,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
 START_SECONDS = 40
 # The last beat may be as old as a beat when a worker is lost, and a result is kept for a second.
-MISSED_SECONDS = LIVE_SECONDS + BEAT_SECONDS
+# Both with two seconds more: several processes share the machine, and their lateness is not measured here.
+MISSED_SECONDS = LIVE_SECONDS + BEAT_SECONDS + 2
+RECOVERY_SECONDS = 3.0 + 2
 
 
 class Fleet:
@@ -99,16 +101,16 @@ def test_workers_come_and_go_and_are_missed(fleet: Fleet) -> None:
     assert becomes(probes, "2 workers")[:2] == (200, "healthy")
 
     kill(other)
-    with within(MISSED_SECONDS + 1):
+    with within(MISSED_SECONDS):
         assert becomes(probes, "1 of 2 workers are lost")[:2] == (200, "degraded")
 
     os.kill(first.pid, signal.SIGSTOP)
-    with within(MISSED_SECONDS + 1):
+    with within(MISSED_SECONDS):
         assert becomes(probes, "no worker is alive")[:2] == (503, "unhealthy")
     endure(probes)
 
     os.kill(first.pid, signal.SIGCONT)
-    with within(3.0):
+    with within(RECOVERY_SECONDS):
         becomes(probes, "1 of 2 workers are lost")
 
     # One that is told to end is not missed.
@@ -153,7 +155,7 @@ def test_a_broker_that_goes_away_and_comes_back(fleet: Fleet) -> None:
     wait_for(lambda: fleet.log().count("Trying again") >= 2, 20)
 
     fleet.server.start()
-    with within(3.0):
+    with within(RECOVERY_SECONDS):
         becomes(probes, "1 workers")
     assert worker.poll() is None
 
@@ -166,10 +168,10 @@ def test_beat_is_missed_and_seen_again(fleet: Fleet) -> None:
     assert becomes(probes, "runs")[:2] == (200, "healthy")
 
     os.kill(beat.pid, signal.SIGSTOP)
-    with within(MISSED_SECONDS + 1):
+    with within(MISSED_SECONDS):
         assert becomes(probes, "is not running")[:2] == (200, "degraded")
     os.kill(beat.pid, signal.SIGCONT)
-    with within(3.0 + BEAT_SECONDS):
+    with within(RECOVERY_SECONDS + BEAT_SECONDS):
         becomes(probes, "runs")
 
     beat.terminate()
