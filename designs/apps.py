@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from celery import current_app
 from django.apps import AppConfig
+from django.conf import settings
 from django.core.signals import got_request_exception
 
 
@@ -13,10 +15,19 @@ class DesignsConfig(AppConfig):
     def ready(self) -> None:
         # Models must be loaded before these can be imported.
         from designs import celery_metrics, celery_signals, checks, middleware  # noqa: PLC0415
+        from designs.cad import kernel_status  # noqa: PLC0415
+        from designs.monitoring import HealthChecker  # noqa: PLC0415
         from designs.sentry import start_sentry  # noqa: PLC0415
+        from integrations import heartbeat  # noqa: PLC0415
+        from integrations.health import CADKernel  # noqa: PLC0415
+        from integrations.redis import redis_for  # noqa: PLC0415
 
         checks.register_checks()
         celery_signals.connect()
         celery_metrics.connect()
+        heartbeat.extra_facts["kernel"] = lambda: kernel_status().installed
+        HealthChecker.provide(
+            "kernel", lambda: CADKernel(heartbeat.extra_facts["kernel"], current_app, redis_for(settings.REDIS_URL))
+        )
         got_request_exception.connect(middleware.record_unhandled, dispatch_uid="enginel.record_unhandled")
         start_sentry()

@@ -11,6 +11,7 @@ from django.conf import settings
 
 from designs import context
 from designs.monitoring import errors, guard
+from designs.monitoring.health import checker
 from designs.monitoring.metrics import flusher, registry
 from integrations.redis import redis_for
 from tests.stack import running
@@ -34,6 +35,8 @@ def redis_is_ours() -> None:
 @pytest.fixture(autouse=True)
 def clean_monitoring(redis_is_ours: None) -> None:
     """Every test starts with an empty store, a closed breaker and no context."""
+    # What a test before this one checked may still be telling Redis.
+    checker.runner.wait(10)
     gateway = redis_for(settings.REDIS_URL)
     gateway.close_breaker()
     gateway.run(lambda client: client.flushdb())
@@ -41,6 +44,8 @@ def clean_monitoring(redis_is_ours: None) -> None:
     errors.known_groups.start_over()
     registry.start_over()
     flusher.start_over()
+    checker.runner.start_over()
+    checker.history.start_over()
     context.start(context.RunContext())
     guard.swallowed.clear()
 

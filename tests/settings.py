@@ -31,3 +31,7 @@ CELERY_TASK_ALWAYS_EAGER = True
 ENGINEL_HAND_OVER_SECONDS = 0
 # And hand over what it measured when they read it.
 ENGINEL_METRICS_FLUSH_SECONDS = 0
+# Many a test holds SQLite's one write lock in its transaction.
+ENGINEL_HEALTH_DATABASE_WRITE = False
+# Nor one that asks what other processes found.
+ENGINEL_HEALTH_REFRESH_SECONDS = 0

@@ -147,7 +147,9 @@ def violations(module_roots: Iterable[str], allowed: Iterable[str], exempt: Iter
 def test_the_reader_sees_imports() -> None:
     assert len(SOURCES) > 40
     assert "designs.monitoring" in [target for found in imports_of("designs.handlers") for target in ours(found)]
-    assert "designs.context" in [target for found in imports_of("designs.middleware.tracking") for target in ours(found)]
+    assert "designs.context" in [
+        target for found in imports_of("designs.middleware.tracking") for target in ours(found)
+    ]
 
 
 def test_nothing_imports_the_assembly() -> None:

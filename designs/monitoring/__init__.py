@@ -3,8 +3,20 @@
 from designs.monitoring.errors import ErrorTracker
 from designs.monitoring.event import SEVERITIES
 from designs.monitoring.guard import guarded
+from designs.monitoring.health import HealthChecker, HealthReport, Outcome, UnknownComponent
 from designs.monitoring.metrics import MetricsCollector
 from designs.monitoring.performance import PerformanceMonitor
 from designs.monitoring.sending import send_window_summaries
 
-__all__ = ["SEVERITIES", "ErrorTracker", "MetricsCollector", "PerformanceMonitor", "guarded", "send_window_summaries"]
+__all__ = [
+    "SEVERITIES",
+    "ErrorTracker",
+    "HealthChecker",
+    "HealthReport",
+    "MetricsCollector",
+    "Outcome",
+    "PerformanceMonitor",
+    "UnknownComponent",
+    "guarded",
+    "send_window_summaries",
+]

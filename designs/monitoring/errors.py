@@ -18,6 +18,7 @@ from designs.conf import conf
 from designs.monitoring.event import ErrorEvent, build_event
 from designs.monitoring.fingerprint import Fingerprint, fingerprint_exception, fingerprint_message
 from designs.monitoring.guard import guarded
+from designs.monitoring.health import HealthChecker
 from designs.monitoring.marks import mark_of, set_mark
 from designs.monitoring.safe import safe_str
 from designs.monitoring.store import ErrorStore, Outcome
@@ -176,6 +177,8 @@ def record_new(
         fingerprint: Its group, where it is known already.
         forward: Is told of one that passes the gate, in place of Sentry.
     """
+    if down := HealthChecker.components_down():
+        event.context.setdefault("components_down", down)
     exc = error if isinstance(error, BaseException) else None
     if fingerprint is None:
         fingerprint = fingerprint_of(exc, event) if exc is not None else fingerprint_message(safe_str(error))
