@@ -22,6 +22,8 @@ from tests.stack import wait_for
 
 FOLDER = Path(__file__).resolve().parents[2] / "deploy" / "nginx"
 NAME = "enginel.example.com"
+# Until nginx listens; a 503 is an answer, not something to wait on.
+RETRIES = urllib3.Retry(connect=5, backoff_factor=0.1, respect_retry_after_header=False)
 
 
 def prefix(folder: Path, site: str, changes: dict[str, str]) -> Path:
@@ -31,20 +33,15 @@ def prefix(folder: Path, site: str, changes: dict[str, str]) -> Path:
         for old, new in changes.items():
             text = text.replace(old, new)
         (folder / part.name).write_text(text)
-    # Debian's nginx opens this log before it has read where logs go.
     temporary = " ".join(
         f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
-    user = f"user {_user()};" if os.getuid() == 0 else ""
+    user = "user root;" if os.getuid() == 0 else ""
     (folder / "nginx.conf").write_text(
         f"{user} daemon off; pid {folder}/pid; error_log stderr warn; events {{}}\n"
         f"http {{ access_log off; {temporary} include {folder}/{site}; }}\n"
     )
     return folder / "nginx.conf"
-
-
-def _user() -> str:
-    return "root"
 
 
 def check(conf: Path) -> str:
@@ -97,7 +94,7 @@ def proxy(tmp_path: Path, live_server: LiveServer, settings: Any) -> Iterator[st
 
 
 def test_a_running_nginx_does_what_it_says(proxy: str, tmp_path: Path) -> None:
-    with urllib3.PoolManager(retries=urllib3.Retry(connect=5, backoff_factor=0.1)) as http:
+    with urllib3.PoolManager(retries=RETRIES) as http:
 
         def ask(path: str, host: str = NAME, method: str = "GET", body: bytes = b"") -> tuple[int, bytes]:
             answer = http.request(method, proxy + path, headers={"Host": host}, body=body or None, timeout=20)
@@ -126,7 +123,7 @@ def test_without_enginel_the_answer_is_json(tmp_path: Path, settings: Any) -> No
     )
     try:
         wait_for(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text().strip())
-        with urllib3.PoolManager(retries=urllib3.Retry(connect=5, backoff_factor=0.1)) as http:
+        with urllib3.PoolManager(retries=RETRIES) as http:
             answer = http.request("GET", f"http://127.0.0.1:{port}/api/designs/", headers={"Host": NAME}, timeout=20)
     finally:
         stop(server)
