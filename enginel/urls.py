@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import include, path
 
+from designs.views.dashboard_page import dashboard
 from designs.views.health import ReadyView, StatusView, liveness
 from designs.views.monitoring import ErrorListView, GroupListView, GroupView
 
@@ -21,5 +22,6 @@ urlpatterns = [
     path("api/monitoring/groups/", GroupListView.as_view(), name="monitoring-groups"),
     path("api/monitoring/groups/<str:key>/", GroupView.as_view(), name="monitoring-group"),
     path("api/", include("designs.urls")),
+    path("admin/monitoring/", admin.site.admin_view(dashboard), name="admin-monitoring"),
     path("admin/", admin.site.urls),
 ]

@@ -123,7 +123,7 @@ class StatusView(HealthCheckView):  # type: ignore[misc] # the base has no types
         response: HttpResponse
         if wanted == "html":
             context = _page(self.report, self.is_admin)
-            response = self.render_to_response(context, status=status).render()
+            response = sealed(self.render_to_response(context, status=status).render())
         elif wanted == "json":
             response = JsonResponse(self.report.as_dict(is_admin=self.is_admin), status=status)
         else:

@@ -1,0 +1,49 @@
+"""``manage.py heartbeat_check``: whether this host's worker or beat lives, for a liveness probe by exit code."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandParser
+
+from integrations.redis import RedisUnavailable, redis_for
+
+# Sorted sets of node names, by the server's time of their last heartbeat.
+_KEYS = {"worker": "{health}workers", "beat": "{health}beats"}
+
+
+class Command(BaseCommand):
+    help = (
+        "Exit with 1 when this host's worker or beat has not been heard of for too long although Redis answers. "
+        "With Redis away nobody knows, and a restart would not help: then the exit code is 0."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("process", choices=sorted(_KEYS))
+        parser.add_argument(
+            "--seconds", type=float, default=60, help="how long it may be silent (default: %(default)s)"
+        )
+        parser.add_argument("--host", default=socket.gethostname(), help="of the process (default: this one)")
+
+    def handle(self, *args: Any, process: str, seconds: float, host: str, **options: Any) -> None:
+        gateway = redis_for(settings.REDIS_URL)
+        try:
+            beats: Any = gateway.run(lambda client: client.zrange(_KEYS[process], 0, -1, withscores=True))
+            now: Any = gateway.run(lambda client: client.time())
+        except RedisUnavailable:
+            self.stdout.write("Redis does not answer: nobody knows.")
+            return
+        silences = [
+            now[0] + now[1] / 1_000_000 - at
+            for name, at in beats
+            # worker@HOST, or beat@HOST:PID
+            if name.decode(errors="replace").rpartition("@")[2].partition(":")[0] == host
+        ]
+        if silences and min(silences) <= seconds:
+            self.stdout.write(f"{process} was heard of {max(0.0, min(silences)):.1f} s ago.")
+            return
+        self.stderr.write(f"{process} has not been heard of for {seconds:g} s.")
+        sys.exit(1)

@@ -1,0 +1,137 @@
+"""The dashboard of the admin as a browser shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.test import Client, override_settings
+from django.utils import timezone
+from pytest_django.live_server_helper import LiveServer
+
+from designs.monitoring import ErrorTracker
+from designs.views import dashboard_data, dashboard_page
+from tests.browser import Browser, browser, flaws, keep
+from tests.outage import REFUSED_URL
+from tests.page_samples import HOSTILE, busy, empty, hostile
+
+__all__ = ["browser"]
+
+pytestmark = pytest.mark.django_db
+
+PAGE = "/admin/monitoring/"
+
+
+@pytest.fixture
+def shows(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, Any]], None]:
+    """Feed the page."""
+    return lambda found: monkeypatch.setattr(dashboard_data, "collect", lambda: found)
+
+
+class TestInABrowser:
+    @pytest.mark.parametrize("food", [busy, empty, hostile])
+    def test_it_is_readable_everywhere(
+        self,
+        browser: Browser,
+        live_server: LiveServer,
+        admin_client: Client,
+        shows: Callable[[dict[str, Any]], None],
+        tmp_path: Path,
+        food: Callable[[], dict[str, Any]],
+    ) -> None:
+        shows(food())
+        session = admin_client.cookies[settings.SESSION_COOKIE_NAME].value
+
+        looks = browser.tour(live_server.url + PAGE, cookies={settings.SESSION_COOKIE_NAME: session})
+
+        keep(looks, tmp_path, food.__name__)
+        assert flaws(looks) == {}
+        for look in looks.values():
+            assert look.status == 200
+            assert look.title == "Monitoring · enginel"
+            assert "default-src 'none'" in look.headers["content-security-policy"]
+            assert (HOSTILE[0] in look.text) == (food is hostile)
+
+
+class TestAccess:
+    def test_nobody_is_sent_to_the_login(self, client: Client) -> None:
+        answer = client.get(PAGE)
+
+        assert answer.status_code == 302
+        assert answer["Location"] == f"/admin/login/?next={PAGE}"
+
+    @pytest.mark.parametrize(("facts", "status"), [({}, 302), ({"is_staff": True}, 200)])
+    def test_it_is_for_staff(self, client: Client, facts: dict[str, Any], status: int) -> None:
+        client.force_login(User.objects.create_user("somebody", **facts))
+
+        assert client.get(PAGE).status_code == status
+
+    def test_it_only_shows(self, admin_client: Client) -> None:
+        assert admin_client.head(PAGE).status_code == 200
+        assert admin_client.post(PAGE).status_code == 405
+
+    def test_the_admin_leads_to_it(self, admin_client: Client) -> None:
+        assert f'href="{PAGE}"' in admin_client.get("/admin/").content.decode()
+
+
+class TestContent:
+    def test_browsers_may_only_show_it_and_must_not_keep_it(self, admin_client: Client) -> None:
+        answer = admin_client.get(PAGE)
+
+        assert answer["Content-Security-Policy"].startswith(
+            "default-src 'none'; style-src 'self'; img-src 'self' data:"
+        )
+        assert "no-store" in answer["Cache-Control"]
+        assert "<script" not in answer.content.decode()
+        assert "style=" not in answer.content.decode()
+
+    def test_it_renews_itself_unless_told_not_to(self, admin_client: Client) -> None:
+        assert b'http-equiv="refresh"' in admin_client.get(PAGE).content
+        assert b'http-equiv="refresh"' not in admin_client.get(PAGE, {"refresh": "off"}).content
+
+    def test_groups_link_to_all_that_is_known_of_them(self, admin_client: Client) -> None:
+        record = ErrorTracker.log_error(ValueError("no such part"))
+
+        shown = admin_client.get(PAGE).content.decode()
+
+        link = f"/api/monitoring/groups/{record['fingerprint']}/"
+        assert f'<a href="{link}">ValueError</a>' in shown
+        assert admin_client.get(link).json()["type"] == "ValueError"
+
+    def test_secrets_of_errors_are_not_in_it(self, admin_client: Client) -> None:
+        ErrorTracker.log_error(ValueError("password=hunter2-sesame"), context={"token": "hunter2-sesame"})
+
+        assert "hunter2" not in admin_client.get(PAGE).content.decode()
+
+    def test_it_says_what_cannot_be_had(self, admin_client: Client) -> None:
+        with override_settings(REDIS_URL=REFUSED_URL):
+            shown = admin_client.get(PAGE)
+
+        assert shown.status_code == 200
+        assert "Redis does not answer" in shown.content.decode()
+
+    def test_the_day_is_the_sum_of_the_groups(self) -> None:
+        page = dashboard_page._page(busy(), timezone.now())
+
+        assert len(page["error_day"]) == 96
+        assert page["error_day_total"] == sum(sum(group["columns"]) for group in page["errors"])
+
+    def test_minutes_fall_into_their_columns(self) -> None:
+        now = datetime(2026, 5, 4, 12, 0, 30, tzinfo=UTC)
+        minutes = [
+            ["2026-05-03T12:00:00Z", 1],  # begun before the day did
+            ["2026-05-03T12:01:00Z", 2],
+            ["2026-05-04T11:45:00Z", 4],
+            ["2026-05-04T12:00:00Z", 8],
+            ["2026-05-01T12:00:00Z", 16],  # of another day
+            ["2026-05-04T12:01:00Z", 32],  # to come, by a clock that runs ahead
+        ]
+
+        columns = dashboard_page._columns(minutes, now, 96)
+
+        assert (columns[0], columns[-2], columns[-1], sum(columns)) == (3, 4, 8, 15)
