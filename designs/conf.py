@@ -116,6 +116,26 @@ class Conf:
         """Callable, or its dotted path, that may name a failure's group: from a dict to a list, or None."""
         return self._get("ENGINEL_FINGERPRINT_HOOK", None)
 
+    @property
+    def metrics_token(self) -> str:
+        """Secret that Prometheus sends to /metrics as a bearer token; empty: no token opens it."""
+        return self._get("ENGINEL_METRICS_TOKEN", "")
+
+    @property
+    def metrics_allowed_ips(self) -> tuple[str, ...]:
+        """Addresses and networks that may read /metrics without the token (none)."""
+        return tuple(self._get("ENGINEL_METRICS_ALLOWED_IPS", ()))
+
+    @property
+    def metrics_cache_seconds(self) -> float:
+        """How long a process answers /metrics with one page (a second, so that a storm of scrapes is one read)."""
+        return self._get("ENGINEL_METRICS_CACHE_SECONDS", 1.0)
+
+    @property
+    def behind_proxy(self) -> bool:
+        """Whether X-Forwarded-For is a proxy's word."""
+        return self._get("ENGINEL_BEHIND_PROXY", False)
+
     @staticmethod
     def _get(name: str, default: _T) -> _T:
         try:

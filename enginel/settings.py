@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import ipaddress
 import os
 import secrets
 from pathlib import Path
@@ -271,7 +272,28 @@ STORAGES = {
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1 * _MEBIBYTE
 
-_BEHIND_PROXY = env.flag("ENGINEL_BEHIND_PROXY")
+ENGINEL_BEHIND_PROXY = _BEHIND_PROXY = env.flag("ENGINEL_BEHIND_PROXY")
+
+# --- Who reads /metrics ------------------------------------------------------------------------------
+ENGINEL_METRICS_TOKEN = env.secret("ENGINEL_METRICS_TOKEN")
+if ENGINEL_METRICS_TOKEN and len(ENGINEL_METRICS_TOKEN) < 16:
+    env.report("ENGINEL_METRICS_TOKEN", "ENGINEL_METRICS_TOKEN is too short.", "Use at least 16 random characters.")
+
+
+def _metrics_allowed_ips() -> list[str]:
+    allowed = env.words("ENGINEL_METRICS_ALLOWED_IPS", ("127.0.0.0/8", "::1") if _LOCAL else ())
+    try:
+        return [str(ipaddress.ip_network(address, strict=False)) for address in allowed]
+    except ValueError:
+        env.report(
+            "ENGINEL_METRICS_ALLOWED_IPS",
+            "ENGINEL_METRICS_ALLOWED_IPS names something that is no address.",
+            "Use addresses or networks, for example 10.0.0.7, 10.1.0.0/16.",
+        )
+        return []
+
+
+ENGINEL_METRICS_ALLOWED_IPS = _metrics_allowed_ips()
 
 # --- HTTP API ----------------------------------------------------------------------------------------
 REST_FRAMEWORK = {

@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.urls import include, path
 
 from designs.views.health import detailed, liveness
+from designs.views.metrics import metrics
 from designs.views.monitoring import ErrorListView, GroupListView, GroupView
 
 handler400 = "designs.handlers.bad_request"
@@ -19,6 +20,7 @@ urlpatterns = [
     path("api/monitoring/errors/", ErrorListView.as_view(), name="monitoring-errors"),
     path("api/monitoring/groups/", GroupListView.as_view(), name="monitoring-groups"),
     path("api/monitoring/groups/<str:key>/", GroupView.as_view(), name="monitoring-group"),
+    path("metrics", metrics, name="metrics"),
     path("api/", include("designs.urls")),
     path("admin/", admin.site.urls),
 ]

@@ -10,7 +10,7 @@ import redis
 from django.conf import settings
 
 from designs import context
-from designs.monitoring import errors, guard
+from designs.monitoring import errors, guard, scrape
 from integrations.redis import redis_for
 from tests.stack import running
 
@@ -38,6 +38,7 @@ def clean_monitoring(redis_is_ours: None) -> None:
     gateway.run(lambda client: client.flushdb())
     errors.store.start_over()
     errors.known_groups.start_over()
+    scrape.start_over()
     context.start(context.RunContext())
     guard.swallowed.clear()
 

@@ -21,6 +21,7 @@ PURE = (
     "designs.exceptions",
     "designs.monitoring.backlog",
     "designs.monitoring.event",
+    "designs.monitoring.exposition",
     "designs.monitoring.fingerprint",
     "designs.monitoring.fingerprint.clues",
     "designs.monitoring.fingerprint.core",
@@ -40,6 +41,7 @@ PURE = (
     "designs.monitoring.redaction",
     "designs.monitoring.safe",
     "designs.monitoring.slots",
+    "integrations.prometheus",
 )
 PURE_MAY_USE = ("django", "rest_framework")
 

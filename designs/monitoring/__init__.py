@@ -3,5 +3,6 @@
 from designs.monitoring.errors import ErrorTracker
 from designs.monitoring.event import SEVERITIES
 from designs.monitoring.guard import guarded
+from designs.monitoring.scrape import StoreAway, metrics_page
 
-__all__ = ["SEVERITIES", "ErrorTracker", "guarded"]
+__all__ = ["SEVERITIES", "ErrorTracker", "StoreAway", "guarded", "metrics_page"]

@@ -139,6 +139,8 @@ GARBAGE = [
     ("ENGINEL_HSTS_SECONDS", "-1"),
     ("ENGINEL_BEHIND_PROXY", "nginx"),
     ("ENGINEL_LOG_LEVEL", "verbose"),
+    ("ENGINEL_METRICS_TOKEN", "too short"),
+    ("ENGINEL_METRICS_ALLOWED_IPS", "10.0.0.7, prometheus"),
 ]
 
 

@@ -1,0 +1,138 @@
+"""The page of /metrics, read from the store at most once a second in each process, whoever asks how often."""
+
+from __future__ import annotations
+
+import gzip
+import math
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from django.conf import settings
+
+from designs.conf import conf
+from designs.monitoring import errors
+from designs.monitoring.exposition import Families, Scrape, page_of
+from designs.monitoring.guard import guarded
+from integrations.prometheus import Labels, Page, Series
+from integrations.redis import FailFastRedis, RedisUnavailable, redis_for
+
+__all__ = ["MetricsPage", "StoreAway", "metrics_page"]
+
+_STORAGE_SECONDS = 60.0
+_GZIP_LEVEL = 3  # half the time of the default for a page 8 % larger
+
+Storage = Callable[[], Mapping[str, float]]
+_UNKNOWN_STORAGE = {"storage_used_gb": math.nan, "storage_quota_gb": math.nan}
+
+
+# The bounds and the reader of a store that holds no measurement yet.
+_BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+@dataclass(frozen=True)
+class _NoFamilies:
+    histograms: Mapping[str, Mapping[Labels, Series]] = field(default_factory=dict)
+    counters: Mapping[str, Mapping[Labels, float]] = field(default_factory=dict)
+    gauges: Mapping[str, float] = field(default_factory=dict)
+
+
+def _read_families(redis: FailFastRedis) -> Families:
+    return _NoFamilies()
+
+
+class StoreAway(Exception):
+    """Redis does not answer, so nothing is known; a page of zeros would count everything a second time later."""
+
+
+@dataclass(frozen=True)
+class MetricsPage:
+    """A page in each form that is asked for, made when it is."""
+
+    page: Page
+    read_at: float
+
+    @cached_property
+    def _text(self) -> bytes:
+        return self.page.text()
+
+    @cached_property
+    def _openmetrics(self) -> bytes:
+        return self.page.openmetrics()
+
+    @cached_property
+    def _text_gzip(self) -> bytes:
+        return gzip.compress(self._text, _GZIP_LEVEL)
+
+    @cached_property
+    def _openmetrics_gzip(self) -> bytes:
+        return gzip.compress(self._openmetrics, _GZIP_LEVEL)
+
+    def body(self, *, openmetrics: bool, compressed: bool) -> bytes:
+        if openmetrics:
+            return self._openmetrics_gzip if compressed else self._openmetrics
+        return self._text_gzip if compressed else self._text
+
+
+class _Kept:
+    """What this process read last."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.forget()
+
+    def forget(self) -> None:
+        self.page: MetricsPage | None = None
+        self.storage: Mapping[str, float] = _UNKNOWN_STORAGE
+        self.storage_at = -math.inf
+
+
+_kept = _Kept()
+
+
+def metrics_page(storage: Storage) -> MetricsPage:
+    """Return the page of now, or the one of a moment ago.
+
+    Args:
+        storage: Gives ``storage_used_gb`` and ``storage_quota_gb``; asked once a minute.
+
+    Raises:
+        StoreAway: Redis does not answer.
+    """
+    # Whoever comes while one reads waits for what it reads: a storm of scrapes is one read a second.
+    with _kept.lock:
+        now = time.monotonic()
+        if _kept.page is None or now - _kept.page.read_at >= conf.metrics_cache_seconds:
+            try:
+                page = page_of(_read(storage, now))
+            except RedisUnavailable as error:
+                _kept.page = None
+                raise StoreAway(str(error)) from error
+            _kept.page = MetricsPage(page, now)
+        return _kept.page
+
+
+def start_over() -> None:
+    """Forget what was read."""
+    _kept.forget()
+
+
+def _read(storage: Storage, now: float) -> Scrape:
+    redis = redis_for(settings.REDIS_URL)
+    return Scrape(
+        families=_read_families(redis),
+        bounds=_BOUNDS,
+        totals=errors.store.totals(),
+        storage=_storage(storage, now),
+        release=conf.release,
+    )
+
+
+def _storage(ask: Storage, now: float) -> Mapping[str, float]:
+    if now - _kept.storage_at >= _STORAGE_SECONDS:
+        _kept.storage_at = now
+        with guarded("metrics_page"):
+            _kept.storage = ask() or _kept.storage
+    return _kept.storage
