@@ -56,6 +56,8 @@ class Scrape:
     families: Families
     bounds: tuple[float, ...]
     workers: int = 0
+    queue_depth: int | None = None
+    flush_age_seconds: float | None = None
     totals: Mapping[str, int] = field(default_factory=dict)
     health: Mapping[str, str] = field(default_factory=dict)
     delivery: Mapping[str, object] = field(default_factory=dict)
@@ -84,8 +86,7 @@ def _metrics(scrape: Scrape) -> Iterator[Metric | Histograms]:
         (name,): _HEALTH[status] for name, status in scrape.health.items() if status in _HEALTH
     }
     yield _gauge("component_health", "1 healthy, 0.5 degraded, 0 unhealthy.", components, ("component",))
-    for name, value in scrape.families.counters.get("self", {}).items():
-        yield _counter(f"metrics_{metric_name(name[0])}", "Of the metrics themselves.", {(): value})
+    yield from _self(scrape)
     yield _gauge("build_info", "The release that answered.", {(scrape.release,): 1}, ("release",))
 
 
@@ -153,6 +154,8 @@ def _tasks(scrape: Scrape) -> Iterator[Metric | Histograms]:
     yield _histograms(scrape, "task_duration_seconds", "How long tasks ran.", series, labels)
     waits = scrape.families.histograms.get("task_queue", {})
     yield _histograms(scrape, "task_queue_seconds", "How long tasks waited for a worker.", waits, ("task",))
+    if scrape.queue_depth is not None:
+        yield _gauge("task_queue_depth", "Tasks that wait for a worker.", {(): scrape.queue_depth})
 
 
 def _errors(totals: Mapping[str, int]) -> Iterator[Metric]:
@@ -185,6 +188,15 @@ def _delivery(facts: Mapping[str, object]) -> Iterator[Metric]:
     yield _gauge("sentry_dead_letters", "Events that Sentry refused for good.", {(): _value(facts.get("dead_letters"))})
     if isinstance(facts.get("reachable"), bool):
         yield _gauge("sentry_reachable", "Whether Sentry answered last.", {(): float(bool(facts["reachable"]))})
+
+
+def _self(scrape: Scrape) -> Iterator[Metric]:
+    counters: dict[Labels, float] = {("series_dropped",): 0, ("flush_errors",): 0}
+    for (name,), value in (counters | dict(scrape.families.counters.get("self", {}))).items():
+        yield _counter(f"metrics_{metric_name(name)}", "Of the metrics themselves.", {(): value})
+    if scrape.flush_age_seconds is not None:
+        age: dict[Labels, float] = {(): scrape.flush_age_seconds}
+        yield _gauge("metrics_flush_age_seconds", "Since a process last handed measurements over.", age)
 
 
 def _made_up(families: Families) -> Iterator[Metric]:

@@ -67,6 +67,8 @@ SCRAPE = Scrape(
     busy(),
     BOUNDS,
     workers=2,
+    queue_depth=3,
+    flush_age_seconds=1.25,
     totals={"occurrences": 9, "forwarded": 3, "groups": 2, "type:ValueError": 9, "by:ValueError|ERROR|http": 9},
     health={"database": "healthy", "redis": "degraded", "celery": "unhealthy", "kernel": ""},
     delivery={
