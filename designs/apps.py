@@ -6,6 +6,8 @@ from django.apps import AppConfig
 from django.conf import settings
 from django.core.signals import got_request_exception
 
+from designs.conf import conf
+
 
 class DesignsConfig(AppConfig):
     name = "designs"
@@ -13,8 +15,9 @@ class DesignsConfig(AppConfig):
 
     def ready(self) -> None:
         # Models must be loaded before these can be imported.
-        from designs import celery_signals, checks, middleware  # noqa: PLC0415
+        from designs import celery_signals, checks, context, middleware  # noqa: PLC0415
         from integrations.sentry import init_sentry  # noqa: PLC0415
+        from integrations.tracing import TracingOptions, init_tracing  # noqa: PLC0415
 
         checks.register_checks()
         celery_signals.connect()
@@ -24,4 +27,15 @@ class DesignsConfig(AppConfig):
             environment=settings.ENGINEL_ENVIRONMENT,
             release=settings.ENGINEL_RELEASE,
             traces_sample_rate=settings.ENGINEL_SENTRY_TRACES_SAMPLE_RATE,
+        )
+        context.trace_with(
+            init_tracing(
+                TracingOptions(
+                    settings.ENGINEL_OTLP_ENDPOINT,
+                    service=conf.service,
+                    environment=settings.ENGINEL_ENVIRONMENT,
+                    release=settings.ENGINEL_RELEASE,
+                    sample_rate=settings.ENGINEL_OTLP_SAMPLE_RATE,
+                )
+            )
         )

@@ -159,6 +159,8 @@ def _sentry_dsn() -> str:
 
 SENTRY_DSN = _sentry_dsn()
 ENGINEL_SENTRY_TRACES_SAMPLE_RATE = env.seconds("ENGINEL_SENTRY_TRACES_SAMPLE_RATE", 0.0, minimum=0, maximum=1)
+ENGINEL_OTLP_ENDPOINT = env.url("ENGINEL_OTLP_ENDPOINT", ("http", "https"))
+ENGINEL_OTLP_SAMPLE_RATE = env.seconds("ENGINEL_OTLP_SAMPLE_RATE", 0.1, minimum=0, maximum=1)
 
 # --- Limits ------------------------------------------------------------------------------------------
 _MEBIBYTE = 1024 * 1024

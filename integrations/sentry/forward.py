@@ -98,5 +98,6 @@ def _tags(
         "code": str(getattr(exc, "default_code", "")) if exc is not None else "",
         "task": record["task"],
         "request_id": record["request_id"],
+        "trace_id": str(record["context"].get("trace_id", ""))[:200],
     }
     return {name: value for name, value in tags.items() if value}

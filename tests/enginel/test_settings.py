@@ -128,6 +128,8 @@ GARBAGE = [
     ("SENTRY_DSN", "https://sentry.example.com/"),
     ("SENTRY_DSN", f"https://{SECRET}@sentry.example.com/"),
     ("ENGINEL_SENTRY_TRACES_SAMPLE_RATE", "2"),
+    ("ENGINEL_OTLP_ENDPOINT", "collector:4318"),
+    ("ENGINEL_OTLP_SAMPLE_RATE", "all"),
     ("ENGINEL_MAX_UPLOAD_BYTES", "100MB"),
     ("ENGINEL_KERNEL_TIMEOUT_SECONDS", "nan"),
     ("ENGINEL_KERNEL_MEMORY_BYTES", "1"),
