@@ -16,11 +16,15 @@ class DesignsConfig(AppConfig):
     def ready(self) -> None:
         # Models must be loaded before these can be imported.
         from designs import celery_signals, checks, context, middleware  # noqa: PLC0415
+        from designs.cad import kernel_status  # noqa: PLC0415
+        from designs.monitoring import HealthChecker  # noqa: PLC0415
+        from integrations.health import CADKernel  # noqa: PLC0415
         from integrations.sentry import init_sentry  # noqa: PLC0415
         from integrations.tracing import TracingOptions, init_tracing  # noqa: PLC0415
 
         checks.register_checks()
         celery_signals.connect()
+        HealthChecker.provide("kernel", lambda: CADKernel(lambda: kernel_status().installed))
         got_request_exception.connect(middleware.record_unhandled, dispatch_uid="enginel.record_unhandled")
         init_sentry(
             settings.SENTRY_DSN,

@@ -132,9 +132,58 @@ class Conf:
         return self._get("ENGINEL_METRICS_CACHE_SECONDS", 1.0)
 
     @property
+    def metrics_health_seconds(self) -> float:
+        """Age of the last health checks at which a scrape asks anew (half a minute); 0: a scrape never asks."""
+        return self._get("ENGINEL_METRICS_HEALTH_SECONDS", 30.0)
+
+    @property
     def behind_proxy(self) -> bool:
         """Whether X-Forwarded-For is a proxy's word."""
         return self._get("ENGINEL_BEHIND_PROXY", False)
+
+    @property
+    def health_cache_seconds(self) -> float:
+        """How long a check's result is given again (a second): a storm of probes costs one run a second."""
+        return self._get("ENGINEL_HEALTH_CACHE_SECONDS", 1.0)
+
+    @property
+    def health_deadline_seconds(self) -> float:
+        """How long a check may take (two seconds): probes of load balancers give up after five or more."""
+        return self._get("ENGINEL_HEALTH_DEADLINE_SECONDS", 2.0)
+
+    @property
+    def health_queue_depth(self) -> int:
+        """Unfinished tasks beyond which Celery is degraded (1,000: more than an evening's uploads)."""
+        return self._get("ENGINEL_HEALTH_QUEUE_DEPTH", 1_000)
+
+    @property
+    def health_task_seconds(self) -> float:
+        """Age of an unfinished task beyond which Celery is degraded (15 minutes: tasks take seconds)."""
+        return self._get("ENGINEL_HEALTH_TASK_SECONDS", 900.0)
+
+    @property
+    def health_storage_free_bytes(self) -> int:
+        """Free space below which the storage is degraded (256 MiB: a few of the largest uploads)."""
+        return self._get("ENGINEL_HEALTH_STORAGE_FREE_BYTES", 256 * _KIBIBYTE * _KIBIBYTE)
+
+    @property
+    def health_delivery_seconds(self) -> float:
+        """Age of an event that Sentry has not taken beyond which its delivery is degraded (a minute)."""
+        return self._get("ENGINEL_HEALTH_DELIVERY_SECONDS", 60.0)
+
+    @property
+    def health_database_write(self) -> bool:
+        """Whether the check of SQLite asks for its write lock. A test's transaction holds it, so tests do not."""
+        return self._get("ENGINEL_HEALTH_DATABASE_WRITE", True)
+
+    @property
+    def ready_components(self) -> tuple[str, ...]:
+        """Components without which a web process is taken out of service.
+
+        Only the database: without Redis requests are answered and errors kept, without workers they are queued, and
+        taking every process out would turn part of an outage into all of it.
+        """
+        return tuple(self._get("ENGINEL_READY_COMPONENTS", ("database",)))
 
     @staticmethod
     def _get(name: str, default: _T) -> _T:

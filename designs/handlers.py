@@ -18,6 +18,7 @@ from designs.monitoring import ErrorTracker, guarded
 __all__ = [
     "bad_request",
     "csrf_failure",
+    "error_response",
     "exception_handler",
     "mark_handled",
     "method_not_allowed",
@@ -92,33 +93,33 @@ def server_error(request: HttpRequest) -> HttpResponse:
     """Django's handler500: says nothing of the insides, but names the record."""
     if not request.path.startswith(_API_PREFIX):
         return defaults.server_error(request)
-    return _error_json(request, 500, _UNKNOWN_FAILURE, "error")
+    return error_response(request, 500, _UNKNOWN_FAILURE, "error")
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's handler404."""
     if not request.path.startswith(_API_PREFIX):
         return defaults.page_not_found(request, exception)
-    return _error_json(request, 404, "Not found.", "not_found")
+    return error_response(request, 404, "Not found.", "not_found")
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's handler403."""
     if not request.path.startswith(_API_PREFIX):
         return defaults.permission_denied(request, exception)
-    return _error_json(request, 403, "You do not have permission to do this.", "permission_denied")
+    return error_response(request, 403, "You do not have permission to do this.", "permission_denied")
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Django's CSRF_FAILURE_VIEW."""
     if not request.path.startswith(_API_PREFIX):
         return django_csrf_failure(request, reason)
-    return _error_json(request, 403, "The CSRF token is missing or wrong.", "permission_denied")
+    return error_response(request, 403, "The CSRF token is missing or wrong.", "permission_denied")
 
 
 def method_not_allowed(request: HttpRequest, allowed: Sequence[str]) -> HttpResponse:
     """Answer a method that a plain view below /api/ does not know."""
-    response = _error_json(request, 405, f'Method "{request.method}" not allowed.', "method_not_allowed")
+    response = error_response(request, 405, f'Method "{request.method}" not allowed.', "method_not_allowed")
     response["Allow"] = ", ".join(allowed)
     return response
 
@@ -127,9 +128,10 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's handler400: requests that Django itself refuses (host, size, malformed parts)."""
     if not request.path.startswith(_API_PREFIX):
         return defaults.bad_request(request, exception)
-    return _error_json(request, 400, "This request cannot be understood.", "bad_request")
+    return error_response(request, 400, "This request cannot be understood.", "bad_request")
 
 
-def _error_json(request: HttpRequest, status: int, detail: str, code: str) -> JsonResponse:
+def error_response(request: HttpRequest, status: int, detail: str, code: str) -> JsonResponse:
+    """Answer a plain view's refusal with the error body."""
     error_id = getattr(request, "enginel_error_id", None)
     return JsonResponse({"detail": detail, "code": code, "error_id": error_id}, status=status)

@@ -10,6 +10,7 @@ from celery.signals import beat_init, setup_logging, worker_init
 from django.conf import settings
 
 from enginel.startup import refuse_wrong_settings
+from integrations.heartbeat import WorkerHeartbeat
 
 __all__ = ["app"]
 
@@ -20,6 +21,7 @@ os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
 app = Celery("enginel")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+app.steps["worker"].add(WorkerHeartbeat)
 
 
 @setup_logging.connect(dispatch_uid="enginel.use_our_logging")

@@ -11,6 +11,7 @@ from django.conf import settings
 
 from designs import context
 from designs.monitoring import errors, guard, scrape
+from designs.monitoring.health import checker
 from integrations.redis import redis_for
 from tests.stack import running
 
@@ -39,6 +40,8 @@ def clean_monitoring(redis_is_ours: None) -> None:
     errors.store.start_over()
     errors.known_groups.start_over()
     scrape.start_over()
+    checker.runner.start_over()
+    checker.history.start_over()
     context.start(context.RunContext())
     guard.swallowed.clear()
 

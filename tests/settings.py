@@ -29,3 +29,7 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 CELERY_TASK_ALWAYS_EAGER = True
 # Only tests of it want a thread that hands over.
 ENGINEL_HAND_OVER_SECONDS = 0
+# Many a test holds SQLite's one write lock in its transaction.
+ENGINEL_HEALTH_DATABASE_WRITE = False
+# Only tests of it want a scrape that checks health.
+ENGINEL_METRICS_HEALTH_SECONDS = 0

@@ -3,6 +3,17 @@
 from designs.monitoring.errors import ErrorTracker
 from designs.monitoring.event import SEVERITIES
 from designs.monitoring.guard import guarded
+from designs.monitoring.health import HealthChecker, HealthReport, Outcome, UnknownComponent
 from designs.monitoring.scrape import StoreAway, metrics_page
 
-__all__ = ["SEVERITIES", "ErrorTracker", "StoreAway", "guarded", "metrics_page"]
+__all__ = [
+    "SEVERITIES",
+    "ErrorTracker",
+    "HealthChecker",
+    "HealthReport",
+    "Outcome",
+    "StoreAway",
+    "UnknownComponent",
+    "guarded",
+    "metrics_page",
+]

@@ -17,6 +17,7 @@ from designs.conf import conf
 from designs.monitoring.event import ErrorEvent, build_event, format_traceback
 from designs.monitoring.fingerprint import Fingerprint, fingerprint_exception, fingerprint_message
 from designs.monitoring.guard import guarded
+from designs.monitoring.health import HealthChecker
 from designs.monitoring.marks import mark_of, set_mark
 from designs.monitoring.redaction import redact_text
 from designs.monitoring.safe import safe_str
@@ -156,6 +157,8 @@ class ErrorTracker:
 
 
 def _record_new(error: object, event: ErrorEvent, operation: str) -> dict[str, Any]:
+    if down := HealthChecker.components_down():
+        event.context.setdefault("components_down", down)
     exc = error if isinstance(error, BaseException) else None
     fingerprint = _fingerprint_of(exc, event) if exc is not None else fingerprint_message(safe_str(error))
     known = known_groups.knows(fingerprint.key)

@@ -8,14 +8,21 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from functools import cached_property
+from typing import Any
 
 from django.conf import settings
+from django.utils import timezone
 
 from designs.conf import conf
 from designs.monitoring import errors
 from designs.monitoring.exposition import Families, Scrape, page_of
 from designs.monitoring.guard import guarded
+from designs.monitoring.health import HealthChecker
+from integrations import sentry
+from integrations.health import broker_redis_url
+from integrations.heartbeat import live_workers
 from integrations.prometheus import Labels, Page, Series
 from integrations.redis import FailFastRedis, RedisUnavailable, redis_for
 
@@ -25,6 +32,8 @@ _STORAGE_SECONDS = 60.0
 _GZIP_LEVEL = 3  # half the time of the default for a page 8 % larger
 
 Storage = Callable[[], Mapping[str, float]]
+# Without forwarding there is nothing to deliver.
+_delivery_status: Callable[[], dict[str, Any]] = getattr(sentry, "delivery_status", dict)
 _UNKNOWN_STORAGE = {"storage_used_gb": math.nan, "storage_quota_gb": math.nan}
 
 
@@ -124,10 +133,37 @@ def _read(storage: Storage, now: float) -> Scrape:
     return Scrape(
         families=_read_families(redis),
         bounds=_BOUNDS,
+        workers=len(live_workers(redis)),
+        queue_depth=_queue_depth(),
         totals=errors.store.totals(),
+        health=_health(),
+        delivery=_delivery_status(),
         storage=_storage(storage, now),
         release=conf.release,
     )
+
+
+def _queue_depth() -> int | None:
+    """Return how many tasks wait for a worker; None where the broker is no Redis or does not answer."""
+    url = broker_redis_url(settings.CELERY_BROKER_URL)
+    if not url:
+        return None
+    queue = getattr(settings, "CELERY_TASK_DEFAULT_QUEUE", "celery")
+    try:
+        return redis_for(url).run(lambda client: client.llen(queue))
+    except RedisUnavailable:
+        return None
+
+
+def _health() -> dict[str, str]:
+    """Return the status of each component; found anew if nobody looked lately: a scrape may be all who ever asks."""
+    known = HealthChecker.last_known()
+    oldest = timezone.now() - timedelta(seconds=conf.metrics_health_seconds)
+    seen = [datetime.fromisoformat(facts["at"]) for facts in known.values() if "at" in facts]
+    if conf.metrics_health_seconds and (not seen or max(seen) < oldest):
+        with guarded("metrics_page"):
+            return {name: outcome.status for name, outcome in HealthChecker.report().outcomes.items()}
+    return {name: facts.get("status", "") for name, facts in known.items()}
 
 
 def _storage(ask: Storage, now: float) -> Mapping[str, float]:

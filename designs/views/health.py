@@ -1,29 +1,46 @@
-"""Health answers."""
+"""Health answers for load balancers, orchestrators and people."""
 
 from __future__ import annotations
 
-import logging
+import re
+from datetime import datetime
 from typing import Any
 
+from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.utils import timezone
+from django.utils.decorators import method_decorator
 from django.views.decorators.csrf import csrf_exempt
-from health_check.base import HealthCheck
-from health_check.exceptions import HealthCheckException, ServiceWarning
+from health_check.base import HealthCheck, HealthCheckResult
+from health_check.exceptions import ServiceWarning
+from health_check.views import HealthCheckView, MediaType
+from rest_framework.exceptions import APIException
+from rest_framework.request import Request
 
-from designs.cad import kernel_status
+from designs.authentication import SessionAuthentication, TokenAuthentication
 from designs.conf import conf
-from designs.handlers import method_not_allowed
-from integrations.health import CADKernel, Database, Redis
-from integrations.redis import redis_for
+from designs.handlers import error_response, mark_handled, method_not_allowed
+from designs.monitoring import HealthChecker, HealthReport, Outcome, UnknownComponent, guarded
 
-__all__ = ["detailed", "liveness"]
-
-logger = logging.getLogger("enginel.health")
+__all__ = ["ReadyView", "StatusView", "liveness"]
 
 _METHODS = ("GET", "HEAD")
-HEALTHY, DEGRADED, UNHEALTHY = "healthy", "degraded", "unhealthy"
+_UNHEALTHY = "unhealthy"
+_FORMATS = ("html", "json", "text", "openmetrics", "rss", "atom")
+_FORMAT_OF = {
+    "text/html": "html",
+    "application/xhtml+xml": "html",
+    "application/json": "json",
+    "application/*": "json",
+    "*/*": "json",
+    "text/plain": "text",
+    "text/*": "text",
+    "application/openmetrics-text": "openmetrics",
+    "application/rss+xml": "rss",
+    "application/atom+xml": "atom",
+}
+_NAMES = re.compile(r"[a-z_]{1,40}(,[a-z_]{1,40}){0,19}\Z")
+_REFRESH_SECONDS = 10
 
 
 @csrf_exempt
@@ -34,34 +51,178 @@ def liveness(request: HttpRequest) -> HttpResponse:
     return JsonResponse({"status": "ok", "service": conf.service})
 
 
-@csrf_exempt
-def detailed(request: HttpRequest) -> HttpResponse:
-    """Tell how each component is: 200, or 503 when one is unhealthy. A warning makes it degraded, with 200."""
-    if request.method not in _METHODS:
-        return method_not_allowed(request, _METHODS)
-    checks = {name: _result(check) for name, check in _checks().items()}
-    states = {check["status"] for check in checks.values()}
-    status = next((state for state in (UNHEALTHY, DEGRADED) if state in states), HEALTHY)
-    body = {"status": status, "timestamp": timezone.now().isoformat(), "checks": checks}
-    return JsonResponse(body, status=503 if status == UNHEALTHY else 200)
+class _Found(HealthCheck):  # type: ignore[misc] # the base has no types
+    """A finished check, as django-health-check's renderers take one: its label is the component's name alone."""
+
+    def __init__(self, component: str) -> None:
+        self.component = component
+
+    def __repr__(self) -> str:
+        return self.component
+
+    @property
+    def labels(self) -> dict[str, str]:
+        return {"check": self.component}
+
+    async def run(self) -> None:
+        """It has been run."""
 
 
-def _checks() -> dict[str, HealthCheck]:
+@method_decorator(csrf_exempt, name="dispatch")
+class StatusView(HealthCheckView):  # type: ignore[misc] # the base has no types
+    """How each component is: 200, or 503 when one is unhealthy. A warning makes it degraded, with 200.
+
+    JSON, or by ``Accept`` or ``?format=`` the status page, text, OpenMetrics or a feed; ``?checks=database,redis``
+    asks for some only. Admins, by session or Bearer token, see details.
+    """
+
+    template_name = "designs/status.html"
+    feed_author = "Enginel"
+
+    def default_components(self) -> tuple[str, ...]:
+        return ()
+
+    def options(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        return self.http_method_not_allowed(request)
+
+    def http_method_not_allowed(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        return _answered(method_not_allowed(request, _METHODS))
+
+    async def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        wanted = _wanted_format(request)
+        if isinstance(wanted, HttpResponse):
+            return wanted
+        asked = request.GET.get("checks")
+        if asked is not None and not _NAMES.match(asked):
+            return _refused(request, "checks")
+        components = tuple(dict.fromkeys(asked.split(","))) if asked else self.default_components()
+        try:
+            self.report = await HealthChecker.report_async(components)
+        except UnknownComponent:
+            return _refused(request, "checks")
+        self.is_admin = await _is_admin(request, self.report)
+        self.results = [_result_of(outcome) for outcome in self.report.outcomes.values()]
+        response = await self._render(wanted)
+        # A sick component is no failure of this request; its change is logged and counted where it is found.
+        mark_handled(request, None)
+        return response
+
+    async def _render(self, wanted: str) -> HttpResponse:
+        status = 503 if self.report.status == _UNHEALTHY else 200
+        response: HttpResponse
+        if wanted == "html":
+            context = await sync_to_async(_page)(self.report, self.is_admin)
+            response = self.render_to_response(context, status=status).render()
+        elif wanted == "json":
+            response = JsonResponse(self.report.as_dict(is_admin=self.is_admin), status=status)
+        else:
+            render = getattr(self, f"render_to_response_{wanted}")
+            response = render(status) if wanted == "text" else render()
+        return response
+
+    def render_to_response_openmetrics(self) -> HttpResponse:
+        """As the base, but a warning is no failure, and told by a gauge of its own."""
+        degraded = [result.check.component for result in self.results if isinstance(result.error, ServiceWarning)]
+        self.results = [
+            HealthCheckResult(
+                check=result.check,
+                error=None if result.check.component in degraded else result.error,
+                time_taken=result.time_taken,
+            )
+            for result in self.results
+        ]
+        response: HttpResponse = super().render_to_response_openmetrics()
+        lines = [
+            "# HELP enginel_health_degraded Whether a component works with a warning",
+            "# TYPE enginel_health_degraded gauge",
+            *(
+                f'enginel_health_degraded{{check="{result.check.component}"}} {result.check.component in degraded:d}'
+                for result in self.results
+            ),
+            "# EOF\n",
+        ]
+        response.content = response.content.removesuffix(b"# EOF\n") + "\n".join(lines).encode()
+        return response
+
+
+class ReadyView(StatusView):
+    """Whether this process can serve requests: the components it cannot do without, see `conf.ready_components`."""
+
+    def default_components(self) -> tuple[str, ...]:
+        return conf.ready_components
+
+
+def _wanted_format(request: HttpRequest) -> str | HttpResponse:
+    """Return the format asked for, or the answer that refuses it."""
+    asked = request.GET.get("format")
+    if asked is not None:
+        return asked if asked in _FORMATS else _refused(request, "format")
+    try:
+        accepted = [media.mime_type for media in MediaType.parse_header(request.headers.get("accept") or "*/*")]
+    except ValueError:
+        accepted = []
+    found = next((_FORMAT_OF[mime_type] for mime_type in accepted if mime_type in _FORMAT_OF), None)
+    if found is None:
+        supported = ", ".join(name for name in _FORMAT_OF if "*" not in name)
+        return error_response(request, 406, f"None of the accepted types is among {supported}.", "not_acceptable")
+    return found
+
+
+def _refused(request: HttpRequest, parameter: str) -> HttpResponse:
+    known = ", ".join(HealthChecker.components() if parameter == "checks" else _FORMATS)
+    return error_response(request, 400, f"Unknown {parameter}. Known: {known}.", "invalid")
+
+
+async def _answered(response: HttpResponse) -> HttpResponse:
+    return response
+
+
+def _result_of(outcome: Outcome) -> HealthCheckResult:
+    return HealthCheckResult(check=_Found(outcome.component), error=outcome.error, time_taken=outcome.seconds)
+
+
+async def _is_admin(request: HttpRequest, report: HealthReport) -> bool:
+    if "Authorization" not in request.headers and settings.SESSION_COOKIE_NAME not in request.COOKIES:
+        return False
+    database = report.outcomes.get("database")
+    if database is not None and database.status == _UNHEALTHY:
+        # Nobody can be told from anybody else, and asking could take as long as the database likes.
+        return False
+    return await sync_to_async(_authenticate)(request)
+
+
+def _authenticate(request: HttpRequest) -> bool:
+    with guarded("health_authenticate"):
+        try:
+            user = Request(request, authenticators=[TokenAuthentication(), SessionAuthentication()]).user
+        except APIException:
+            return False  # what anyone may see, one with a wrong token may see too
+        return bool(user and user.is_active and user.is_staff)
+    return False
+
+
+def _page(report: HealthReport, is_admin: bool) -> dict[str, Any]:
+    known, strips = HealthChecker.last_known(), HealthChecker.strip()
     return {
-        "database": Database(),
-        "redis": Redis(redis_for(settings.REDIS_URL)),
-        "kernel": CADKernel(lambda: kernel_status().installed),
+        "service": conf.service,
+        "status": report.status,
+        "checked_at": report.checked_at,
+        "refresh_seconds": _REFRESH_SECONDS,
+        "is_admin": is_admin,
+        "components": [
+            {
+                "name": name,
+                "status": outcome.status,
+                "message": outcome.message,
+                "time_taken_ms": round(outcome.seconds * 1000, 1),
+                "changed_at": _moment(known.get(name, {}).get("since")),
+                "strip": strips.get(name, []),
+                "detail": outcome.detail if is_admin else "",
+            }
+            for name, outcome in report.outcomes.items()
+        ],
     }
 
 
-def _result(check: HealthCheck) -> dict[str, Any]:
-    try:
-        check.run()
-    except ServiceWarning as warning:
-        return {"status": DEGRADED, "message": str(warning.message)}
-    except HealthCheckException as error:
-        return {"status": UNHEALTHY, "message": str(error.message)}
-    except Exception:
-        logger.exception("A health check failed by itself")
-        return {"status": UNHEALTHY, "message": "unknown error"}
-    return {"status": HEALTHY, "message": "answers"}
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

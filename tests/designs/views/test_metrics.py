@@ -13,8 +13,11 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from designs.models import Design, Organization
-from designs.monitoring import ErrorTracker, scrape
+from designs.monitoring import ErrorTracker, HealthChecker, HealthReport, Outcome, scrape
 from designs.monitoring.exposition import DOCUMENTED
+from designs.monitoring.health.checker import history
+from integrations import heartbeat
+from integrations.redis import redis_for
 from tests.outage import REFUSED_URL
 
 pytestmark = pytest.mark.django_db
@@ -26,6 +29,12 @@ TOKEN = "correct-horse-battery-staple"
 def values(body: bytes) -> dict[str, float]:
     """Return what carries no label."""
     return {s.name: s.value for family in parse_text(body.decode()) for s in family.samples if not s.labels}
+
+
+def component_health(client: Client) -> dict[str, float]:
+    families = parse_text(client.get(URL).content.decode())
+    samples = [sample for family in families for sample in family.samples if sample.name == "enginel_component_health"]
+    return {sample.labels["component"]: sample.value for sample in samples}
 
 
 class TestAccess:
@@ -149,6 +158,33 @@ class TestContent:
             ErrorTracker.log_error(ValueError(f"row {number}"))
 
         assert values(client.get(URL).content)["enginel_error_occurrences_total"] == 3
+
+    def test_workers_and_what_waits_for_them_are_counted(self, client: Client, settings: Any) -> None:
+        gateway = redis_for(settings.REDIS_URL)
+        for name in ("worker@a", "worker@b"):
+            heartbeat.tell(gateway, heartbeat.WORKERS_KEY, name, {})
+        gateway.run(lambda client: client.lpush("celery", "a task", "another", "a third"))
+
+        found = values(client.get(URL).content)
+
+        assert (found["celery_workers_active"], found["enginel_task_queue_depth"]) == (2, 3)
+
+    def test_health_is_what_was_found_last(self, client: Client) -> None:
+        HealthChecker.check_redis()
+
+        assert component_health(client) == {"redis": 1}
+
+    def test_health_is_asked_anew_when_nobody_has_for_a_while(
+        self, client: Client, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        outcome = Outcome("redis", "degraded", "answers slowly", "", 0.1)
+        monkeypatch.setattr(HealthChecker, "report", lambda: HealthReport({"redis": outcome}))
+
+        with override_settings(ENGINEL_METRICS_HEALTH_SECONDS=30, ENGINEL_METRICS_CACHE_SECONDS=0):
+            assert component_health(client) == {"redis": 0.5}
+            history.note(Outcome("redis", "healthy", "answers", "", 0.1))
+            history.settle()
+            assert component_health(client) == {"redis": 1}
 
     def test_no_secret_is_in_it(self, client: Client) -> None:
         with override_settings(ENGINEL_METRICS_TOKEN=TOKEN):

@@ -1,0 +1,241 @@
+"""HealthChecker: what each component is asked, and the answers in every shape they are wanted in."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable, Iterable
+from functools import lru_cache, partial
+from typing import Any
+
+from celery import current_app
+from django.conf import settings
+from django.core.files.storage import default_storage
+from health_check.base import HealthCheck
+from health_check.exceptions import HealthCheckException
+
+from designs.conf import conf
+from designs.monitoring.guard import guarded
+from designs.monitoring.health.history import History
+from designs.monitoring.health.model import HEALTHY, UNHEALTHY, HealthReport, Outcome, UnknownComponent, status_of
+from designs.monitoring.health.runner import Flight, Runner
+from designs.monitoring.redaction import redact_text
+from designs.monitoring.safe import safe_str, type_name
+from integrations import health as plugins
+from integrations import sentry
+from integrations.redis import FailFastRedis
+
+__all__ = ["HealthChecker"]
+
+logger = logging.getLogger("enginel.health")
+
+_TIMEOUT_SECONDS = 0.5
+_DETAIL_MAX_CHARS = 500
+
+history = History()
+runner = Runner(history.note, history.settle)
+
+_delivery_status: Callable[[], dict[str, Any]] = getattr(sentry, "delivery_status", lambda: {"enabled": False})
+
+
+@lru_cache(maxsize=8)
+def _gateway(url: str) -> FailFastRedis:
+    """Return a client without a breaker: a breaker would hide for two seconds that Redis is back."""
+    return FailFastRedis(url, timeout_seconds=_TIMEOUT_SECONDS, breaker_seconds=0)
+
+
+def _database() -> HealthCheck:
+    return plugins.Database(write=conf.health_database_write)
+
+
+def _redis() -> HealthCheck:
+    return plugins.Redis(_gateway(settings.REDIS_URL))
+
+
+def _celery() -> HealthCheck:
+    broker_url = plugins.broker_redis_url(str(current_app.conf.broker_url or ""))
+    return plugins.CeleryWorkers(
+        current_app,
+        _gateway(settings.REDIS_URL),
+        _gateway(broker_url) if broker_url else None,
+        max_depth=conf.health_queue_depth,
+        max_age_seconds=conf.health_task_seconds,
+    )
+
+
+def _storage() -> HealthCheck:
+    return plugins.Storage(default_storage, conf.health_storage_free_bytes)
+
+
+def _kernel() -> HealthCheck:
+    return plugins.CADKernel(lambda: False)
+
+
+def _sentry() -> HealthCheck:
+    return plugins.SentryDelivery(_delivery_status, conf.health_delivery_seconds)
+
+
+def _beat() -> HealthCheck:
+    return plugins.Beat(current_app, _gateway(settings.REDIS_URL))
+
+
+_plugins: dict[str, Callable[[], HealthCheck]] = {
+    "database": _database,
+    "redis": _redis,
+    "celery": _celery,
+    "storage": _storage,
+    "kernel": _kernel,
+    "sentry": _sentry,
+    "beat": _beat,
+}
+
+
+class HealthChecker:
+    """Asks components how they are. However many ask, each check runs once a second at most in a process."""
+
+    @staticmethod
+    def provide(component: str, make: Callable[[], HealthCheck]) -> None:
+        """Give the plugin of a component that this package cannot know; a new name becomes the last component."""
+        _plugins[component] = make
+
+    @staticmethod
+    def components() -> tuple[str, ...]:
+        """Return the names of all components, in the order they are shown in."""
+        return tuple(_plugins)
+
+    @staticmethod
+    def report(components: Iterable[str] = ()) -> HealthReport:
+        """Return how components are, all when none is named; they are asked at the same time.
+
+        A result of the last second is given again, and none is waited for past its deadline.
+
+        Raises:
+            UnknownComponent: One of them does not exist.
+        """
+        flights = [_begin(name) for name in components or tuple(_plugins)]
+        deadline = conf.health_deadline_seconds
+        return HealthReport({flight.name: runner.outcome(flight, deadline) for flight in flights})
+
+    @staticmethod
+    async def report_async(components: Iterable[str] = ()) -> HealthReport:
+        """The same for coroutines."""
+        flights = [_begin(name) for name in components or tuple(_plugins)]
+        deadline = conf.health_deadline_seconds
+        return HealthReport({flight.name: await runner.outcome_async(flight, deadline) for flight in flights})
+
+    @staticmethod
+    def check_database() -> dict[str, Any]:
+        """Return ``{"status", "message"}`` of all databases together."""
+        return _check("database").as_dict()
+
+    @staticmethod
+    def check_redis() -> dict[str, Any]:
+        """Return ``{"status", "message"}``."""
+        return _check("redis").as_dict()
+
+    @staticmethod
+    def check_celery() -> dict[str, Any]:
+        """Return ``{"status", "message", "workers"}``, and ``waiting``, ``unfinished``, ``oldest_seconds`` if known."""
+        return _check("celery").as_dict()
+
+    @staticmethod
+    def check_storage() -> dict[str, Any]:
+        """Return ``{"status", "message"}``."""
+        return _check("storage").as_dict()
+
+    @staticmethod
+    def get_full_health_status() -> dict[str, Any]:
+        """Return ``{"status", "timestamp", "checks": {component: {"status", "message", ...}}}``."""
+        return HealthChecker.report().as_dict()
+
+    @staticmethod
+    def components_down() -> list[str]:
+        """Return the components this process found unhealthy within the last minute. Asks nobody."""
+        return history.components_down()
+
+    @staticmethod
+    def last_known() -> dict[str, dict[str, str]]:
+        """Return what any process found last, without checking.
+
+        Returns:
+            ``{component: {"status", "since", "message", "at"}}``, moments in ISO 8601; empty while Redis is away.
+        """
+        with guarded("health_last_known"):
+            return history.last_known()
+        return {}
+
+    @staticmethod
+    def history(component: str) -> list[dict[str, str]]:
+        """Return a day's changes of a component, ``{"at", "status"}``, oldest first; empty while Redis is away."""
+        with guarded("health_history"):
+            return history.changes(component)
+        return []
+
+    @staticmethod
+    def strip() -> dict[str, list[str]]:
+        """Return for each component the worst status of each of the last 60 minutes, oldest first, "" unknown."""
+        names = list(HealthChecker.components())
+        with guarded("health_strip"):
+            return history.strips(names)
+        return {name: [""] * 60 for name in names}
+
+    @staticmethod
+    def changes() -> dict[str, int]:
+        """Return how often components changed within a day, by ``component:status``; empty while Redis is away."""
+        with guarded("health_changes"):
+            return history.totals()
+        return {}
+
+
+def _check(component: str) -> Outcome:
+    return HealthChecker.report([component]).outcomes[component]
+
+
+def _begin(component: str) -> Flight:
+    try:
+        make = _plugins[component]
+    except KeyError:
+        raise UnknownComponent(component) from None
+    return runner.begin(component, partial(_probe, component, make), conf.health_cache_seconds)
+
+
+def _probe(component: str, make: Callable[[], HealthCheck]) -> Outcome:
+    """Run a plugin and describe what came of it; nothing is raised."""
+    began = time.monotonic()
+    error: Exception | None = None
+    check: Any = None
+    try:
+        check = make()
+        check.run()
+    except HealthCheckException as exc:
+        error = exc
+        status, message = status_of(exc), str(exc.message)
+    except Exception as exc:
+        logger.exception("The health check of %s failed by itself", component)
+        error = exc
+        status, message = UNHEALTHY, "cannot be checked"
+    else:
+        status, message = HEALTHY, getattr(check, "message", "answers")
+    return Outcome(
+        component,
+        status,
+        message,
+        _detail(error),
+        time.monotonic() - began,
+        dict(getattr(check, "facts", {})),
+        dict(getattr(check, "private_facts", {})),
+    )
+
+
+def _detail(error: BaseException | None) -> str:
+    cause = error.__cause__ if isinstance(error, HealthCheckException) else error
+    return "" if cause is None else redact_text(f"{type_name(cause)}: {safe_str(cause)}"[:_DETAIL_MAX_CHARS])
+
+
+def _start_over() -> None:
+    history.start_over()
+    runner.start_over()
+
+
+os.register_at_fork(after_in_child=_start_over)

@@ -1,0 +1,164 @@
+"""What checks found over time: this process's last results, and in Redis a day of changes and an hour of minutes.
+
+All keys share the hash tag ``{health}``. While Redis is away, changes wait here, and are told with their own time when
+it is back.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import redis
+from django.conf import settings
+from django.utils import timezone
+
+from designs.monitoring.event import iso_utc
+from designs.monitoring.health.model import DEGRADED, HEALTHY, UNHEALTHY, Outcome
+from integrations.redis import FailFastRedis, RedisUnavailable, redis_for
+
+__all__ = ["STRIP_MINUTES", "History"]
+
+logger = logging.getLogger("enginel.health")
+
+STRIP_MINUTES = 60
+
+_KEEP_SECONDS = 86_400
+_REPEAT_SECONDS = 5.0
+_KNOWN_SECONDS = 60.0
+_WAITING_MAX = 512
+_PREFIX = "{health}"
+_STATE_KEY, _TOTALS_KEY = f"{_PREFIX}state", f"{_PREFIX}totals"
+_LEVELS = {HEALTHY: logging.INFO, DEGRADED: logging.WARNING, UNHEALTHY: logging.ERROR}
+
+
+class History:
+    """Thread-safe; a forked child starts over."""
+
+    def __init__(self) -> None:
+        self.start_over()
+
+    def start_over(self) -> None:
+        self._lock = threading.Lock()
+        self._writing = threading.Lock()
+        self._last: dict[str, Outcome] = {}
+        self._told_at: dict[str, float] = {}
+        self._waiting: deque[Outcome] = deque(maxlen=_WAITING_MAX)
+
+    @property
+    def redis(self) -> FailFastRedis:
+        return redis_for(settings.REDIS_URL)
+
+    def note(self, outcome: Outcome) -> None:
+        """Take in what was found; a change is logged. Asks nobody."""
+        with self._lock:
+            previous = self._last.get(outcome.component)
+            self._last[outcome.component] = outcome
+            is_change = previous is None or previous.status != outcome.status
+            is_due = time.monotonic() - self._told_at.get(outcome.component, float("-inf")) >= _REPEAT_SECONDS
+            if is_change or is_due:
+                self._told_at[outcome.component] = time.monotonic()
+                self._waiting.append(outcome)
+        if is_change:
+            _log(outcome, previous.status if previous else HEALTHY)
+
+    def components_down(self) -> list[str]:
+        """Return the components this process found unhealthy within the last minute. Asks nobody."""
+        oldest = time.monotonic() - _KNOWN_SECONDS
+        return sorted(
+            name
+            for name, outcome in list(self._last.items())
+            if outcome.status == UNHEALTHY and outcome.found_at > oldest
+        )
+
+    def settle(self) -> None:
+        """Tell Redis what waits; with Redis away it goes on waiting, at most 512 outcomes, the oldest out first."""
+        if not self._waiting or not self._writing.acquire(blocking=False):
+            return
+        try:
+            while rows := list(self._waiting):
+                try:
+                    self._write(rows)
+                except RedisUnavailable:
+                    return
+                with self._lock:
+                    # More may have come, and the oldest may have been pushed out, meanwhile.
+                    written = set(map(id, rows))
+                    kept = [outcome for outcome in self._waiting if id(outcome) not in written]
+                    self._waiting = deque(kept, maxlen=_WAITING_MAX)
+        finally:
+            self._writing.release()
+
+    def _write(self, rows: list[Outcome]) -> None:
+        keys, args = [_STATE_KEY, _TOTALS_KEY], [str(_KEEP_SECONDS), str(STRIP_MINUTES)]
+        for row in rows:
+            keys += [_changes_key(row.component), _minutes_key(row.component)]
+            args += [row.component, row.status, row.message, str(int(row.at.timestamp() * 1000))]
+        self.redis.script("note_health", keys, args)
+
+    def last_known(self) -> dict[str, dict[str, str]]:
+        """Return ``{component: {"status", "since", "message", "at"}}``; empty while Redis is away."""
+        known: dict[str, dict[str, str]] = {}
+        for field, value in self._read(lambda client: client.hgetall(_STATE_KEY), {}).items():
+            name, _, what = field.decode().rpartition(":")
+            text = value.decode()
+            known.setdefault(name, {})[what] = _iso(int(text)) if what in {"since", "at"} else text
+        return known
+
+    def changes(self, component: str) -> list[dict[str, str]]:
+        """Return a day's changes of a component, oldest first; empty while Redis is away."""
+        oldest = timezone.now().timestamp() * 1000 - _KEEP_SECONDS * 1000
+        found = self._read(lambda client: client.zrangebyscore(_changes_key(component), oldest, "+inf"), [])
+        rows = [member.decode().partition(":") for member in found]
+        return [{"at": _iso(int(at)), "status": status} for at, _, status in rows]
+
+    def totals(self) -> dict[str, int]:
+        """Return how often components changed, by ``component:status``; empty while Redis is away."""
+        found = self._read(lambda client: client.hgetall(_TOTALS_KEY), {})
+        return {field.decode(): int(count) for field, count in found.items()}
+
+    def strips(self, components: list[str]) -> dict[str, list[str]]:
+        """Return for each component the worst status of each of the last 60 minutes, oldest first, "" unknown."""
+
+        def read(client: redis.Redis) -> list[dict[bytes, bytes]]:
+            pipe = client.pipeline(transaction=False)
+            for name in components:
+                pipe.hgetall(_minutes_key(name))
+            return cast("list[dict[bytes, bytes]]", pipe.execute())
+
+        now = int(timezone.now().timestamp() // 60)
+        minutes = [str(minute).encode() for minute in range(now - STRIP_MINUTES + 1, now + 1)]
+        found = self._read(read, [{} for _ in components])
+        return {
+            name: [by_minute.get(minute, b"").decode() for minute in minutes]
+            for name, by_minute in zip(components, found, strict=True)
+        }
+
+    def _read(self, ask: Any, otherwise: Any) -> Any:
+        try:
+            return self.redis.run(ask)
+        except RedisUnavailable:
+            return otherwise
+
+
+def _log(outcome: Outcome, previous: str) -> None:
+    if outcome.status == previous:
+        return
+    facts = {"component": outcome.component, "status": outcome.status, "previous": previous, "detail": outcome.detail}
+    logger.log(_LEVELS[outcome.status], "%s is %s: %s", outcome.component, outcome.status, outcome.message, extra=facts)
+
+
+def _changes_key(component: str) -> str:
+    return f"{_PREFIX}changes:{component}"
+
+
+def _minutes_key(component: str) -> str:
+    return f"{_PREFIX}minutes:{component}"
+
+
+def _iso(milliseconds: int) -> str:
+    return iso_utc(datetime.fromtimestamp(milliseconds / 1000, tz=UTC))

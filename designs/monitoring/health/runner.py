@@ -1,0 +1,155 @@
+"""Runs checks: each once at a time however many ask, its result kept for a moment, nobody waiting past the deadline.
+
+A check runs in a thread of its own, which ends with it. One that hangs keeps this one thread and no other is started
+for it; whoever asks meanwhile hears that it did not answer in time, at once when the deadline has passed already.
+Threads are daemons, so that a hung one does not keep the process from ending; a pool's would. Works in any thread and
+in any event loop, since nothing here belongs to one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+
+from django.db import connections
+
+from designs.monitoring.guard import guarded
+from designs.monitoring.health.model import UNHEALTHY, Outcome
+
+__all__ = ["Flight", "Runner"]
+
+Probe = Callable[[], Outcome]
+
+
+class Flight:
+    """One run of a check, under way or ended."""
+
+    __slots__ = ("began_at", "ended_at", "future", "is_overdue", "name")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.began_at = time.monotonic()
+        self.ended_at: float | None = None
+        self.is_overdue = False
+        self.future: Future[Outcome] = Future()
+        # From here on nobody who waits for it can cancel it for the others.
+        self.future.set_running_or_notify_cancel()
+
+    def is_fresh(self, seconds: float) -> bool:
+        return self.ended_at is None or time.monotonic() < self.ended_at + seconds
+
+    def left(self, deadline_seconds: float) -> float:
+        return max(0.0, self.began_at + deadline_seconds - time.monotonic())
+
+    def end(self, outcome: Outcome) -> None:
+        self.ended_at = time.monotonic()
+        self.future.set_result(outcome)
+
+
+class Runner:
+    """Runs probes by name.
+
+    Args:
+        note: Called with each new outcome, overdue ones included; must be quick.
+        settle: Called in a thread of the runner's after an outcome was noted; may take a while.
+    """
+
+    def __init__(self, note: Callable[[Outcome], None], settle: Callable[[], None]) -> None:
+        self._note = note
+        self._settle = settle
+        self.start_over()
+
+    def start_over(self) -> None:
+        """Forget all results and runs under way; in a forked child they are its parent's."""
+        self._lock = threading.Lock()
+        self._flights: dict[str, Flight] = {}
+
+    def begin(self, name: str, probe: Probe, keep_seconds: float) -> Flight:
+        """Return the run under way, or the last one while its outcome is kept, or one that begins now.
+
+        Args:
+            name: Of the check.
+            probe: Runs it; raises nothing.
+            keep_seconds: How long an outcome is given again.
+        """
+        with self._lock:
+            flight = self._flights.get(name)
+            if flight is not None and flight.is_fresh(keep_seconds):
+                return flight
+            self._flights[name] = flight = Flight(name)
+        if not self._spawn(f"enginel-health-{name}", lambda: self._run(flight, probe)):
+            flight.end(Outcome(name, UNHEALTHY, "cannot be checked: no more threads"))
+        return flight
+
+    def outcome(self, flight: Flight, deadline_seconds: float) -> Outcome:
+        """Return what a run found; at the deadline, counted from its beginning, that it did not answer in time."""
+        try:
+            return flight.future.result(flight.left(deadline_seconds))
+        except FutureTimeout:
+            return self._overdue(flight)
+
+    async def outcome_async(self, flight: Flight, deadline_seconds: float) -> Outcome:
+        """The same for coroutines."""
+        left = flight.left(deadline_seconds)
+        if not flight.future.done() and left > 0:
+            waiter = asyncio.wrap_future(flight.future)
+            await asyncio.wait({waiter}, timeout=left)
+            # The run goes on; a waiter left behind would be told after its event loop has closed.
+            waiter.cancel()
+        return flight.future.result() if flight.future.done() else self._overdue(flight)
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until nothing is under way; tell whether that came about. For tests."""
+        deadline = time.monotonic() + seconds
+        while self.running():
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.005)
+        return True
+
+    @staticmethod
+    def running() -> list[str]:
+        """Return the names of this process's check threads."""
+        return [thread.name for thread in threading.enumerate() if thread.name.startswith("enginel-health")]
+
+    @staticmethod
+    def _spawn(name: str, work: Callable[[], None]) -> bool:
+        try:
+            threading.Thread(target=work, name=name, daemon=True).start()
+        except RuntimeError:
+            # No room for a thread, or the interpreter is ending.
+            return False
+        return True
+
+    def _run(self, flight: Flight, probe: Probe) -> None:
+        try:
+            outcome = probe()
+            with guarded("health_note"):
+                self._note(outcome)
+            flight.end(outcome)
+        finally:
+            if not flight.future.done():
+                flight.end(Outcome(flight.name, UNHEALTHY, "cannot be checked"))
+            connections.close_all()
+        with guarded("health_settle"):
+            self._settle()
+
+    def _overdue(self, flight: Flight) -> Outcome:
+        seconds = time.monotonic() - flight.began_at
+        outcome = Outcome(flight.name, UNHEALTHY, "did not answer in time", seconds=seconds)
+        with self._lock:
+            is_first = not flight.is_overdue
+            flight.is_overdue = True
+        if is_first:
+            with guarded("health_note"):
+                self._note(outcome)
+            self._spawn("enginel-health-history", self._settle_guarded)
+        return outcome
+
+    def _settle_guarded(self) -> None:
+        with guarded("health_settle"):
+            self._settle()

@@ -1,0 +1,103 @@
+"""Do the databases answer, take writes, and have the tables this code expects?"""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import lru_cache
+from pathlib import Path
+
+from django.db import Error as DatabaseError
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
+from health_check.exceptions import ServiceUnavailable, ServiceWarning
+
+from integrations.health.plugin import Plugin
+
+__all__ = ["Database"]
+
+_LOCK_WAIT_MS = 1_000
+"""A write lock held longer makes requests wait noticeably; shorter ones are everyday life with SQLite."""
+
+
+@dataclasses.dataclass
+class Database(Plugin):
+    """Every database answers a query and takes writes.
+
+    Runs on a connection of its thread's own, so that it also finds out when the server takes no more of them.
+
+    Args:
+        aliases: Django's names of the databases; all when empty.
+        write: Whether to ask for SQLite's write lock too; a test's open transaction holds it.
+    """
+
+    aliases: tuple[str, ...] = ()
+    write: bool = True
+
+    def run(self) -> None:
+        """Raise `ServiceUnavailable` when one does not answer, `ServiceWarning` for pending migrations and locks."""
+        warnings = []
+        for alias in self.aliases or tuple(connections):
+            warnings += self._check(connections[alias])
+        if warnings:
+            raise ServiceWarning(warnings[0])
+
+    def _check(self, connection: BaseDatabaseWrapper) -> list[str]:
+        if connection.vendor == "sqlite" and _is_gone(str(connection.settings_dict["NAME"])):
+            # Connecting would make a new, empty one.
+            raise ServiceUnavailable("the database file is gone")
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT 1")
+                cursor.fetchone()
+            warnings = self._writes_wait(connection) if connection.vendor == "sqlite" else []
+            if connection.vendor == "postgresql":
+                _refuse_read_only(connection)
+            return warnings + _pending(connection)
+        except DatabaseError as error:
+            raise ServiceUnavailable("does not answer") from error
+
+    def _writes_wait(self, connection: BaseDatabaseWrapper) -> list[str]:
+        if not self.write or connection.in_atomic_block:
+            return []
+        with connection.cursor() as cursor:
+            cursor.execute(f"PRAGMA busy_timeout = {_LOCK_WAIT_MS:d}")
+            try:
+                cursor.execute("BEGIN IMMEDIATE")
+            except DatabaseError as error:
+                if "locked" not in str(error):
+                    raise
+                return ["locked: writes wait"]
+            cursor.execute("ROLLBACK")
+        return []
+
+
+def _is_gone(name: str) -> bool:
+    return not (name.startswith("file:") or ":memory:" in name or Path(name).exists())
+
+
+def _refuse_read_only(connection: BaseDatabaseWrapper) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW transaction_read_only")
+        row = cursor.fetchone()
+    if row and row[0] == "on":
+        raise ServiceUnavailable("refuses writes")
+
+
+def _pending(connection: BaseDatabaseWrapper) -> list[str]:
+    applied = set(MigrationRecorder(connection).applied_migrations())
+    if not applied:
+        if connection.alias == "default":
+            raise ServiceUnavailable("has no tables: run the migrations")
+        return []
+    pending = [name for name, replaces in _on_disk() if name not in applied and not (replaces and replaces <= applied)]
+    return [f"{len(pending)} migrations are pending"] if pending else []
+
+
+@lru_cache(maxsize=1)
+def _on_disk() -> tuple[tuple[tuple[str, str], frozenset[tuple[str, str]]], ...]:
+    """Return the code's migrations and what each replaces; code does not change under a running process."""
+    loader = MigrationLoader(None)
+    nodes = {name: node for name, node in loader.graph.nodes.items() if node is not None}
+    return tuple((name, frozenset(map(tuple, node.replaces))) for name, node in nodes.items())

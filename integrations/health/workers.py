@@ -1,0 +1,170 @@
+"""Is there somebody to do the work that is queued, and does it get done? And does beat queue what is due?"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from collections.abc import Iterable
+
+import redis
+from celery import Celery
+from health_check.exceptions import ServiceUnavailable, ServiceWarning
+
+from integrations.health.plugin import Plugin
+from integrations.heartbeat import BEATS_KEY, WORKERS_KEY, Heartbeat, read_beats
+from integrations.redis import FailFastRedis, RedisUnavailable
+
+__all__ = ["QUEUED_AT_HEADER", "Beat", "CeleryWorkers", "broker_redis_url"]
+
+QUEUED_AT_HEADER = "enginel_queued_at"
+"""Name of the message header that tells when a task was queued, in seconds since the epoch."""
+
+_EAGER = "tasks run in process"
+_PRIORITIES = ("", "\x06\x163", "\x06\x166", "\x06\x169")
+_STALLED_SECONDS = 10.0
+_OVERTIME_SECONDS = 30.0
+
+
+@dataclasses.dataclass
+class CeleryWorkers(Plugin):
+    """Workers are alive, take from every queue, and get on with what they took.
+
+    Args:
+        app: The Celery application.
+        store: Where workers beat.
+        broker: The broker's Redis; None for another kind of broker, whose queues nobody looks into.
+        max_depth: More tasks than this, waiting and unfinished, are a warning.
+        max_age_seconds: An older unfinished task is a warning.
+    """
+
+    app: Celery = dataclasses.field(repr=False)
+    store: FailFastRedis = dataclasses.field(repr=False)
+    broker: FailFastRedis | None = dataclasses.field(default=None, repr=False)
+    max_depth: int = dataclasses.field(default=1_000, repr=False)
+    max_age_seconds: float = dataclasses.field(default=900.0, repr=False)
+
+    def run(self) -> None:
+        """Raise `ServiceUnavailable` when work does not get done, `ServiceWarning` when it may soon not be."""
+        if self.app.conf.task_always_eager:
+            self.message = _EAGER
+            self.facts["workers"] = []
+            return
+        beats = _read(self.store, WORKERS_KEY)
+        live = [beat for beat in beats if beat.is_live()]
+        self.facts["workers"] = [beat.name.partition("@")[0] for beat in live]
+        self.private_facts["workers"] = [beat.name for beat in live]
+        age = self._look_into_queues()
+        self._judge(live, len(beats) - len(live), age)
+        self.message = f"{len(live)} workers"
+
+    def _look_into_queues(self) -> float:
+        """Note how much waits and is unfinished; return the age of the oldest in seconds."""
+        if self.broker is None:
+            return 0.0
+        queues = sorted(self.app.amqp.queues)
+        try:
+            waiting, unfinished, age = self.broker.run(lambda client: _depth(client, queues))
+        except RedisUnavailable as error:
+            raise ServiceUnavailable("the broker does not answer") from error
+        self.facts.update(waiting=waiting, unfinished=unfinished, oldest_seconds=round(age, 1))
+        return age
+
+    def _judge(self, live: list[Heartbeat], lost: int, age: float) -> None:
+        if not live:
+            raise ServiceUnavailable("no worker is alive")
+        taken = {queue for beat in live for queue in beat.facts.get("queues", ())}
+        untaken = [queue for queue in self.app.amqp.queues if queue not in taken]
+        if untaken and all("queues" in beat.facts for beat in live):
+            self.private_facts["queues_without_worker"] = untaken
+            raise ServiceUnavailable(f"nobody takes from {len(untaken)} of {len(self.app.amqp.queues)} queues")
+        stalled = [beat for beat in live if beat.facts.get("idle_while_waiting_seconds", 0.0) > _STALLED_SECONDS]
+        if len(stalled) == len(live):
+            raise ServiceUnavailable("no worker starts what it took")
+        if lost:
+            raise ServiceWarning(f"{lost} of {len(live) + lost} workers are lost")
+        if stalled:
+            raise ServiceWarning(f"{len(stalled)} of {len(live)} workers start nothing of what they took")
+        self._judge_queues(live, age)
+
+    def _judge_queues(self, live: list[Heartbeat], age: float) -> None:
+        limit = float(self.app.conf.task_time_limit or self.max_age_seconds) + _OVERTIME_SECONDS
+        if stuck := sum(beat.facts.get("longest_task_seconds", 0.0) > limit for beat in live):
+            raise ServiceWarning(f"{stuck} workers are stuck in a task")
+        depth = self.facts.get("waiting", 0) + self.facts.get("unfinished", 0)
+        if depth > self.max_depth:
+            raise ServiceWarning(f"{depth} tasks are unfinished")
+        if age > self.max_age_seconds:
+            raise ServiceWarning(f"the oldest task has been unfinished for {age:.0f} s")
+
+
+@dataclasses.dataclass
+class Beat(Plugin):
+    """Beat looks at its schedule.
+
+    Args:
+        app: The Celery application.
+        store: Where beat beats.
+    """
+
+    app: Celery = dataclasses.field(repr=False)
+    store: FailFastRedis = dataclasses.field(repr=False)
+
+    def run(self) -> None:
+        """Raise `ServiceWarning` when it does not: what is due waits, and is done when beat is back."""
+        if self.app.conf.task_always_eager:
+            self.message = _EAGER
+            return
+        try:
+            beats = read_beats(self.store, BEATS_KEY)
+        except RedisUnavailable as error:
+            raise ServiceWarning("its heartbeat cannot be read") from error
+        live = [beat for beat in beats if beat.is_live()]
+        if not live:
+            raise ServiceWarning("is not running")
+        if len(live) > 1:
+            raise ServiceWarning(f"runs {len(live)} times: what is due is queued as often")
+        self.message = "runs"
+
+
+def broker_redis_url(broker_url: str) -> str:
+    """Return the URL by which a Redis client finds Celery's broker; empty for a broker of another kind."""
+    scheme, _, rest = broker_url.partition("://")
+    if scheme in {"redis", "rediss", "unix"}:
+        return broker_url
+    if scheme != "redis+socket":
+        return ""
+    path, _, query = rest.partition("?")
+    options = [option.replace("virtual_host=", "db=", 1) for option in query.split("&") if option]
+    return f"unix://{path}" + (f"?{'&'.join(options)}" if options else "")
+
+
+def _read(store: FailFastRedis, key: str) -> list[Heartbeat]:
+    try:
+        return read_beats(store, key)
+    except RedisUnavailable as error:
+        raise ServiceUnavailable("the workers' heartbeats cannot be read") from error
+
+
+def _depth(client: redis.Redis, queues: Iterable[str]) -> tuple[int, int, float]:
+    """Return how many tasks wait, how many are taken and unfinished, and the age of the oldest in seconds."""
+    lists = [queue + priority for queue in queues for priority in _PRIORITIES]
+    pipe = client.pipeline(transaction=False)
+    for name in lists:
+        pipe.llen(name)
+        pipe.lindex(name, -1)
+    pipe.hlen("unacked")
+    pipe.zrange("unacked_index", 0, 0, withscores=True)
+    *ends, unfinished, first = pipe.execute()
+    now = time.time()
+    ages = [now - float(score) for _, score in first]
+    ages += [now - queued for message in ends[1::2] if message and (queued := _queued_at(message))]
+    return sum(ends[0::2]), unfinished, max(0.0, *ages) if ages else 0.0
+
+
+def _queued_at(message: bytes) -> float:
+    """Return when a message was queued; 0 where it does not say."""
+    try:
+        return float(json.loads(message)["headers"].get(QUEUED_AT_HEADER) or 0.0)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return 0.0
