@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import include, path
 
+from designs.views.dashboard import DashboardView, PerformanceView
 from designs.views.health import ReadyView, StatusView, liveness
 from designs.views.metrics import metrics
 from designs.views.monitoring import ErrorListView, GroupListView, GroupView
@@ -18,6 +19,8 @@ urlpatterns = [
     path("api/health/", liveness, name="health"),
     path("api/health/detailed/", StatusView.as_view(), name="health-detailed"),
     path("api/health/ready/", ReadyView.as_view(), name="health-ready"),
+    path("api/monitoring/dashboard/", DashboardView.as_view(), name="monitoring-dashboard"),
+    path("api/monitoring/performance/", PerformanceView.as_view(), name="monitoring-performance"),
     path("api/monitoring/errors/", ErrorListView.as_view(), name="monitoring-errors"),
     path("api/monitoring/groups/", GroupListView.as_view(), name="monitoring-groups"),
     path("api/monitoring/groups/<str:key>/", GroupView.as_view(), name="monitoring-group"),
