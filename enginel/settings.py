@@ -7,6 +7,7 @@ import datetime
 import ipaddress
 import os
 import secrets
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -207,6 +208,14 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
+# What a page did and what it took, for the developer who asks for it, on the machine it runs on.
+INTERNAL_IPS = ["127.0.0.1", "::1"]
+PYINSTRUMENT_URL_ARGUMENT = "profile"
+PYINSTRUMENT_SHOW_CALLBACK = "debug_toolbar.middleware.show_toolbar"
+_PROFILERS = ("debug_toolbar", "pyinstrument")
+if DEBUG and ENGINEL_ENVIRONMENT == "development" and all(find_spec(name) for name in _PROFILERS):
+    INSTALLED_APPS.append("debug_toolbar")
+    MIDDLEWARE[2:2] = ["debug_toolbar.middleware.DebugToolbarMiddleware", "pyinstrument.middleware.ProfilerMiddleware"]
 ROOT_URLCONF = "enginel.urls"
 WSGI_APPLICATION = "enginel.wsgi.application"
 TEMPLATES = [
