@@ -52,11 +52,11 @@ bench: $(INSTALLED)  ## Measure speed beside peers
 	$(BIN)/python -m benchmarks
 
 lock: $(INSTALLED)  ## Resolve requirements/*.in anew into hashed locks
-	for name in bootstrap base cad prod otel dev; do \
+	for name in bootstrap base cad prod otel dev bugsink; do \
 	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade --no-header \
 	    requirements/$$name.in -o requirements/$$name.txt || exit 1; \
 	done
 
 clean:  ## Remove .venv and all caches; var/ (data of local runs) stays
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* htmlcov
+	rm -rf $(VENV) .bugsink .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* htmlcov
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

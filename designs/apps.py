@@ -18,20 +18,15 @@ class DesignsConfig(AppConfig):
         from designs import celery_signals, checks, context, middleware  # noqa: PLC0415
         from designs.cad import kernel_status  # noqa: PLC0415
         from designs.monitoring import HealthChecker  # noqa: PLC0415
+        from designs.sentry import start_sentry  # noqa: PLC0415
         from integrations.health import CADKernel  # noqa: PLC0415
-        from integrations.sentry import init_sentry  # noqa: PLC0415
         from integrations.tracing import TracingOptions, init_tracing  # noqa: PLC0415
 
         checks.register_checks()
         celery_signals.connect()
         HealthChecker.provide("kernel", lambda: CADKernel(lambda: kernel_status().installed))
         got_request_exception.connect(middleware.record_unhandled, dispatch_uid="enginel.record_unhandled")
-        init_sentry(
-            settings.SENTRY_DSN,
-            environment=settings.ENGINEL_ENVIRONMENT,
-            release=settings.ENGINEL_RELEASE,
-            traces_sample_rate=settings.ENGINEL_SENTRY_TRACES_SAMPLE_RATE,
-        )
+        start_sentry()
         context.trace_with(
             init_tracing(
                 TracingOptions(

@@ -4,7 +4,8 @@
 enginel.E001  an environment variable cannot be used
 enginel.E002  the database engine's driver is not installed
 enginel.E003  S3 storage is chosen and django-storages is not installed
-enginel.E004  tracing is switched on and its packages are not installed
+enginel.E004  ``ENGINEL_SENTRY_OPTIONS`` sets what Enginel sets itself
+enginel.E005  tracing is switched on and its packages are not installed
 enginel.W001  an ``ENGINEL_*`` variable that nothing reads, most likely misspelt
 enginel.W002  the CAD kernel is not usable; geometry tasks will say so
 ========= ===============================================================
@@ -20,6 +21,8 @@ from django.conf import settings
 from django.core import checks
 
 from designs.cad import kernel_status
+from designs.conf import conf
+from integrations.sentry import RESERVED_OPTIONS
 from integrations.tracing import is_tracing_installed
 
 __all__ = ["register_checks"]
@@ -31,6 +34,7 @@ def register_checks() -> None:
     checks.register(check_environment, TAG)
     checks.register(check_drivers, TAG)
     checks.register(check_kernel, TAG)
+    checks.register(check_sentry, TAG)
 
 
 def check_environment(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
@@ -67,8 +71,20 @@ def _missing_drivers() -> Iterator[checks.CheckMessage]:
         yield checks.Error(
             "ENGINEL_OTLP_ENDPOINT is set, and OpenTelemetry is not installed.",
             hint="Install requirements/otel.txt.",
+            id="enginel.E005",
+        )
+
+
+def check_sentry(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
+    return [
+        checks.Error(
+            f"ENGINEL_SENTRY_OPTIONS sets {name}, which Enginel sets itself.",
+            hint="Take it out: what is sent, what it costs and what is scrubbed depend on it. See docs/reference.md.",
+            obj=name,
             id="enginel.E004",
         )
+        for name in sorted(RESERVED_OPTIONS.intersection(conf.sentry_options))
+    ]
 
 
 def check_kernel(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:

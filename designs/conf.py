@@ -185,6 +185,11 @@ class Conf:
         """
         return tuple(self._get("ENGINEL_READY_COMPONENTS", ("database",)))
 
+    @property
+    def sentry_options(self) -> dict[str, Any]:
+        """Further options of the Sentry SDK, for what only a deployment knows (proxies, its own integrations)."""
+        return dict(self._get("ENGINEL_SENTRY_OPTIONS", {}))
+
     @staticmethod
     def _get(name: str, default: _T) -> _T:
         try:

@@ -161,6 +161,8 @@ def _sentry_dsn() -> str:
 
 
 SENTRY_DSN = _sentry_dsn()
+ENGINEL_SENTRY_GROUPING = env.choice("ENGINEL_SENTRY_GROUPING", "enginel", ("enginel", "hybrid", "sentry"))
+ENGINEL_SENTRY_CRONS = env.flag("ENGINEL_SENTRY_CRONS")
 ENGINEL_SENTRY_TRACES_SAMPLE_RATE = env.seconds("ENGINEL_SENTRY_TRACES_SAMPLE_RATE", 0.0, minimum=0, maximum=1)
 ENGINEL_OTLP_ENDPOINT = env.url("ENGINEL_OTLP_ENDPOINT", ("http", "https"))
 ENGINEL_OTLP_SAMPLE_RATE = env.seconds("ENGINEL_OTLP_SAMPLE_RATE", 0.1, minimum=0, maximum=1)

@@ -22,7 +22,9 @@ from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError
 from redis.retry import Retry
 
-__all__ = ["FailFastRedis", "RedisUnavailable", "load_script", "redis_for"]
+from integrations.wire import NotConnected, Wire, Wires
+
+__all__ = ["FailFastRedis", "RedisUnavailable", "is_own_command", "load_script", "redis_for"]
 
 T = TypeVar("T")
 
@@ -53,10 +55,7 @@ class RedisUnavailable(Exception):
 
 
 _gateways: weakref.WeakSet[FailFastRedis] = weakref.WeakSet()
-
-
-class _NotConnected(Exception):
-    """Nothing was sent: there was no connection to send it through."""
+_running = threading.local()
 
 
 class FailFastRedis:
@@ -72,6 +71,7 @@ class FailFastRedis:
             retry=Retry(NoBackoff(), 0),
             max_connections=MAX_CONNECTIONS,
         )
+        self._wires = Wires(self._client.connection_pool, timeout_seconds, MAX_CONNECTIONS)
         self._breaker_seconds = breaker_seconds
         self._closed_again_at: float | None = None
         self._lock = threading.Lock()
@@ -89,7 +89,15 @@ class FailFastRedis:
         Raises:
             RedisUnavailable: Redis is away, refuses, or is loading its data; or the breaker is open.
         """
-        return self._guard(lambda: command(self._client))
+
+        def ask() -> T:
+            _running.depth = getattr(_running, "depth", 0) + 1
+            try:
+                return command(self._client)
+            finally:
+                _running.depth -= 1
+
+        return self._guard(ask)
 
     def script(self, name: str, keys: Sequence[str], args: Sequence[Any]) -> Any:
         """Run one of the Lua scripts beside this module; it is loaded again when the server forgot it.
@@ -100,34 +108,33 @@ class FailFastRedis:
         return self._guard(lambda: self._evaluate(name, keys, args))
 
     def _evaluate(self, name: str, keys: Sequence[str], args: Sequence[Any]) -> Any:
-        # Straight through a connection: what redis-py's Script and execute_command add costs as much as the script.
-        pool = self._client.connection_pool
+        wire = self._wires.take()
         try:
-            connection: Any = pool.get_connection()
-        except (redis.ConnectionError, redis.TimeoutError) as error:
-            raise _NotConnected(type(error).__name__) from error
-        try:
-            connection.send_packed_command(connection.pack_command("EVALSHA", _digest(name), len(keys), *keys, *args))
-            return connection.read_response()
+            answer = wire.ask("EVALSHA", _digest(name), len(keys), *keys, *args)
         except NoScriptError:
-            packed = connection.pack_command("EVAL", load_script(name), len(keys), *keys, *args)
-            connection.send_packed_command(packed)
-            return connection.read_response()
+            answer = self._load_and_evaluate(wire, name, keys, args)
         except redis.ResponseError:
+            self._wires.give_back(wire)
             raise
         except BaseException:
-            # Half an answer may be left in it.
-            connection.disconnect()
+            self._wires.drop(wire)
             raise
-        finally:
-            pool.release(connection)
+        self._wires.give_back(wire)
+        return answer
+
+    def _load_and_evaluate(self, wire: Wire, name: str, keys: Sequence[str], args: Sequence[Any]) -> Any:
+        try:
+            return wire.ask("EVAL", load_script(name), len(keys), *keys, *args)
+        except BaseException:
+            self._wires.drop(wire)
+            raise
 
     def _guard(self, ask: Callable[[], T]) -> T:
         if not self._may_try():
             raise RedisUnavailable("breaker open", asked=False)
         try:
             answer = ask()
-        except _NotConnected as error:
+        except NotConnected as error:
             self._open_breaker()
             raise RedisUnavailable(str(error), asked=False) from error
         except (
@@ -150,9 +157,10 @@ class FailFastRedis:
         """Let the next command through, whatever happened before."""
         self._closed_again_at = None
 
-    def renew_lock(self) -> None:
-        """Start with a lock of this process's own, after a fork."""
+    def start_over(self) -> None:
+        """Start with a lock and connections of this process's own, after a fork."""
         self._lock = threading.Lock()
+        self._wires.start_over()
 
     def _may_try(self) -> bool:
         if self._closed_again_at is None:
@@ -172,6 +180,11 @@ class FailFastRedis:
         self._closed_again_at = time.monotonic() + self._breaker_seconds
 
 
+def is_own_command() -> bool:
+    """Tell whether this thread is inside of a command of ours: whoever watches the client may look away then."""
+    return bool(getattr(_running, "depth", 0))
+
+
 @lru_cache(maxsize=8)
 def redis_for(url: str) -> FailFastRedis:
     """Return this process's client for a URL."""
@@ -188,10 +201,10 @@ def _digest(name: str) -> str:
     return hashlib.sha1(load_script(name).encode(), usedforsecurity=False).hexdigest()
 
 
-def _renew_locks() -> None:
+def _start_over() -> None:
     for gateway in list(_gateways):
-        gateway.renew_lock()
+        gateway.start_over()
 
 
 # Another thread may have held a lock while the process forked; in the child nobody would give it back.
-os.register_at_fork(after_in_child=_renew_locks)
+os.register_at_fork(after_in_child=_start_over)

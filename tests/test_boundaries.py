@@ -38,9 +38,11 @@ PURE = (
     "designs.monitoring.marks",
     "designs.monitoring.messages",
     "designs.monitoring.records",
+    "designs.monitoring.redacted_text",
     "designs.monitoring.redaction",
     "designs.monitoring.safe",
     "designs.monitoring.slots",
+    "designs.monitoring.tracebacks",
     "integrations.prometheus",
 )
 PURE_MAY_USE = ("django", "rest_framework")

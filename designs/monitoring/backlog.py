@@ -44,8 +44,28 @@ class Pending:
     slot: Slot | None = None
 
 
+class LastKnown(dict[str, tuple[int, float]]):
+    """Occurrences of each group's window as Redis told them last, and when (monotonic seconds).
+
+    At most `MAX_GROUPS`, the eldest out first.
+    """
+
+    def __setitem__(self, key: str, told: tuple[int, float]) -> None:
+        if len(self) >= MAX_GROUPS and key not in self:
+            self.pop(next(iter(self), ""), None)
+        super().__setitem__(key, told)
+
+    def within(self, key: str, now: float, window_seconds: float) -> int:
+        """Return the number if it is no older than a window, else 0."""
+        count, at = self.get(key, (0, now))
+        return count if now - at < window_seconds else 0
+
+
 class Backlog:
-    """Thread-safe. ``dropped`` counts occurrences lost by reason."""
+    """Thread-safe. ``dropped`` counts occurrences lost by reason.
+
+    ``last_known`` is where a process that is left alone begins to count: where all of them together had come to.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -54,6 +74,7 @@ class Backlog:
         self._size = 0
         self._in_flight = 0
         self.dropped: Counter[str] = Counter()
+        self.last_known = LastKnown()
 
     def __len__(self) -> int:
         return self._size
@@ -74,10 +95,16 @@ class Backlog:
         """
         with self._lock:
             window = self._windows.setdefault(key, Window(now))
+            window.count = max(window.count, self.last_known.within(key, now, window_seconds))
             self._windows.move_to_end(key)
             if len(self._windows) > MAX_GROUPS:
                 self._windows.popitem(last=False)
             return window.add(now, window_seconds)
+
+    def traceback_of(self, key: str) -> str:
+        """Return the traceback that waits for a group; empty when there is none."""
+        with self._lock:
+            return next((pending.traceback for pending in self._groups.get(key, ()) if pending.traceback), "")
 
     def take(self) -> Pending | None:
         """Remove and return the oldest record of the group that waits longest; None when there is nothing."""
@@ -148,6 +175,7 @@ class Backlog:
         else:
             heir.occurrences += victim.occurrences
             heir.represented += victim.represented
+            heir.traceback = heir.traceback or victim.traceback
         records.remove(victim)
         self._size -= 1
         if not records:

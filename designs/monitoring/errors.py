@@ -8,20 +8,21 @@ import logging
 import os
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Any
 
 from celery.signals import worker_process_shutdown
 
 from designs import context as run_context
 from designs.conf import conf
-from designs.monitoring.event import ErrorEvent, build_event, format_traceback
+from designs.monitoring.event import ErrorEvent, build_event
 from designs.monitoring.fingerprint import Fingerprint, fingerprint_exception, fingerprint_message
 from designs.monitoring.guard import guarded
 from designs.monitoring.health import HealthChecker
 from designs.monitoring.marks import mark_of, set_mark
-from designs.monitoring.redaction import redact_text
 from designs.monitoring.safe import safe_str
 from designs.monitoring.store import ErrorStore, Outcome
+from designs.monitoring.tracebacks import format_traceback
 from integrations.redis import RedisUnavailable
 from integrations.sentry import forward_error
 
@@ -30,6 +31,8 @@ __all__ = ["ErrorTracker"]
 logger = logging.getLogger("enginel.errors")
 
 store = ErrorStore()
+
+Forward = Callable[[BaseException | None, ErrorEvent, Fingerprint, Outcome], None]
 
 _LEVELS = logging.getLevelNamesMapping()
 _KNOWN_GROUPS_MAX = 2_048
@@ -81,7 +84,7 @@ class ErrorTracker:
             if mark is not None:
                 store.merge(mark["event_id"], mark["fingerprint"], _additions(event))
                 return _as_record(event, mark["fingerprint"], mark["occurrences"], event_id=mark["event_id"])
-            return _record_new(error, event, operation)
+            return record_new(error, event, operation)
         return {}
 
     @staticmethod
@@ -130,9 +133,10 @@ class ErrorTracker:
 
         Returns:
             What `get_groups` tells, and ``first_seen``, ``last_seen`` (ISO, UTC), ``why`` (list of the fingerprint's
-            parts), ``forwarded`` (int), ``minutes`` (``[minute, count]`` of the last 24 hours, oldest first, only
-            minutes with occurrences), ``traceback`` (a sample), ``related`` (groups of the same site, at most 49, as
-            `get_groups` tells them). None for an unknown group or while Redis is away.
+            parts), ``aliases`` (other keys that find it, here too), ``forwarded`` (int), ``minutes`` (``[minute,
+            count]`` of the last 24 hours, oldest first, only minutes with occurrences), ``traceback`` (a sample),
+            ``related`` (groups of the same site, at most 49, as `get_groups` tells them). None for an unknown group
+            or while Redis is away.
         """
         with guarded("get_group"):
             try:
@@ -156,13 +160,32 @@ class ErrorTracker:
         return False
 
 
-def _record_new(error: object, event: ErrorEvent, operation: str) -> dict[str, Any]:
+def record_new(
+    error: object,
+    event: ErrorEvent,
+    operation: str,
+    *,
+    fingerprint: Fingerprint | None = None,
+    forward: Forward | None = None,
+) -> dict[str, Any]:
+    """Record an occurrence that bears no mark, and return its record.
+
+    Args:
+        error: The exception, or a message.
+        event: Its description.
+        operation: See `ErrorTracker.log_error`.
+        fingerprint: Its group, where it is known already.
+        forward: Is told of one that passes the gate, in place of Sentry.
+    """
     if down := HealthChecker.components_down():
         event.context.setdefault("components_down", down)
     exc = error if isinstance(error, BaseException) else None
-    fingerprint = _fingerprint_of(exc, event) if exc is not None else fingerprint_message(safe_str(error))
+    if fingerprint is None:
+        fingerprint = fingerprint_of(exc, event) if exc is not None else fingerprint_message(safe_str(error))
     known = known_groups.knows(fingerprint.key)
-    traceback = "" if exc is None or known else format_traceback(exc)
+    # One traceback a group: Redis has it, or it waits for Redis.
+    has_one = known or bool(store.backlog and store.backlog.traceback_of(fingerprint.key))
+    traceback = "" if exc is None or has_one else format_traceback(exc, event.error_message)
     outcome = store.record(event, fingerprint, traceback=traceback, operation=operation, describe=not known)
     if exc is not None:
         set_mark(
@@ -177,18 +200,18 @@ def _record_new(error: object, event: ErrorEvent, operation: str) -> dict[str, A
         return _as_record(event, fingerprint.key, outcome.occurrences, event_id=outcome.event_id)
     if outcome.state == "recorded":
         if outcome.needs_facts or (outcome.needs_traceback and exc is not None):
-            text = "" if exc is None else traceback or format_traceback(exc)
+            text = "" if exc is None else traceback or format_traceback(exc, event.error_message)
             store.merge(outcome.event_id, fingerprint, None, text, describe=event)
         known_groups.learn(fingerprint.key)
     _log(event, fingerprint, outcome)
     if outcome.forward:
-        _forward(exc, event, fingerprint, outcome)
+        (forward or _forward)(exc, event, fingerprint, outcome)
     record = {**_as_record(event, fingerprint.key, outcome.occurrences), "traceback": traceback}
     # What waits must not change with what the caller does to its record.
     return {**record, "context": copy.deepcopy(event.context)} if outcome.state == "kept" else record
 
 
-def _fingerprint_of(exc: BaseException, event: ErrorEvent) -> Fingerprint:
+def fingerprint_of(exc: BaseException, event: ErrorEvent) -> Fingerprint:
     with guarded("fingerprint"):
         return fingerprint_exception(exc, event.task)
     # One that cannot be grouped by its stack is still an occurrence.
@@ -204,7 +227,8 @@ def _forward(exc: BaseException | None, event: ErrorEvent, fingerprint: Fingerpr
             fingerprint.site,
             outcome.occurrences,
             outcome.represents,
-            scrub=redact_text,
+            first_seen=lambda: store.first_seen(fingerprint.key),
+            window_seconds=conf.window_seconds,
         )
 
 
@@ -261,9 +285,10 @@ class _KnownGroups:
         return key in self._keys
 
     def learn(self, key: str) -> None:
+        if key in self._keys:
+            return
         with self._lock:
             self._keys[key] = None
-            self._keys.move_to_end(key)
             if len(self._keys) > _KNOWN_GROUPS_MAX:
                 self._keys.popitem(last=False)
 

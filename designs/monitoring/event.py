@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import traceback
-import uuid
+import os
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -14,15 +13,14 @@ from django.utils import timezone
 
 from designs.conf import conf
 from designs.context import RunContext
-from designs.monitoring.redaction import redact, redacted_str, redacted_tail
+from designs.monitoring.redaction import redact, redacted_str
 from designs.monitoring.safe import raw_text, type_name
 
-__all__ = ["SEVERITIES", "ErrorEvent", "build_event", "format_traceback", "iso_utc"]
+__all__ = ["SEVERITIES", "ErrorEvent", "build_event", "iso_utc"]
 
 SEVERITIES = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 MAX_MESSAGE_CHARS = 2_048
-MAX_TRACEBACK_CHARS = 24_000
 MAX_FIELD_CHARS = 512
 
 
@@ -83,7 +81,7 @@ def build_event(
         facts = {"trace_id": run.trace_id, **facts}
     severity = severity.upper() if isinstance(severity, str) else "ERROR"
     return ErrorEvent(
-        event_id=uuid.uuid4().hex,
+        event_id=os.urandom(16).hex(),
         timestamp=iso_utc(timezone.now()),
         error_type=type_name(error) if isinstance(error, BaseException) else "message",
         error_message=_message(error),
@@ -98,23 +96,10 @@ def build_event(
     )
 
 
-def format_traceback(exc: BaseException) -> str:
-    """Return the traceback as text, scrubbed; of a very long one the start and, mostly, the end."""
-    try:
-        text = "".join(traceback.format_exception(exc, limit=-60))
-    except Exception as error:  # noqa: BLE001 - exceptions may break their own formatting
-        text = f"{type_name(exc)}: unformattable traceback ({type(error).__name__})\n"
-    if len(text) <= MAX_TRACEBACK_CHARS:
-        return redacted_tail(text, MAX_TRACEBACK_CHARS)[:MAX_TRACEBACK_CHARS]
-    head = MAX_TRACEBACK_CHARS // 4
-    tail = MAX_TRACEBACK_CHARS - head
-    # What stands in for a secret may be longer than the secret.
-    return f"{redacted_str(text, head)} ...\n{redacted_tail(text, tail)[-tail:]}"
-
-
 def iso_utc(moment: datetime) -> str:
     """Return ``2026-01-31T12:00:00.000000Z``."""
-    return moment.astimezone(tz=_UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    # A quarter of the time strftime takes.
+    return f"{moment.astimezone(tz=_UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
 
 def _message(error: object) -> str:
@@ -141,7 +126,9 @@ def _details(error: object) -> dict[str, Any]:
 
 
 def _field(value: object) -> str:
-    return "" if value is None else redacted_str(value, MAX_FIELD_CHARS)
+    if value is None or (type(value) is str and not value):
+        return ""
+    return redacted_str(value, MAX_FIELD_CHARS)
 
 
 _UTC = timezone.get_fixed_timezone(0)

@@ -11,7 +11,17 @@ from typing import Any, cast
 
 from integrations.redis import FailFastRedis
 
-__all__ = ["GROUP_PREFIX", "PREFIX", "due_summaries", "read_group", "read_groups", "resolve"]
+__all__ = [
+    "GROUP_PREFIX",
+    "PREFIX",
+    "due_summaries",
+    "first_seen",
+    "keep_template",
+    "read_group",
+    "read_groups",
+    "resolve",
+    "templates",
+]
 
 # The number is that of the layout: what another one left behind expires by itself.
 PREFIX = "enginel:{errors}:2:"
@@ -45,34 +55,82 @@ def read_groups(redis: FailFastRedis, limit: int | None) -> list[dict[str, Any]]
 
 
 def read_group(redis: FailFastRedis, key: str, now_ms: int) -> dict[str, Any] | None:
-    """Return one group in full; None when it is unknown.
+    """Return one group in full, by its key or an alias of it; None when it is unknown.
 
     Raises:
         RedisUnavailable: Redis does not answer.
     """
     rows = _rows(redis, [key])
     if not rows:
+        alias_of = redis.run(lambda client: cast("bytes | None", client.hget(f"{PREFIX}aliases", key)))
+        rows = _rows(redis, [alias_of.decode()]) if alias_of else []
+    if not rows:
         return None
     row = rows[0]
+    key = row["fingerprint"]
 
     def read(client: Any) -> list[Any]:
         pipe = client.pipeline(transaction=False)
-        pipe.hmget(GROUP_PREFIX + key, "minute", "minute_n", "minutes", "traceback", "forwarded_total")
+        pipe.hmget(GROUP_PREFIX + key, "minute", "minute_n", "minutes", "traceback", "forwarded_total", "aliases")
         pipe.zrevrange(f"{PREFIX}site:{row['site']}", 0, _RELATED_MAX - 1)
         return list(pipe.execute())
 
-    (minute, minute_n, minutes, traceback, forwarded), same_site = redis.run(read)
+    (minute, minute_n, minutes, traceback, forwarded, aliases), same_site = redis.run(read)
     related = [other.decode() for other in same_site if other.decode() != key] if row["site"] else []
     return {
         **row,
         "first_seen": _iso(int(row["first_seen_ms"])),
         "last_seen": _iso(int(row["last_seen_ms"])),
+        "aliases": (aliases or b"").decode().split(),
         "why": json.loads(row["parts"] or "[]"),
         "forwarded": int(forwarded or 0),
         "minutes": _series(minutes or b"", int(minute or 0), int(minute_n or 0), now_ms),
         "traceback": (traceback or b"").decode(),
         "related": _rows(redis, related),
     }
+
+
+def first_seen(redis: FailFastRedis, key: str) -> str:
+    """Return when a group began, ISO in UTC; empty for an unknown one.
+
+    Raises:
+        RedisUnavailable: Redis does not answer.
+    """
+    began = redis.run(lambda client: cast("bytes | None", client.hget(GROUP_PREFIX + key, "first_seen_ms")))
+    return _iso(int(began)) if began else ""
+
+
+def keep_template(redis: FailFastRedis, key: str, packed: bytes) -> None:
+    """Keep a group's template, unless it has one or is gone.
+
+    Raises:
+        RedisUnavailable: Redis does not answer.
+    """
+
+    def write(client: Any) -> None:
+        # Never makes the group: one without a total would be none, and would not expire.
+        if client.exists(GROUP_PREFIX + key):
+            client.hsetnx(GROUP_PREFIX + key, "template", packed)
+
+    redis.run(write)
+
+
+def templates(redis: FailFastRedis, keys: list[str]) -> list[bytes | None]:
+    """Return the groups' templates, None for one without.
+
+    Raises:
+        RedisUnavailable: Redis does not answer.
+    """
+    if not keys:
+        return []
+
+    def read(client: Any) -> list[bytes | None]:
+        pipe = client.pipeline(transaction=False)
+        for key in keys:
+            pipe.hget(GROUP_PREFIX + key, "template")
+        return list(pipe.execute())
+
+    return redis.run(read)
 
 
 def resolve(redis: FailFastRedis, key: str, now_ms: int) -> bool:

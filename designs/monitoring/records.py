@@ -13,7 +13,9 @@ from designs.monitoring.event import ErrorEvent
 from designs.monitoring.fingerprint import Fingerprint
 from designs.monitoring.redaction import redact_text
 
-__all__ = ["bounded_json", "facts_of", "ms_of", "now_ms", "record_of", "with_additions"]
+__all__ = ["bounded_json", "counter_of", "facts_of", "ms_of", "now_ms", "record_of", "with_additions"]
+
+_KINDS = {"rule client error": "client", "rule dependency outage": "outage", "rule task limit": "limit"}
 
 
 def facts_of(event: ErrorEvent, fingerprint: Fingerprint) -> str:
@@ -23,10 +25,22 @@ def facts_of(event: ErrorEvent, fingerprint: Fingerprint) -> str:
             "message": event.error_message,
             "severity": event.severity,
             "site": fingerprint.site,
+            "aliases": " ".join(fingerprint.aliases),
             # The key is made of the parts as they are; what is shown of them is scrubbed like everything else.
             "parts": json.dumps([redact_text(part) for part in fingerprint.parts]),
         }
     )
+
+
+def counter_of(event: ErrorEvent, fingerprint: Fingerprint) -> str:
+    """Return under what an occurrence is counted in all: ``kind|severity|source``, few values each.
+
+    The kind is that of the rule that made its group (``client``, ``outage``, ``limit``), else ``message`` or
+    ``exception``.
+    """
+    other = "message" if event.error_type == "message" else "exception"
+    rule = fingerprint.parts[0] if fingerprint.parts else ""
+    return f"{_KINDS.get(rule, other)}|{event.severity}|{event.source}"
 
 
 def bounded_json(additions: dict[str, Any]) -> str:

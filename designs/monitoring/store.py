@@ -18,7 +18,7 @@ from designs.monitoring.event import ErrorEvent
 from designs.monitoring.fingerprint import Fingerprint
 from designs.monitoring.groups import GROUP_PREFIX, PREFIX
 from designs.monitoring.handover import Handover
-from designs.monitoring.records import bounded_json, facts_of, ms_of, now_ms, record_of, with_additions
+from designs.monitoring.records import bounded_json, counter_of, facts_of, ms_of, now_ms, record_of, with_additions
 from designs.monitoring.slots import Slots
 from integrations.redis import FailFastRedis, RedisUnavailable, redis_for
 
@@ -46,6 +46,7 @@ class Outcome(NamedTuple):
         represents: Occurrences since the last one that passed.
         needs_facts: The group is not described yet.
         needs_traceback: The group has no stored traceback yet.
+        in_window: Occurrences of the group in the gate's window, of all processes.
     """
 
     state: str
@@ -57,6 +58,7 @@ class Outcome(NamedTuple):
     represents: int = 1
     needs_facts: bool = False
     needs_traceback: bool = False
+    in_window: int = 0
 
 
 class ErrorStore:
@@ -107,6 +109,7 @@ class ErrorStore:
             outcome = self._keep(pending)
             self.handover.wake()
             return outcome
+        self.backlog.last_known[fingerprint.key] = (outcome.in_window, time.monotonic())
         if self.backlog and not self.handover.wake(at_once=True):
             self.drain()
         return outcome
@@ -165,13 +168,39 @@ class ErrorStore:
         """
         return groups.due_summaries(self.redis, int(now.timestamp() * 1000) if now else now_ms(), limit)
 
+    def first_seen(self, key: str) -> str:
+        """Return when a group began, ISO in UTC; empty for an unknown one or while Redis is away."""
+        try:
+            return groups.first_seen(self.redis, key)
+        except RedisUnavailable:
+            return ""
+
+    def keep_template(self, key: str, packed: bytes) -> None:
+        """Keep a group's template for its summaries, unless it has one; it goes when the group goes.
+
+        Raises:
+            RedisUnavailable: Redis does not answer.
+        """
+        groups.keep_template(self.redis, key, packed)
+
+    def templates(self, keys: list[str]) -> list[bytes | None]:
+        """Return the groups' templates, None for one without.
+
+        Raises:
+            RedisUnavailable: Redis does not answer.
+        """
+        return groups.templates(self.redis, keys)
+
     def recent(self, limit: int) -> list[dict[str, Any]]:
         """Return at most ``limit`` records, newest first, none older than the ring's age."""
         if self.backlog:
             self.drain()
         args = [limit, now_ms() - conf.ring_seconds * 1000, GROUP_PREFIX]
+        pending = self.backlog.snapshot()
+        tracebacks = {p.fingerprint.key: p.traceback for p in pending if p.traceback}
         waiting = [
-            record_of(p.event.as_json(), p.fingerprint.key, p.occurrences, p.traceback) for p in self.backlog.snapshot()
+            record_of(p.event.as_json(), p.fingerprint.key, p.occurrences, tracebacks.get(p.fingerprint.key, ""))
+            for p in pending
         ]
         try:
             entries, of_groups = self.redis.script("read_errors", [f"{PREFIX}ring", f"{PREFIX}records"], args)
@@ -189,7 +218,7 @@ class ErrorStore:
         return sorted([*stored, *fresh], key=lambda record: record["timestamp"], reverse=True)[:limit]
 
     def totals(self) -> dict[str, int]:
-        """Return counts of this store: ``occurrences``, ``groups``, ``forwarded``, ``type:<name>``, ...
+        """Return counts: ``occurrences``, ``groups``, ``forwarded``, ``by:<kind>|<severity>|<source>``, ...
 
         Raises:
             RedisUnavailable: Redis does not answer.
@@ -234,6 +263,9 @@ class ErrorStore:
         return batch
 
     def _send(self, pending: Pending, *, live: bool, describe: bool) -> Outcome:
+        if self.redis.is_open:
+            # Before anything is put together for it.
+            raise RedisUnavailable("breaker open", asked=False)
         if pending.slot is None:
             pending.slot = self.slots.acquire()
         slot = pending.slot
@@ -248,13 +280,13 @@ class ErrorStore:
         args = (
             PREFIX, conf.ring_size, conf.ring_seconds * 1000, group_seconds, conf.window_seconds * 1000,
             conf.max_groups, MAX_OPERATIONS,
-            ms_of(event.timestamp), event.event_id, key, event.error_type, event.as_json(),
+            ms_of(event.timestamp), event.event_id, key, counter_of(event, pending.fingerprint), event.as_json(),
             max(2 * group_seconds, GUARD_SECONDS), slot.sequence, pending.occurrences,
             "" if live else pending.represented, event.user_id or "", pending.operation,
             facts_of(event, pending.fingerprint) if describe else "", pending.traceback,
         )  # fmt: skip
         try:
-            state, event_id, total, *flags, represents, needs_facts, needs_traceback = self.redis.script(
+            state, event_id, total, *flags, represents, needs_facts, needs_traceback, in_window = self.redis.script(
                 "record_error", keys, args
             )
         except RedisUnavailable as error:
@@ -273,7 +305,7 @@ class ErrorStore:
         is_new, is_regressed, forward = map(bool, flags)
         return Outcome(
             state.decode(), event_id.decode(), total, is_new, is_regressed, forward, represents or 1,
-            bool(needs_facts), bool(needs_traceback),
+            bool(needs_facts), bool(needs_traceback), in_window,
         )  # fmt: skip
 
     def _keep(self, pending: Pending) -> Outcome:

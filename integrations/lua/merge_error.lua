@@ -15,6 +15,9 @@ if (ARGV[3] ~= '' or ARGV[4] ~= '') and redis.call('EXISTS', KEYS[2]) == 1 then
     local site = ARGV[5] .. 'site:' .. facts.site
     redis.call('ZADD', site, ARGV[7], ARGV[6])
     redis.call('ZREMRANGEBYRANK', site, 0, -51)
+    for alias in string.gmatch(facts.aliases or '', '%S+') do
+      redis.call('HSETNX', ARGV[5] .. 'aliases', alias, ARGV[6])
+    end
     redis.call('EXPIRE', site, redis.call('TTL', KEYS[2]))
   end
 end

@@ -3,11 +3,12 @@
 --
 -- KEYS   ring, records, places, groups, totals, due, guard of the slot, group, its users, its entries in the ring
 -- ARGV   1 prefix of all keys  2 ring_size  3 ring_ms  4 group_seconds  5 window_ms  6 max_groups  7 max_operations
---        8 now_ms  9 event_id  10 fingerprint  11 error_type  12 record (JSON)  13 seconds the guard lives  14 sequence in the slot
+--        8 now_ms  9 event_id  10 fingerprint  11 kind|severity|source  12 record (JSON)  13 seconds the guard lives  14 sequence in the slot
 --        15 occurrences this call stands for  16 '' when live; handed over: how many of them were forwarded already
 --        17 user ('' = none)  18 operation ('' = cannot be repeated elsewhere)
 --        19 group facts (JSON object of text, '' = not sent)  20 traceback ('' = not sent)
--- Gives  {state, event_id, total, is_new, is_regressed, forward, represents, needs_facts, needs_traceback}
+-- Gives  {state, event_id, total, is_new, is_regressed, forward, represents, needs_facts, needs_traceback,
+--        occurrences of the window}
 --        state 'seen': this operation was recorded before under that event_id, and nothing was counted.
 -- Times are the application's. The group hash: total, forwarded_total, window_ms, window_n, due (a summary is booked),
 -- state, resolved_ms, minute and minute_n (the running minute), minutes (8 bytes each past one: minute, count), facts.
@@ -30,14 +31,14 @@ if done then
       if call('HSETNX', group, 'due', '1') == 1 then call('ZADD', due, now_ms + window_ms, fingerprint) end
     end
     call('SET', guard, done, 'EX', ARGV[13])
-    return {'recorded', event_id, tonumber(call('HGET', group, 'total') or '0'), 0, 0, 0, 0, 0, 0}
+    return {'recorded', event_id, tonumber(call('HGET', group, 'total') or '0'), 0, 0, 0, 0, 0, 0, 0}
   end
 end
 if ARGV[18] ~= '' then
   local operations, order = prefix .. 'operations', prefix .. 'operations_order'
   if call('HSETNX', operations, ARGV[18], event_id) == 0 then
     call('SET', guard, ARGV[14] .. ':-1', 'EX', ARGV[13])
-    return {'seen', call('HGET', operations, ARGV[18]), 0, 0, 0, 0, 0, 0, 0}
+    return {'seen', call('HGET', operations, ARGV[18]), 0, 0, 0, 0, 0, 0, 0, 0}
   end
   if call('RPUSH', order, ARGV[18]) > tonumber(ARGV[7]) then
     call('HDEL', operations, call('LPOP', order))
@@ -46,7 +47,7 @@ if ARGV[18] ~= '' then
   for _, key in ipairs({operations, order}) do call('EXPIRE', key, group_seconds * 2) end
 end
 
-call('HINCRBY', totals, 'type:' .. ARGV[11], weight)
+call('HINCRBY', totals, 'by:' .. ARGV[11], weight)
 local arrival = call('HINCRBY', totals, 'occurrences', weight)
 
 -- Group: created once, then counted.
@@ -72,6 +73,7 @@ if ARGV[19] ~= '' and not described then
   local site = prefix .. 'site:' .. facts.site
   call('ZADD', site, now, fingerprint)
   call('ZREMRANGEBYRANK', site, 0, -51)
+  for alias in string.gmatch(facts.aliases or '', '%S+') do call('HSETNX', prefix .. 'aliases', alias, fingerprint) end
 end
 if ARGV[20] ~= '' and not traced then
   set('traceback', ARGV[20])
@@ -158,7 +160,7 @@ if ARGV[17] ~= '' then call('PFADD', users, ARGV[17]) end
 
 -- Gate: within a window the 1st, 10th, 100th, ... occurrence passes; a new or regressed group always does. What is
 -- handed over was decided where it was kept. Clocks of several hosts differ: a bit before the window is within it.
-local forward, represents, booked = false, 0, known[5]
+local forward, represents, booked, in_window = false, 0, known[5], 0
 local ends
 if live then
   local started, n = tonumber(known[3] or '-1'), tonumber(known[4] or '0')
@@ -169,10 +171,11 @@ if live then
     if state == 'new' and not is_new then state = 'ongoing' end
   end
   ends = started + window_ms
-  set('window_n', n + weight)
+  in_window = n + weight
+  set('window_n', in_window)
   forward = is_new or is_regressed
   local step = 1
-  while step <= n + weight and not forward do
+  while step <= in_window and not forward do
     forward = n < step
     step = step * 10
   end
@@ -196,8 +199,11 @@ if is_new then
   local excess = call('ZCARD', groups) - tonumber(ARGV[6])
   if excess > 0 then
     for _, gone in ipairs(call('ZRANGE', groups, 0, excess - 1)) do
-      local site = call('HGET', prefix .. 'group:' .. gone, 'site')
-      if site then call('ZREM', prefix .. 'site:' .. site, gone) end
+      local facts = call('HMGET', prefix .. 'group:' .. gone, 'site', 'aliases')
+      if facts[1] then call('ZREM', prefix .. 'site:' .. facts[1], gone) end
+      for alias in string.gmatch(facts[2] or '', '%S+') do
+        if call('HGET', prefix .. 'aliases', alias) == gone then call('HDEL', prefix .. 'aliases', alias) end
+      end
       call('DEL', prefix .. 'group:' .. gone, prefix .. 'users:' .. gone)
       call('ZREM', groups, gone)
       call('ZREM', due, gone)
@@ -211,9 +217,9 @@ if minute ~= running or group_seconds < 600 then
     call('EXPIRE', key, math.floor(tonumber(ARGV[3]) / 1000) + group_seconds)
   end
   local site = prefix .. 'site:' .. (call('HGET', group, 'site') or '')
-  for _, key in ipairs({groups, totals, due, group, users, site}) do call('EXPIRE', key, group_seconds * 2) end
+  for _, key in ipairs({groups, totals, due, group, users, site, prefix .. 'aliases'}) do call('EXPIRE', key, group_seconds * 2) end
 end
 return {
   'recorded', event_id, total, is_new and 1 or 0, is_regressed and 1 or 0, forward and 1 or 0, represents,
-  described and 0 or 1, traced and 0 or 1
+  described and 0 or 1, traced and 0 or 1, in_window
 }

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import sentry_sdk
 from sentry_sdk.utils import event_from_exception
 
-__all__ = ["forward_error"]
+from integrations.sentry.describe import decorate
+from integrations.sentry.enrich import enrich
+from integrations.sentry.integration import EnginelIntegration
+from integrations.sentry.model import OWN, Occurrence
 
-_LEVELS = {"DEBUG": "debug", "INFO": "info", "WARNING": "warning", "ERROR": "error", "CRITICAL": "fatal"}
-_MAX_MESSAGE_CHARS = 2_048
+__all__ = ["forward_error", "is_on", "send_summary"]
+
+
+def is_on() -> bool:
+    """Tell whether anything is sent at all."""
+    return sentry_sdk.get_client().is_active()
 
 
 def forward_error(
@@ -22,7 +31,8 @@ def forward_error(
     occurrences: int,
     represents: int,
     *,
-    scrub: Callable[[str], str],
+    first_seen: Callable[[], str],
+    window_seconds: int,
 ) -> str | None:
     """Send an occurrence that passed the gate.
 
@@ -33,71 +43,78 @@ def forward_error(
         site: Type and innermost own frame.
         occurrences: Total of the group.
         represents: Occurrences since the last one sent, this one included.
-        scrub: Removes secrets from text; applied to the messages of the exception chain.
+        first_seen: Tells when the group began, ISO in UTC.
+        window_seconds: Period of the gate.
 
     Returns:
         Sentry's event id (ours); None without Sentry.
     """
     client = sentry_sdk.get_client()
-    if not client.is_active():
+    integration = client.get_integration(EnginelIntegration)
+    if integration is None:
         return None
-    event: dict[str, Any] = _body(exc, record, client.options, scrub)
-    event.update(
-        event_id=record["event_id"],
-        timestamp=record["timestamp"],
-        level=_LEVELS[record["severity"]],
-        fingerprint=["enginel", key],
-        tags=_tags(exc, record, key, site, occurrences),
-        contexts={
-            "enginel": {
-                "occurrences": occurrences,
-                "represents": represents,
-                "request_path": record["request_path"],
-                "context": record["context"],
-                "type": "enginel",
-            }
-        },
-    )
-    if record["user_id"]:
-        event["user"] = {"id": record["user_id"]}
-    if record["task"] or record["request_path"]:
-        event["transaction"] = record["task"] or record["request_path"]
-    return sentry_sdk.get_isolation_scope().capture_event(event)  # type: ignore[arg-type]
-
-
-def _body(
-    exc: BaseException | None, record: Mapping[str, Any], options: dict[str, Any], scrub: Callable[[str], str]
-) -> dict[str, Any]:
+    code = str(getattr(exc, "default_code", "") or "") if exc is not None else ""
+    occurrence = Occurrence(record, key, site, occurrences, represents, first_seen(), window_seconds, code)
+    event: dict[str, Any]
     if exc is None:
-        return {"message": record["error_message"]}
-    event, _hint = event_from_exception(exc, client_options=options, mechanism={"type": "enginel", "handled": True})
-    for value in event["exception"]["values"]:
-        value["value"] = scrub(str(value.get("value") or ""))[:_MAX_MESSAGE_CHARS]
-        for frame in (value.get("stacktrace") or {}).get("frames", ()):
-            _scrub_source(frame, scrub)
-    return dict(event)
+        event = {"logentry": {"formatted": record["error_message"]}}
+    else:
+        mechanism = {"type": "enginel", "handled": record["source"] == "explicit"}
+        event = dict(event_from_exception(exc, client_options=client.options, mechanism=mechanism)[0])
+        enrich(event, exc, integration.scrubber, str(client.options.get("project_root") or ""))
+    event["timestamp"] = record["timestamp"]
+    decorate(event, occurrence, integration.grouping)
+    return sentry_sdk.get_current_scope().capture_event(event, {OWN: occurrence})  # type: ignore[arg-type]
 
 
-def _scrub_source(frame: dict[str, Any], scrub: Callable[[str], str]) -> None:
-    # Keys stand in source code, too.
-    if frame.get("context_line"):
-        frame["context_line"] = scrub(frame["context_line"])
-    for name in ("pre_context", "post_context"):
-        frame[name] = [scrub(line) for line in frame.get(name) or ()]
+def send_summary(template: dict[str, Any] | None, row: Mapping[str, Any], window_seconds: int) -> str | None:
+    """Send what a window held back of a group, as one more event of its issue.
 
+    Args:
+        template: An earlier event of the group; without one the summary has no stack.
+        row: ``fingerprint``, ``suppressed``, ``total``, ``type``, ``message``, ``severity``, ``site``,
+            ``first_seen_ms``, ``last_seen_ms``.
+        window_seconds: Period of the gate.
 
-def _tags(
-    exc: BaseException | None, record: Mapping[str, Any], key: str, site: str, occurrences: int
-) -> dict[str, str]:
-    tags = {
-        "enginel.fingerprint": key,
-        "enginel.site": site[:200],
-        "enginel.occurrences": str(occurrences),
-        "enginel.source": record["source"],
-        "severity": record["severity"],
-        "code": str(getattr(exc, "default_code", "")) if exc is not None else "",
-        "task": record["task"],
-        "request_id": record["request_id"],
-        "trace_id": str(record["context"].get("trace_id", ""))[:200],
+    Returns:
+        The event id; None without Sentry.
+    """
+    integration = sentry_sdk.get_client().get_integration(EnginelIntegration)
+    if integration is None:
+        return None
+    record: dict[str, Any] = {
+        **dict.fromkeys(("request_id", "task", "request_path", "user_id", "context"), ""),
+        "event_id": uuid.uuid4().hex,
+        "timestamp": _iso(row["last_seen_ms"]),
+        "severity": row["severity"] or "ERROR",
+        "source": "summary",
     }
-    return {name: value for name, value in tags.items() if value}
+    occurrence = Occurrence(
+        record,
+        row["fingerprint"],
+        row["site"],
+        int(row["total"]),
+        int(row["suppressed"]),
+        _iso(row["first_seen_ms"]),
+        window_seconds,
+        summary=True,
+    )
+    event = dict(template) if template else _without_template(row["type"], row["message"])
+    event["timestamp"] = record["timestamp"]
+    decorate(event, occurrence, integration.grouping)
+    # A scope of its own: it happened in none of those that are open here.
+    with sentry_sdk.isolation_scope() as scope:
+        scope.clear()
+        return scope.capture_event(event, {OWN: occurrence})  # type: ignore[arg-type]
+
+
+def _without_template(error_type: str, message: str) -> dict[str, Any]:
+    if error_type in {"", "message"}:
+        return {"logentry": {"formatted": message}}
+    module, _, name = error_type.rpartition(".")
+    value = {"type": name, "value": message, **({"module": module} if module else {})}
+    return {"exception": {"values": [value]}}
+
+
+def _iso(milliseconds: str) -> str:
+    return datetime.fromtimestamp(int(milliseconds) / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -60,7 +60,7 @@ assert settings.MIDDLEWARE[0] == "designs.middleware.ErrorTrackingMiddleware"
         monkeypatch.setattr(tracing, "find_spec", lambda name: None)
         with override_settings(ENGINEL_OTLP_ENDPOINT="http://127.0.0.1:1"):
             assert init_tracing(TracingOptions("http://127.0.0.1:1")) is None
-            assert [message.id for message in check_drivers(None)] == ["enginel.E004"]
+            assert [message.id for message in check_drivers(None)] == ["enginel.E005"]
 
 
 class TestContext:

@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator, Sequence
 
 from designs.conf import conf
 from designs.monitoring.fingerprint.model import MAX_CHAIN, Fingerprint, Raised, key_of, make
-from designs.monitoring.fingerprint.rules import details_of, rule_for
+from designs.monitoring.fingerprint.rules import details_of, reads_exception, rule_for
 from designs.monitoring.fingerprint.wording import wording
 from designs.monitoring.frames import collapse_cycles
 
-__all__ = ["describe", "with_override"]
+__all__ = ["describe", "is_told_by_shape", "with_override"]
 
 _MAX_FOREIGN_FRAMES = 12
 _MAX_LEAVES = 50
@@ -61,6 +61,12 @@ def links(raised: Raised) -> Iterator[Raised]:
             return
         yield link
         link = link.cause if link.members is None else None
+
+
+def is_told_by_shape(raised: Raised) -> bool:
+    """Tell whether types and frames are all that the key is made of: no rule reads the exceptions themselves."""
+    chain = list(links(raised))
+    return _mode(chain) != "none" and not any(link.members is not None or reads_exception(link) for link in chain)
 
 
 def _chain_parts(raised: Raised, task: str) -> tuple[list[str], bool]:

@@ -10,7 +10,7 @@ from typing import Any
 from designs.conf import conf
 from designs.monitoring.fingerprint import override
 from designs.monitoring.fingerprint.clues import LiveFacts
-from designs.monitoring.fingerprint.core import describe
+from designs.monitoring.fingerprint.core import describe, is_told_by_shape, with_override
 from designs.monitoring.fingerprint.model import MAX_CHAIN, MAX_NODES, Fingerprint, Raised, make
 from designs.monitoring.fingerprint.types import bases_of, name_of
 from designs.monitoring.frames import clean_name, collapse_line, is_in_app, is_plumbing, module_of
@@ -19,6 +19,8 @@ __all__ = ["fingerprint_exception"]
 
 _MAX_FRAMES = 20_000
 _MAX_CODES = 8_192
+_MAX_SHAPES = 2_048
+_MAX_SHAPE_FRAMES = 512
 _HIDDEN = frozenset({"__traceback_hide__", "__tracebackhide__"})
 
 # Read by descriptor: a subclass may have put code of its own before them.
@@ -52,17 +54,28 @@ class _Code:
 
 
 class _Codes:
-    """The code objects seen so far, under the roots that were set then."""
+    """The code objects seen so far, and the fingerprints of whole stacks of them, under the roots that were set then.
+
+    A storm shows the same stack again and again. Its shape (types, code objects and the instructions they stand at)
+    says all the key is made of, unless a rule reads the exception itself.
+    """
 
     def __init__(self) -> None:
         self.by_id: dict[int, _Code] = {}
+        # Each holds its types, as `by_id` holds the code objects: their ids stay their own.
+        self.by_shape: dict[Any, tuple[Fingerprint, list[type]]] = {}
         self.roots: tuple[str, ...] = ()
 
     def current(self) -> dict[int, _Code]:
         roots = conf.in_app_roots
         if roots != self.roots or len(self.by_id) > _MAX_CODES:
-            self.by_id, self.roots = {}, roots
+            self.by_id, self.by_shape, self.roots = {}, {}, roots
         return self.by_id
+
+    def keep(self, shape: Any, fingerprint: Fingerprint, kinds: list[type]) -> None:
+        if len(self.by_shape) >= _MAX_SHAPES:
+            self.by_shape = {}
+        self.by_shape[shape] = (fingerprint, kinds)
 
 
 _codes = _Codes()
@@ -82,28 +95,69 @@ def fingerprint_exception(exc: BaseException, task: str = "") -> Fingerprint:
 
 
 def _fingerprint(exc: BaseException, task: str) -> Fingerprint:
-    raised = _Reader().read(exc)
+    reader = _Reader()
+    shape, kinds = _shape_of(exc, task, with_line=reader.with_line)
+    known = _codes.by_shape.get(shape) if shape is not None else None
+    if known is None or conf.fingerprint_hook is not None:
+        raised = reader.read(exc)
+        fingerprint, is_ours = _described(exc, raised, task)
+        if is_ours and shape is not None and is_told_by_shape(raised):
+            _codes.keep(shape, fingerprint, kinds)
+        return fingerprint
+    wanted = override.from_exception(exc, LiveFacts(exc).message)
+    return known[0] if wanted is None else with_override(wanted, known[0])
+
+
+def _shape_of(exc: BaseException, task: str, *, with_line: bool) -> tuple[Any, list[type]]:
+    """Return what tells two stacks apart, and the types in it; None for what is too large or holds a group."""
+    kinds: list[type] = []
+    codes: list[CodeType] = []
+    stands: list[int] = []
+    seen = set()
+    link: BaseException | None = exc
+    while link is not None and len(kinds) < MAX_CHAIN and id(link) not in seen:
+        seen.add(id(link))
+        kinds.append(type(link))
+        stands.append(-1)
+        traceback: TracebackType | None = _traceback_of(link)
+        add_code, add_stand = codes.append, stands.append
+        while traceback is not None:
+            add_code(traceback.tb_frame.f_code)
+            add_stand(traceback.tb_lasti)
+            traceback = traceback.tb_next
+            if len(codes) > _MAX_SHAPE_FRAMES:
+                return None, kinds
+        following: BaseException | None = _cause_of(link)
+        link = _context_of(link) if following is None and not _suppressed(link) else following
+    return (task, with_line, *map(id, kinds), *map(id, codes), *stands), kinds
+
+
+def _described(exc: BaseException, raised: Raised, task: str) -> tuple[Fingerprint, bool]:
+    """Return the fingerprint, and whether it is all ours: the application was not asked, or had nothing to say."""
+    answers: list[list[str] | None] = []
 
     def wanted(parts: Sequence[str], site: str) -> list[str] | None:
         message = raised.facts.message
         found = override.from_exception(exc, message)
-        if found is not None or conf.fingerprint_hook is None:
-            return found
+        if found is None and conf.fingerprint_hook is not None:
+            found = override.from_hook(lambda: _for_hook(exc, raised, task, parts, site), message)
+        answers.append(found)
+        return found
 
-        def record() -> dict[str, Any]:
-            return {
-                "exception": exc,
-                "event": None,
-                "type": raised.type,
-                "message": message(),
-                "task": task,
-                "parts": list(parts),
-                "site": site,
-            }
+    fingerprint = describe(raised, task, wanted)
+    return fingerprint, answers == [None] and conf.fingerprint_hook is None
 
-        return override.from_hook(record, message)
 
-    return describe(raised, task, wanted)
+def _for_hook(exc: BaseException, raised: Raised, task: str, parts: Sequence[str], site: str) -> dict[str, Any]:
+    return {
+        "exception": exc,
+        "event": None,
+        "type": raised.type,
+        "message": raised.facts.message(),
+        "task": task,
+        "parts": list(parts),
+        "site": site,
+    }
 
 
 class _Reader:

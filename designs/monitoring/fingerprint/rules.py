@@ -13,7 +13,7 @@ from typing import NamedTuple
 from designs.conf import conf
 from designs.monitoring.fingerprint.model import Raised
 
-__all__ = ["Rule", "details_of", "rule_for"]
+__all__ = ["Rule", "details_of", "reads_exception", "rule_for"]
 
 # Their stacks end wherever the signal struck, so the task is what identifies them.
 _BY_TASK = frozenset({"SoftTimeLimitExceeded", "TimeLimitExceeded", "WorkerLostError"})
@@ -102,6 +102,11 @@ def rule_for(raised: Raised, task: str, where: Callable[[Raised], str]) -> Rule 
     if not bases.isdisjoint(_CLIENT):
         return _client(raised, where)
     return _outage(raised)
+
+
+def reads_exception(raised: Raised) -> bool:
+    """Tell whether a rule may look into this exception, beyond its type and frames."""
+    return not (raised.bases.isdisjoint(_SPECIAL) and raised.bases.isdisjoint(_DETAILED))
 
 
 def details_of(raised: Raised) -> list[str]:

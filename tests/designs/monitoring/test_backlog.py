@@ -110,8 +110,28 @@ def test_the_gates_rule_holds_for_one_process_alone() -> None:
     assert backlog.passes("1:a", 300.0, 300)
 
 
+def test_a_process_left_alone_counts_on_from_what_all_had_come_to() -> None:
+    backlog = Backlog()
+    backlog.last_known["1:a"] = (95, 0.0)
+
+    assert [n for n in range(96, 1_001) if backlog.passes("1:a", 1.0, 300)] == [100, 1_000]
+    backlog.last_known["1:a"] = (9_998, 2.0)
+    assert [n for n in range(9_999, 10_002) if backlog.passes("1:a", 3.0, 300)] == [10_000]
+
+
+def test_what_was_told_a_window_ago_counts_no_more() -> None:
+    backlog = Backlog()
+    backlog.last_known["1:a"] = (95, 0.0)
+
+    assert backlog.passes("1:a", 300.0, 300) == 1
+
+
 def test_the_windows_are_bounded() -> None:
     backlog = Backlog()
+    for number in range(module.MAX_GROUPS + 10):
+        backlog.last_known[f"1:{number}"] = (1, 0.0)
+    assert len(backlog.last_known) == module.MAX_GROUPS
+
     for number in range(module.MAX_GROUPS + 10):
         backlog.passes(f"1:{number}", 0.0, 300)
 

@@ -230,3 +230,67 @@ def test_joined_parts_cannot_be_mistaken_for_others() -> None:
     second = fingerprint_exception(WithOverride(["a b"]))
 
     assert first.key != second.key
+
+
+class Named(ValueError):
+    error_fingerprint: str | None = None
+
+
+def fail_with(error: BaseException) -> None:
+    raise error
+
+
+def test_a_stack_seen_before_has_the_same_fingerprint() -> None:
+    first, second = (print_of(lambda: fail_with(ValueError(str(object())))) for _ in range(2))
+
+    assert second is first
+
+
+def test_what_tells_failures_apart_is_no_stack_seen_before() -> None:
+    prints = [
+        print_of(lambda: fail_with(ValueError("x"))),
+        print_of(lambda: fail_with(TypeError("x"))),
+        print_of(lambda: fail_with(ValueError("x")), "designs.scan"),
+    ]
+    chained = ValueError("x")
+    chained.__cause__ = KeyError("y")
+    prints.append(print_of(lambda: fail_with(chained)))
+
+    assert len({p.key for p in prints[:2]}) == 2
+    assert prints[3].key != prints[0].key
+    assert prints[2].key == prints[0].key
+
+
+def test_an_exception_of_a_stack_seen_before_still_names_its_group() -> None:
+    def act(name: str | None) -> Fingerprint:
+        error = Named("x")
+        error.error_fingerprint = name
+        return print_of(lambda: fail_with(error))
+
+    plain, named, again = act(None), act("mine"), act(None)
+
+    assert named.parts[0] == "custom"
+    assert again == plain != named
+
+
+def test_the_hook_is_asked_about_a_stack_seen_before() -> None:
+    plain = print_of(lambda: fail_with(ValueError("x")))
+    with override_settings(ENGINEL_FINGERPRINT_HOOK=lambda record: ["hooked"]):
+        hooked = print_of(lambda: fail_with(ValueError("x")))
+
+    assert hooked.parts == ("custom", "hooked")
+    assert plain.key != hooked.key
+
+
+def test_settings_of_the_key_hold_for_a_stack_seen_before() -> None:
+    def act() -> Fingerprint:
+        return print_of(lambda: fail_with(ValueError("x")))
+
+    with_line = act()
+    with override_settings(ENGINEL_FINGERPRINT_SOURCE_LINE=False):
+        without = act()
+    with override_settings(ENGINEL_IN_APP_ROOTS=("/nowhere",)):
+        elsewhere = act()
+
+    assert len({with_line.key, without.key, elsewhere.key}) == 3
+    assert act() == with_line

@@ -64,6 +64,33 @@ class TestOneGroup:
         assert not store.resolve("1:unknown")
         assert raw("DBSIZE") == 0
 
+    def test_it_is_found_by_its_aliases(self, store: ErrorStore) -> None:
+        fingerprint = Fingerprint("1:a", "1", ("a",), ("1:x", "1:y"), "site")
+        event = build_event("x", RunContext())
+        store.record(event, fingerprint, describe=False)
+        assert store.group("1:x") is None
+        store.merge(event.event_id, fingerprint, None, describe=event)
+
+        for key in ("1:a", "1:x", "1:y"):
+            assert group(store, key)["fingerprint"] == "1:a"
+        assert group(store, "1:x")["aliases"] == ["1:x", "1:y"]
+
+    def test_an_alias_stays_with_the_group_that_had_it_first(self, store: ErrorStore) -> None:
+        for key in ("1:a", "1:b"):
+            store.record(build_event("x", RunContext()), Fingerprint(key, "1", (key,), ("1:x",), "site"))
+
+        assert group(store, "1:x")["fingerprint"] == "1:a"
+
+    def test_aliases_go_with_their_group(self, store: ErrorStore) -> None:
+        with freeze_time(NOON) as clock, override_settings(ENGINEL_MAX_GROUPS=2):
+            for name in "abc":
+                clock.tick(2)
+                fingerprint = Fingerprint(f"1:{name}", "1", (name,), (f"1:alias-{name}",), "site")
+                store.record(build_event("x", RunContext()), fingerprint)
+
+        assert store.group("1:alias-a") is None
+        assert raw("HLEN", f"{PREFIX}aliases") == 2
+
     @override_settings(REDIS_URL=REFUSED_URL)
     def test_without_redis_there_is_none(self) -> None:
         assert ErrorTracker.get_group(KEY) is None

@@ -234,7 +234,7 @@ def test_what_cannot_be_grouped_is_counted(monkeypatch: pytest.MonkeyPatch) -> N
 
     ErrorTracker.log_error(raised(ValueError("x")))
 
-    assert errors.store.totals()["type:ValueError"] == 1
+    assert errors.store.totals()["by:exception|ERROR|explicit"] == 1
 
 
 @pytest.mark.usefixtures("allow_swallowed")

@@ -297,3 +297,24 @@ def test_no_neighbours_keep_a_url_password(before: str, after: str) -> None:
     text = f"{before} postgres://enginel:hunter2@db/x {after}"
 
     assert "hunter2" not in redact_text(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "scrubbed"),
+    [
+        ("İİİ password=hunter2", "İİİ password=[filtered]"),
+        ("\u017fecret=hunter2", "\u017fecret=[filtered]"),
+        (f"{'x' * 300}_password=hunter2", f"{'x' * 300}_password=[filtered]"),
+        (f"password_{'x' * 300}=harmless", f"password_{'x' * 300}=harmless"),
+        ("a=1;token=t;b=2;secret=s", "a=1;token=[filtered];b=2;secret=[filtered]"),
+        ("url=https://x/?token=t&page=2", "url=https://x/?token=[filtered]&page=2"),
+        ("task-list risk-free", "task-list risk-free"),
+        ("xghp_" + "a" * 30, "xghp_" + "a" * 30),
+        ("hooks.slack.com/services/T0/B0/abcdefgh", "hooks.slack.com/services/[filtered]"),
+        ("4111 1111 1111 1111, 4111 1111 1111 1112", "[filtered], 4111 1111 1111 1112"),
+        ("v1.4111111111111111", "v1.4111111111111111"),
+        ("\u0664" + "\u0661" * 15, "\u0664" + "\u0661" * 15),
+    ],
+)
+def test_names_and_shapes_are_found_where_they_stand(text: str, scrubbed: str) -> None:
+    assert redact_text(text) == scrubbed

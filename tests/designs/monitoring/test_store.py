@@ -123,11 +123,11 @@ class TestGroups:
         assert [outcome.is_new for outcome in outcomes] == [True, False, False]
         assert [found["occurrences"] for found in store.recent(10)] == [3, 3, 3]
 
-    def test_totals_are_kept_by_type(self, store: ErrorStore) -> None:
+    def test_totals_are_kept_by_kind_severity_and_source(self, store: ErrorStore) -> None:
         for message in ("a", "a", "b"):
             record(store, message)
 
-        assert store.totals() == {"occurrences": 3, "type:message": 3, "groups": 2, "forwarded": 2}
+        assert store.totals() == {"occurrences": 3, "by:message|ERROR|explicit": 3, "groups": 2, "forwarded": 2}
 
     def test_one_traceback_serves_the_whole_group(self, store: ErrorStore) -> None:
         assert not record(store, "a", traceback="the stack").needs_traceback

@@ -1,0 +1,166 @@
+"""What the SDK captures by itself, decided like everything else: recorded, counted, and sent if the gate lets it pass.
+
+Whoever sees a failure first records it; the mark on the exception tells all others. A line of the log that tells of an
+exception, as its argument or in its words, is that exception's occurrence too.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from celery import current_task
+
+from designs import context as run_context
+from designs.conf import conf
+from designs.monitoring.errors import fingerprint_of, record_new, store
+from designs.monitoring.event import SEVERITIES, ErrorEvent, build_event
+from designs.monitoring.fingerprint import Fingerprint, fingerprint_event
+from designs.monitoring.fingerprint.core import with_override
+from designs.monitoring.fingerprint.override import entries_of
+from designs.monitoring.guard import guarded
+from designs.monitoring.marks import mark_of
+from designs.monitoring.safe import raw_text
+from designs.monitoring.store import Outcome
+from integrations.sentry import Decision, Occurrence
+
+__all__ = ["admit"]
+
+_DROP = Decision(passes=False)
+_OPEN = Decision(passes=True)
+
+_SOURCES = {"celery": "celery", "django": "http", "wsgi": "http", "asgi": "http", "logging": "log"}
+_SEVERITIES = {"fatal": "CRITICAL", "critical": "CRITICAL", "warning": "WARNING", "info": "INFO", "debug": "DEBUG"}
+_MAX_TELLING_CHARS = 4_096
+
+
+def admit(event: Mapping[str, Any], hint: Mapping[str, Any]) -> Decision:
+    """Record what the SDK captured and decide whether it is sent.
+
+    A failure of our own lets it pass, unrecorded.
+
+    Args:
+        event: The SDK's event, captured lean.
+        hint: Its hint: ``exc_info`` or ``log_record`` where there is one.
+    """
+    with guarded("second_door"):
+        return _admit(event, hint)
+    return _OPEN
+
+
+def _admit(event: Mapping[str, Any], hint: Mapping[str, Any]) -> Decision:
+    run = run_context.current()
+    log = hint.get("log_record")
+    exc = _exception_of(hint, log)
+    if exc is not None and not isinstance(exc, Exception):
+        # Who goes away or ends the process has not failed.
+        return _DROP
+    if mark_of(exc, run.request_id) is not None or (exc is None and log is not None and _repeats(log, run)):
+        return _DROP
+    mechanism = _mechanism(event)
+    task_id, attempt = _attempt(mechanism, run)
+    described = build_event(
+        exc if exc is not None else _text(event),
+        run,
+        context=_facts(event, log, task_id, attempt, mechanism),
+        severity=_severity(exc, event),
+        source=_SOURCES.get(mechanism, "log" if log is not None else "sdk"),
+    )
+    # One id: the SDK has given its own away already.
+    described = replace(described, event_id=str(event["event_id"]))
+    passed: list[Occurrence] = []
+
+    def forward(exc: BaseException | None, event: ErrorEvent, fingerprint: Fingerprint, outcome: Outcome) -> None:
+        passed.append(_occurrence(exc, event, fingerprint, outcome))
+
+    record_new(
+        exc if exc is not None else described.error_message,
+        described,
+        f"task:{task_id}:{attempt}" if task_id else "",
+        fingerprint=_fingerprint(exc, described, event),
+        forward=forward,
+    )
+    return Decision(passes=True, occurrence=passed[0], exc=exc) if passed else _DROP
+
+
+def _exception_of(hint: Mapping[str, Any], log: logging.LogRecord | None) -> BaseException | None:
+    exc_info = hint.get("exc_info")
+    if exc_info:
+        return exc_info[1] if isinstance(exc_info[1], BaseException) else None
+    return next(_arguments(log), None) if log is not None else None
+
+
+def _arguments(log: logging.LogRecord) -> Iterator[BaseException]:
+    args = log.args.values() if isinstance(log.args, Mapping) else log.args or ()
+    return (arg for arg in args if isinstance(arg, BaseException))
+
+
+def _repeats(log: logging.LogRecord, run: run_context.RunContext) -> bool:
+    """Tell whether a line repeats, in its words, the recorded exception that is being handled where it is written."""
+    handled = sys.exc_info()[1]
+    if mark_of(handled, run.request_id) is None:
+        return False
+    told = raw_text(handled)[:_MAX_TELLING_CHARS]
+    return bool(told) and told in log.getMessage()
+
+
+def _occurrence(exc: BaseException | None, event: ErrorEvent, fingerprint: Fingerprint, outcome: Outcome) -> Occurrence:
+    return Occurrence(
+        event.as_dict(),
+        fingerprint.key,
+        fingerprint.site,
+        outcome.occurrences,
+        outcome.represents,
+        store.first_seen(fingerprint.key),
+        conf.window_seconds,
+        str(getattr(exc, "default_code", "") or "") if exc is not None else "",
+    )
+
+
+def _fingerprint(exc: BaseException | None, described: ErrorEvent, event: Mapping[str, Any]) -> Fingerprint:
+    if exc is None:
+        return fingerprint_event(dict(event))
+    fingerprint = fingerprint_of(exc, described)
+    stated = event.get("fingerprint")
+    if not isinstance(stated, list) or stated[:1] == ["celery"]:
+        return fingerprint
+    # What the application told the SDK of this scope's grouping.
+    return with_override(entries_of(stated, lambda: raw_text(exc)), fingerprint)
+
+
+def _attempt(mechanism: str, run: run_context.RunContext) -> tuple[str, int]:
+    """Return id and attempt of the task that failed, as Celery's signal will tell them; else nothing."""
+    if mechanism != "celery" or not run.task_id:
+        return "", 0
+    return run.task_id, int(getattr(getattr(current_task, "request", None), "retries", 0) or 0)
+
+
+def _facts(
+    event: Mapping[str, Any], log: logging.LogRecord | None, task_id: str, attempt: int, mechanism: str
+) -> dict[str, Any]:
+    if task_id:
+        return {"task_id": task_id, "attempt": attempt + 1}
+    if log is None:
+        return {"mechanism": mechanism} if mechanism else {}
+    facts = {"logger": log.name, "message": (event.get("logentry") or {}).get("formatted")}
+    return {**facts, **(event.get("extra") or {})}
+
+
+def _mechanism(event: Mapping[str, Any]) -> str:
+    values = (event.get("exception") or {}).get("values") or ()
+    return str((values[-1].get("mechanism") or {}).get("type") or "") if values else ""
+
+
+def _severity(exc: BaseException | None, event: Mapping[str, Any]) -> str:
+    own = getattr(exc, "severity", None)
+    if own in SEVERITIES:
+        return str(own)
+    return _SEVERITIES.get(str(event.get("level")), "ERROR")
+
+
+def _text(event: Mapping[str, Any]) -> str:
+    entry = event.get("logentry") or {}
+    return str(entry.get("formatted") or entry.get("message") or "an event without a message")

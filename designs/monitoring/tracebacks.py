@@ -1,0 +1,120 @@
+"""The text of a traceback, scrubbed and bounded, in bounded time. Pure.
+
+Python's own formatting visits every exception of a chain and of its groups before it prints the first line, and takes
+their messages whole. Where there are too many, or the message is too long, the outermost ones and the root are
+formatted here one by one.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator
+
+from designs.monitoring.redaction import redacted_str, redacted_tail
+from designs.monitoring.safe import type_name
+
+__all__ = ["format_traceback"]
+
+MAX_CHARS = 24_000
+_MAX_FRAMES = 60
+_MAX_EXCEPTIONS = 40
+_MAX_LINKS = 10
+_MAX_WALK = 100_000
+_MAX_MESSAGE_CHARS = 2_048
+_MAX_NOTE_CHARS = 16_384
+
+_cause_of = vars(BaseException)["__cause__"].__get__
+_context_of = vars(BaseException)["__context__"].__get__
+_suppressed = vars(BaseException)["__suppress_context__"].__get__
+_traceback_of = vars(BaseException)["__traceback__"].__get__
+_members_of = vars(BaseExceptionGroup)["exceptions"].__get__
+
+
+def format_traceback(exc: BaseException, message: str = "") -> str:
+    """Return the traceback as text, scrubbed; of a very long one the start and, mostly, the end.
+
+    Args:
+        exc: The exception.
+        message: Its scrubbed message, if that is known already: one that is long is not asked for again.
+    """
+    if len(message) > _MAX_MESSAGE_CHARS or _is_large(exc):
+        text = "".join(_links(exc, message))
+    else:
+        try:
+            text = "".join(traceback.format_exception(exc, limit=-_MAX_FRAMES))
+        except Exception as error:  # noqa: BLE001 - exceptions may break their own formatting
+            text = f"{type_name(exc)}: unformattable traceback ({type(error).__name__})\n"
+    if len(text) <= MAX_CHARS:
+        return redacted_tail(text, MAX_CHARS)[:MAX_CHARS]
+    head = MAX_CHARS // 4
+    tail = MAX_CHARS - head
+    # What stands in for a secret may be longer than the secret.
+    return f"{redacted_str(text, head)} ...\n{redacted_tail(text, tail)[-tail:]}"
+
+
+def _is_large(exc: BaseException) -> bool:
+    """Tell whether there are more exceptions, or longer notes, than are worth formatting."""
+    waiting, seen = [exc], set()
+    while waiting:
+        link = waiting.pop()
+        if id(link) in seen:
+            continue
+        seen.add(id(link))
+        if len(seen) > _MAX_EXCEPTIONS or _notes_chars(link) > _MAX_NOTE_CHARS:
+            return True
+        waiting += [led for led in (_cause_of(link), _context_of(link)) if led is not None]
+        if issubclass(type(link), BaseExceptionGroup):
+            waiting += _members_of(link)[: _MAX_EXCEPTIONS + 1]
+    return False
+
+
+def _notes_chars(exc: BaseException) -> int:
+    try:
+        notes = object.__getattribute__(exc, "__notes__")
+    except AttributeError:
+        return 0
+    if type(notes) is not list or len(notes) > _MAX_NOTE_CHARS:
+        return _MAX_NOTE_CHARS + 1
+    return sum(str.__len__(note) for note in notes if isinstance(note, str))
+
+
+def _links(exc: BaseException, message: str) -> Iterator[str]:
+    """Give the root first, as Python does, and how many were left out between it and the outermost ones."""
+    chain, length, root = _chain(exc)
+    if root is not None:
+        yield from _link(root, "")
+        left_out = length - len(chain) - 1
+        yield f"\n[{left_out} more exceptions led to the next]\n\n" if left_out else "\nThis led to the next.\n\n"
+    for link in reversed(chain):
+        yield from _link(link, message if link is exc else "")
+        if link is not exc:
+            yield "\nThis led to the next.\n\n"
+
+
+def _chain(exc: BaseException) -> tuple[list[BaseException], int, BaseException | None]:
+    """Return the outermost exceptions, how many there are in all, and the last one if it is not among them."""
+    chain: list[BaseException] = []
+    seen: set[int] = set()
+    link: BaseException | None = exc
+    last = exc
+    while link is not None and id(link) not in seen and len(seen) < _MAX_WALK:
+        seen.add(id(link))
+        last = link
+        if len(chain) < _MAX_LINKS:
+            chain.append(link)
+        following: BaseException | None = _cause_of(link)
+        link = _context_of(link) if following is None and not _suppressed(link) else following
+    return chain, len(seen), None if last is chain[-1] else last
+
+
+def _link(exc: BaseException, message: str) -> Iterator[str]:
+    if (frames := _traceback_of(exc)) is not None:
+        yield "Traceback (most recent call last):\n"
+        yield from traceback.format_tb(frames, limit=-_MAX_FRAMES)
+    yield f"{type_name(exc)}: {message or redacted_str(exc, _MAX_MESSAGE_CHARS)}\n"
+    if issubclass(type(exc), BaseExceptionGroup):
+        members = _members_of(exc)
+        for member in members[:_MAX_LINKS]:
+            yield f"  | {type_name(member)}: {redacted_str(member, _MAX_MESSAGE_CHARS // 8)}\n"
+        if len(members) > _MAX_LINKS:
+            yield f"  | [{len(members) - _MAX_LINKS} more]\n"

@@ -1,0 +1,29 @@
+"""Starting Sentry's SDK as the settings say."""
+
+from __future__ import annotations
+
+from django.conf import settings
+
+from designs.conf import conf
+from designs.monitoring.second_door import admit
+from designs.monitoring.sending import SCRUBBER, keep_template
+from integrations.sentry import init_sentry
+
+__all__ = ["start_sentry"]
+
+
+def start_sentry() -> bool:
+    """Start the SDK if there is a DSN; return whether Sentry is on."""
+    return init_sentry(
+        settings.SENTRY_DSN,
+        environment=settings.ENGINEL_ENVIRONMENT,
+        release=settings.ENGINEL_RELEASE,
+        gate=admit,
+        scrubber=SCRUBBER,
+        keep_template=keep_template,
+        grouping=settings.ENGINEL_SENTRY_GROUPING,
+        project_root=str(settings.BASE_DIR),
+        traces_sample_rate=settings.ENGINEL_SENTRY_TRACES_SAMPLE_RATE,
+        crons=settings.ENGINEL_SENTRY_CRONS,
+        more=conf.sentry_options,
+    )

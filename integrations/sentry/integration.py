@@ -1,0 +1,82 @@
+"""The second door: what the SDK captures by itself passes the same gate as what is reported to us."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import sentry_sdk
+from sentry_sdk.integrations import Integration
+from sentry_sdk.scope import add_global_event_processor
+from sentry_sdk.utils import event_from_exception
+
+from integrations.sentry.describe import decorate
+from integrations.sentry.enrich import enrich
+from integrations.sentry.model import OWN, Decision, Gate, Scrubber
+
+__all__ = ["EnginelIntegration"]
+
+logger = logging.getLogger("enginel.sentry")
+
+_NOT_ERRORS = frozenset({"transaction", "check_in", "profile", "feedback", "replay_event"})
+
+
+class EnginelIntegration(Integration):
+    """Part of the SDK's set-up. Its state is read through the client: the SDK calls `setup_once` once in a process."""
+
+    identifier = "enginel"
+
+    def __init__(self, *, gate: Gate, scrubber: Scrubber, grouping: str = "enginel") -> None:
+        self.gate = gate
+        self.scrubber = scrubber
+        self.grouping = grouping
+
+    @staticmethod
+    def setup_once() -> None:
+        add_global_event_processor(_process)
+
+    def process(self, event: dict[str, Any], hint: dict[str, Any]) -> dict[str, Any] | None:
+        """Return the event with all that its group says, or None when it is not sent."""
+        own = hint.get(OWN)
+        if own is not None:
+            # Its scope has spoken by now: what it did not name goes by the path.
+            if not event.get("transaction") and own.record.get("request_path"):
+                event["transaction"] = own.record["request_path"]
+            return event
+        _as_log_entry(event)
+        decision = self._decide(event, hint)
+        if not decision.passes:
+            return None
+        if decision.occurrence is not None:
+            hint[OWN] = decision.occurrence
+            decorate(event, decision.occurrence, self.grouping)
+        exc = exc_info[1] if (exc_info := hint.get("exc_info")) else decision.exc
+        if exc is not None:
+            options = sentry_sdk.get_client().options
+            if "exception" not in event:
+                event["exception"] = event_from_exception(exc, client_options=options)[0]["exception"]
+            enrich(event, exc, self.scrubber, str(options.get("project_root") or ""))
+        return event
+
+    def _decide(self, event: Mapping[str, Any], hint: Mapping[str, Any]) -> Decision:
+        try:
+            return self.gate(event, hint)
+        except Exception:
+            # Too many events are better than none.
+            logger.warning("the gate failed; an event passes unasked", exc_info=True)
+            return Decision(passes=True)
+
+
+def _process(event: Any, hint: Any) -> Any:
+    integration = sentry_sdk.get_client().get_integration(EnginelIntegration)
+    if integration is None or event.get("type") in _NOT_ERRORS:
+        return event
+    return integration.process(event, hint)
+
+
+def _as_log_entry(event: dict[str, Any]) -> None:
+    # `capture_message` writes a field that the published schema does not know.
+    message = event.pop("message", None)
+    if isinstance(message, str) and "logentry" not in event:
+        event["logentry"] = {"formatted": message}

@@ -1,0 +1,69 @@
+"""What passes between the SDK and whoever decides: plain data and the shapes of the callables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+__all__ = ["OWN", "Decision", "Gate", "Occurrence", "Scrubber"]
+
+OWN = "enginel"
+"""Key of the SDK's hint under which an event that passed the gate carries its `Occurrence`."""
+
+
+@dataclass(frozen=True)
+class Occurrence:
+    """One occurrence that passed the gate, and where it stands in its group.
+
+    Attributes:
+        record: The scrubbed event, see `designs.monitoring`.
+        key: Fingerprint.
+        site: Type and innermost own frame.
+        occurrences: Total of the group.
+        represents: Occurrences since the last one that passed, this one included.
+        first_seen: When the group began, ISO in UTC; empty where nobody knows.
+        window_seconds: Period of the gate.
+        code: Code of an exception of the application; empty for others.
+        summary: It stands for occurrences that were held back, and is none itself.
+    """
+
+    record: Mapping[str, Any]
+    key: str
+    site: str
+    occurrences: int
+    represents: int
+    first_seen: str = ""
+    window_seconds: int = 0
+    code: str = ""
+    summary: bool = False
+
+
+class Decision(NamedTuple):
+    """What becomes of an event the SDK captured by itself.
+
+    Attributes:
+        passes: Whether it is sent.
+        occurrence: What it is an occurrence of; without one it goes as it is.
+        exc: The exception it tells of, if the SDK did not see that.
+    """
+
+    passes: bool
+    occurrence: Occurrence | None = None
+    exc: BaseException | None = None
+
+
+Gate = Callable[[Mapping[str, Any], Mapping[str, Any]], Decision]
+"""Decides on (event, hint) of the SDK. Must not raise; should it, the event passes."""
+
+
+class Scrubber(NamedTuple):
+    """How secrets are removed.
+
+    Attributes:
+        text: From a text, which is cut to so many characters.
+        value: From any value under a name; gives a JSON-ready, bounded copy.
+    """
+
+    text: Callable[[str, int], str]
+    value: Callable[[object, str], Any]

@@ -1,0 +1,162 @@
+"""Connections that carry one command and its answer at a time, for callers who count microseconds.
+
+redis-py makes the connection (TLS, AUTH, HELLO, SELECT) and hiredis reads the answers. What is left out is what costs
+as much as the command: the pool's bookkeeping, the packing in Python, and the two polls that a socket with a Python
+timeout makes for every command; the kernel keeps the timeout instead.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import struct
+import threading
+import time
+from collections import deque
+from typing import Any
+
+import hiredis
+import redis
+from redis.exceptions import NoScriptError
+
+__all__ = ["NotConnected", "Wire", "Wires"]
+
+_READ_BYTES = 65_536
+# What a caller tells from other refusals; the text stays whole.
+_ERRORS: dict[str, type[redis.RedisError]] = {
+    "NOSCRIPT": NoScriptError,
+    "READONLY": redis.ReadOnlyError,
+    "OOM": redis.OutOfMemoryError,
+    "LOADING": redis.BusyLoadingError,
+}
+
+
+class NotConnected(Exception):
+    """Nothing was sent: there was no connection to send it through."""
+
+
+class Wire:
+    """One connection, made by a connection pool of redis-py and kept out of it."""
+
+    def __init__(self, pool: Any, timeout_seconds: float) -> None:
+        self._connection = pool.make_connection()
+        self._connection.connect()
+        self._socket: socket.socket = self._connection._sock  # noqa: SLF001 - redis-py offers no other way to it
+        self._timeout_seconds = timeout_seconds
+        if not isinstance(self._socket, ssl.SSLSocket):
+            self._let_the_kernel_time_it()
+        self._reader: Any = hiredis.Reader(replyError=_error_of, notEnoughData=...)
+        self._buffer = bytearray(_READ_BYTES)
+
+    def _let_the_kernel_time_it(self) -> None:
+        seconds, rest = divmod(self._timeout_seconds, 1)
+        timeval = struct.pack("ll", int(seconds), int(rest * 1_000_000))
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeval)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeval)
+        self._socket.settimeout(None)
+
+    def ask(self, *command: Any) -> Any:
+        """Send a command and return its answer; after any error but a reply the wire is of no use any more.
+
+        Raises:
+            redis.ConnectionError: The connection broke.
+            redis.TimeoutError: No answer in time.
+            redis.ResponseError: The server refused.
+        """
+        try:
+            self._socket.sendall(hiredis.pack_command(command))
+            answer = self._read()
+        except (BlockingIOError, TimeoutError) as error:
+            raise redis.TimeoutError("no answer in time") from error
+        except OSError as error:
+            raise redis.ConnectionError(type(error).__name__) from error
+        except hiredis.ProtocolError as error:
+            raise redis.ConnectionError("no answer that Redis would give") from error
+        if isinstance(answer, redis.RedisError):
+            raise answer
+        return answer
+
+    def _read(self) -> Any:
+        reader, buffer = self._reader, self._buffer
+        deadline = time.monotonic() + self._timeout_seconds
+        while True:
+            size = self._socket.recv_into(buffer)
+            if not size:
+                raise redis.ConnectionError("closed by the server")
+            reader.feed(buffer, 0, size)
+            answer = reader.gets()
+            if answer is not ...:
+                return answer
+            # Bytes that dribble in, each within the timeout, must not make a caller wait for ever.
+            if time.monotonic() > deadline:
+                raise redis.TimeoutError("no whole answer in time")
+
+    def is_quiet(self) -> bool:
+        """Tell whether it is open and nothing unasked for has come."""
+        return not self._connection.can_read(0)
+
+    def close(self) -> None:
+        self._connection.disconnect()
+
+
+class Wires:
+    """The wires of one process to one server: as many as are used at once, at most ``most``. Thread-safe."""
+
+    def __init__(self, pool: Any, timeout_seconds: float, most: int) -> None:
+        self._pool = pool
+        self._timeout_seconds = timeout_seconds
+        self._most = most
+        self.start_over()
+
+    def start_over(self) -> None:
+        """Forget all of them: after a fork they are the parent's."""
+        self._idle: deque[Wire] = deque()
+        self._lock = threading.Lock()
+        self._open = 0
+
+    def take(self) -> Wire:
+        """Return a wire nobody else holds.
+
+        Raises:
+            NotConnected: The server cannot be reached, or ``most`` are in use.
+        """
+        while self._idle:
+            try:
+                wire = self._idle.pop()
+            except IndexError:
+                break
+            if _is_usable(wire):
+                return wire
+            self.drop(wire)
+        with self._lock:
+            if self._open >= self._most:
+                raise NotConnected("too many connections in use")
+            self._open += 1
+        try:
+            return Wire(self._pool, self._timeout_seconds)
+        except BaseException as error:
+            with self._lock:
+                self._open -= 1
+            if isinstance(error, redis.RedisError | OSError):
+                raise NotConnected(type(error).__name__) from error
+            raise
+
+    def give_back(self, wire: Wire) -> None:
+        self._idle.append(wire)
+
+    def drop(self, wire: Wire) -> None:
+        """Close a wire in which half an answer may be left."""
+        with self._lock:
+            self._open -= 1
+        wire.close()
+
+
+def _is_usable(wire: Wire) -> bool:
+    try:
+        return wire.is_quiet()
+    except (redis.RedisError, OSError):
+        return False
+
+
+def _error_of(text: str) -> redis.RedisError:
+    return _ERRORS.get(text.partition(" ")[0], redis.ResponseError)(text)
