@@ -29,9 +29,10 @@ def main() -> None:
             import django
 
             django.setup()
-            from benchmarks import errors
+            from benchmarks import errors, exposition
 
             errors.run(server)
+            exposition.run(server)
         finally:
             server.stop()
 
