@@ -1,4 +1,4 @@
-"""What recording an error costs, beside the Sentry SDK on the same exception.
+"""What recording an error costs, beside the Sentry SDK on the same exception; what a probe costs, see `health`.
 
 Method. One process; embedded Valkey on a unix socket; the SDK with default settings and a transport that throws
 envelopes away. The exception has 40 frames with eight locals each. Contenders run in alternating rounds (`timing`);
@@ -29,9 +29,10 @@ def main() -> None:
             import django
 
             django.setup()
-            from benchmarks import errors, exposition
+            from benchmarks import errors, exposition, health
 
             errors.run(server)
+            health.run(server)
             exposition.run(server)
         finally:
             server.stop()

@@ -5,11 +5,14 @@ signal for one whose body it cannot decode: it logs that one and drops it. Its d
 and public callback `on_decode_error` are a steadier hold than the wording of a log line.
 
 One whose body is sound JSON of the wrong shape ends the whole worker: nobody expects the error of taking it apart.
+
+A broker that is away is tried every second; Celery itself waits longer each time, up to half a minute.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from celery import signals
@@ -17,6 +20,8 @@ from celery.exceptions import InvalidTaskError
 from celery.worker import consumer
 
 __all__ = ["Consumer"]
+
+_RETRY_SECONDS = 1
 
 
 class Consumer(consumer.Consumer):
@@ -33,6 +38,12 @@ class Consumer(consumer.Consumer):
             return handle(message)
 
         return on_task_received
+
+    def ensure_connected(self, conn: Any) -> Any:
+        conn.ensure_connection = partial(
+            conn.ensure_connection, interval_start=_RETRY_SECONDS, interval_step=0, interval_max=_RETRY_SECONDS
+        )
+        return super().ensure_connected(conn)
 
     def on_decode_error(self, message: Any, exc: Exception) -> None:
         # Before the message is acknowledged: what is told twice counts once, what is never told is lost.

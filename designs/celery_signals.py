@@ -9,6 +9,7 @@ or Reject ended as it was told to.
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from contextvars import Token
@@ -23,6 +24,7 @@ from designs import context, tasks
 from designs.cad import start_kernel
 from designs.exceptions import EnginelBaseException, TaskTimeoutError
 from designs.monitoring import ErrorTracker, guarded
+from integrations.heartbeat import QUEUED_AT_HEADER
 
 __all__ = ["connect"]
 
@@ -64,10 +66,11 @@ def warm_kernel(**kwargs: object) -> None:
 
 
 def carry_context(headers: dict[str, Any] | None = None, **kwargs: object) -> None:
-    """Put the queueing request's context into the message headers."""
+    """Put the queueing request's context and the time into the message headers."""
     with guarded("carry_context"):
         if headers is not None:
             headers.setdefault(context.HEADER, context.to_headers(context.current()))
+            headers.setdefault(QUEUED_AT_HEADER, time.time())
 
 
 def remember_request(request: Any = None, **kwargs: object) -> None:

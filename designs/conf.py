@@ -177,6 +177,11 @@ class Conf:
         return self._get("ENGINEL_HEALTH_DATABASE_WRITE", True)
 
     @property
+    def health_refresh_seconds(self) -> float:
+        """How often a process whose errors are recorded asks what others found (10 s); 0: never."""
+        return self._get("ENGINEL_HEALTH_REFRESH_SECONDS", 10.0)
+
+    @property
     def ready_components(self) -> tuple[str, ...]:
         """Components without which a web process is taken out of service.
 

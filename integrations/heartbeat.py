@@ -25,10 +25,12 @@ __all__ = [
     "BEATS_KEY",
     "BEAT_SECONDS",
     "LIVE_SECONDS",
+    "QUEUED_AT_HEADER",
     "WORKERS_KEY",
     "Heartbeat",
     "WorkerHeartbeat",
     "live_workers",
+    "queued_at",
     "read_beats",
     "tell",
     "untell",
@@ -38,6 +40,9 @@ logger = logging.getLogger("enginel.health")
 
 WORKERS_KEY = "{health}workers"
 BEATS_KEY = "{health}beats"
+
+QUEUED_AT_HEADER = "enginel_queued_at"
+"""Name of the message header that tells when a task was queued, in seconds since the epoch."""
 
 BEAT_SECONDS = 2.0
 LIVE_SECONDS = 3 * BEAT_SECONDS
@@ -149,13 +154,16 @@ class WorkerHeartbeat(bootsteps.StartStopStep):
         accepted = sum(state.total_count.values())
         processes = int(getattr(worker.pool, "num_processes", 0) or worker.concurrency or 1)
         started = [request.time_start for request in active if request.time_start]
+        queued = [queued_at(request.request_dict) for request in [*active, *waiting] if request.eta is None]
         return {
             "active": len(active),
             "waiting": len(waiting),
+            "scheduled": len(getattr(state, "scheduled_requests", ())),
             "accepted": accepted,
             "processes": processes,
             "idle_while_waiting_seconds": self._idle_while_waiting(waiting, active, accepted, processes),
-            "longest_task_seconds": round(max(0.0, time.time() - min(started)), 1) if started else 0.0,
+            "longest_task_seconds": _age(started),
+            "oldest_task_seconds": _age([moment for moment in queued if moment]),
             "queues": _queues(worker),
         }
 
@@ -170,6 +178,18 @@ class WorkerHeartbeat(bootsteps.StartStopStep):
         if self._waiting_since is None:
             self._waiting_since = now
         return round(now - self._waiting_since, 1)
+
+
+def queued_at(headers: Mapping[str, Any]) -> float:
+    """Return when a message with these headers was queued, in seconds since the epoch; 0 where it does not say."""
+    try:
+        return float(headers.get(QUEUED_AT_HEADER) or 0.0)
+    except (TypeError, ValueError):
+        return 0.0
+
+
+def _age(moments: list[float]) -> float:
+    return round(max(0.0, time.time() - min(moments)), 1) if moments else 0.0
 
 
 def _queues(worker: Any) -> list[str]:

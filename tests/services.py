@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -29,51 +30,65 @@ def postgresql_bin() -> Path | None:
     return next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)), None)
 
 
+class PostgreSQL:
+    """A PostgreSQL server that can be stopped, frozen and started again."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        programs = postgresql_bin()
+        assert programs is not None
+        self.programs, self.folder, self.options = programs, folder, options
+        self.port = free_port()
+        self.url = f"postgresql://enginel@127.0.0.1:{self.port}/enginel"
+        # PostgreSQL refuses to run as root.
+        self.user = "postgres" if os.getuid() == 0 else None
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def create(self) -> None:
+        if self.user:
+            shutil.chown(self.folder, self.user)
+        command = [self._program("initdb"), "-D", f"{self.folder}/data", "-U", "enginel", "-A", "trust", "-E", "UTF8"]
+        subprocess.run([*command, "--no-sync"], check=True, stdout=subprocess.DEVNULL, user=self.user, cwd="/")
+        self.start()
+        at = ["-h", "127.0.0.1", "-p", str(self.port)]
+        subprocess.run([self._program("createdb"), *at, "-U", "enginel", "enginel"], check=True)
+
+    def start(self) -> None:
+        where = ["-D", f"{self.folder}/data", "-p", str(self.port), "-h", "127.0.0.1", "-k", str(self.folder), "-F"]
+        self.process = subprocess.Popen(
+            [self._program("postgres"), *where, *self.options],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, user=self.user, cwd="/", start_new_session=True,
+            preexec_fn=die_with_parent,
+        )  # fmt: skip
+        _wait([self._program("pg_isready"), "-h", "127.0.0.1", "-p", str(self.port)])
+
+    def stop(self) -> None:
+        if self.process is not None:
+            # SIGTERM would wait for its clients.
+            self.process.send_signal(signal.SIGINT)
+            stop(self.process)
+            self.process = None
+
+    def _program(self, name: str) -> str:
+        return str(self.programs / name)
+
+
+@contextmanager
+def postgresql_server(*options: str) -> Iterator[PostgreSQL]:
+    """Give a new PostgreSQL server."""
+    with tempfile.TemporaryDirectory(prefix="enginel-pg-") as folder:
+        server = PostgreSQL(Path(folder), *options)
+        try:
+            server.create()
+            yield server
+        finally:
+            server.stop()
+
+
 @contextmanager
 def postgresql() -> Iterator[str]:
     """Give the URL of a new PostgreSQL server's database."""
-    programs = postgresql_bin()
-    assert programs is not None
-    with tempfile.TemporaryDirectory(prefix="enginel-pg-") as folder:
-        data, port = Path(folder) / "data", free_port()
-        # PostgreSQL refuses to run as root.
-        user = "postgres" if os.getuid() == 0 else None
-        if user:
-            shutil.chown(folder, user)
-        initdb = [
-            str(programs / "initdb"),
-            "-D",
-            str(data),
-            "-U",
-            "enginel",
-            "-A",
-            "trust",
-            "-E",
-            "UTF8",
-            "--no-sync",
-        ]
-        subprocess.run(initdb, check=True, stdout=subprocess.DEVNULL, user=user, cwd="/")
-        server = subprocess.Popen(
-            [str(programs / "postgres"), "-D", str(data), "-p", str(port), "-h", "127.0.0.1", "-k", folder, "-F"],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, user=user, cwd="/", start_new_session=True,
-            preexec_fn=die_with_parent,
-        )  # fmt: skip
-        try:
-            _wait([str(programs / "pg_isready"), "-h", "127.0.0.1", "-p", str(port)])
-            create = [
-                str(programs / "createdb"),
-                "-h",
-                "127.0.0.1",
-                "-p",
-                str(port),
-                "-U",
-                "enginel",
-                "enginel",
-            ]
-            subprocess.run(create, check=True)
-            yield f"postgresql://enginel@127.0.0.1:{port}/enginel"
-        finally:
-            stop(server)
+    with postgresql_server() as server:
+        yield server.url
 
 
 @contextmanager

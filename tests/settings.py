@@ -33,3 +33,5 @@ ENGINEL_HAND_OVER_SECONDS = 0
 ENGINEL_HEALTH_DATABASE_WRITE = False
 # Only tests of it want a scrape that checks health.
 ENGINEL_METRICS_HEALTH_SECONDS = 0
+# Nor one that asks what other processes found.
+ENGINEL_HEALTH_REFRESH_SECONDS = 0

@@ -181,6 +181,8 @@ def _delivery(facts: Mapping[str, object]) -> Iterator[Metric]:
     reasons: dict[Labels, float] = {(str(reason),): _value(count) for reason, count in dropped.items()}
     yield _counter("sentry_accepted", "Events that Sentry accepted.", {(): _value(facts.get("accepted"))})
     yield _counter("sentry_dropped", "Events given up, by reason.", reasons, ("reason",))
+    # From 0 on, unlike a reason that comes up for the first time, so that an alert sees the first loss.
+    yield _counter("sentry_losses", "Events given up, all together.", {(): sum(reasons.values())})
     yield _gauge("sentry_outbox_depth", "Events that wait for Sentry.", {(): _value(facts.get("outbox_depth"))})
     age = _value(facts.get("outbox_oldest_seconds"))
     yield _gauge("sentry_outbox_age_seconds", "Age of the event that waits longest.", {(): age})

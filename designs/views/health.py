@@ -6,9 +6,10 @@ import re
 from datetime import datetime
 from typing import Any
 
-from asgiref.sync import sync_to_async
 from django.conf import settings
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.cache import add_never_cache_headers, patch_vary_headers
 from django.utils.decorators import method_decorator
 from django.views.decorators.csrf import csrf_exempt
 from health_check.base import HealthCheck, HealthCheckResult
@@ -68,12 +69,14 @@ class _Found(HealthCheck):  # type: ignore[misc] # the base has no types
         """It has been run."""
 
 
-@method_decorator(csrf_exempt, name="dispatch")
+@method_decorator([csrf_exempt, transaction.non_atomic_requests], name="dispatch")
 class StatusView(HealthCheckView):  # type: ignore[misc] # the base has no types
     """How each component is: 200, or 503 when one is unhealthy. A warning makes it degraded, with 200.
 
     JSON, or by ``Accept`` or ``?format=`` the status page, text, OpenMetrics or a feed; ``?checks=database,redis``
     asks for some only. Admins, by session or Bearer token, see details.
+
+    Synchronous unlike the base: an event loop for each request would cost a WSGI server more than all else here.
     """
 
     template_name = "designs/status.html"
@@ -82,13 +85,19 @@ class StatusView(HealthCheckView):  # type: ignore[misc] # the base has no types
     def default_components(self) -> tuple[str, ...]:
         return ()
 
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        response: HttpResponse = super(HealthCheckView, self).dispatch(request, *args, **kwargs)
+        patch_vary_headers(response, ["Accept", "Authorization", "Cookie"])
+        add_never_cache_headers(response)
+        return response
+
     def options(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         return self.http_method_not_allowed(request)
 
     def http_method_not_allowed(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        return _answered(method_not_allowed(request, _METHODS))
+        return method_not_allowed(request, _METHODS)
 
-    async def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         wanted = _wanted_format(request)
         if isinstance(wanted, HttpResponse):
             return wanted
@@ -97,21 +106,23 @@ class StatusView(HealthCheckView):  # type: ignore[misc] # the base has no types
             return _refused(request, "checks")
         components = tuple(dict.fromkeys(asked.split(","))) if asked else self.default_components()
         try:
-            self.report = await HealthChecker.report_async(components)
+            self.report = HealthChecker.report(components)
         except UnknownComponent:
             return _refused(request, "checks")
-        self.is_admin = await _is_admin(request, self.report)
+        self.is_admin = _is_admin(request, self.report)
         self.results = [_result_of(outcome) for outcome in self.report.outcomes.values()]
-        response = await self._render(wanted)
+        response = self._render(wanted)
         # A sick component is no failure of this request; its change is logged and counted where it is found.
         mark_handled(request, None)
+        # Django would log an error for every probe.
+        response._has_been_logged = True  # type: ignore[attr-defined] # noqa: SLF001 - it offers no public name
         return response
 
-    async def _render(self, wanted: str) -> HttpResponse:
+    def _render(self, wanted: str) -> HttpResponse:
         status = 503 if self.report.status == _UNHEALTHY else 200
         response: HttpResponse
         if wanted == "html":
-            context = await sync_to_async(_page)(self.report, self.is_admin)
+            context = _page(self.report, self.is_admin)
             response = self.render_to_response(context, status=status).render()
         elif wanted == "json":
             response = JsonResponse(self.report.as_dict(is_admin=self.is_admin), status=status)
@@ -173,22 +184,18 @@ def _refused(request: HttpRequest, parameter: str) -> HttpResponse:
     return error_response(request, 400, f"Unknown {parameter}. Known: {known}.", "invalid")
 
 
-async def _answered(response: HttpResponse) -> HttpResponse:
-    return response
-
-
 def _result_of(outcome: Outcome) -> HealthCheckResult:
     return HealthCheckResult(check=_Found(outcome.component), error=outcome.error, time_taken=outcome.seconds)
 
 
-async def _is_admin(request: HttpRequest, report: HealthReport) -> bool:
+def _is_admin(request: HttpRequest, report: HealthReport) -> bool:
     if "Authorization" not in request.headers and settings.SESSION_COOKIE_NAME not in request.COOKIES:
         return False
     database = report.outcomes.get("database")
     if database is not None and database.status == _UNHEALTHY:
         # Nobody can be told from anybody else, and asking could take as long as the database likes.
         return False
-    return await sync_to_async(_authenticate)(request)
+    return _authenticate(request)
 
 
 def _authenticate(request: HttpRequest) -> bool:

@@ -5,20 +5,18 @@ from __future__ import annotations
 import dataclasses
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import redis
 from celery import Celery
 from health_check.exceptions import ServiceUnavailable, ServiceWarning
 
 from integrations.health.plugin import Plugin
-from integrations.heartbeat import BEATS_KEY, WORKERS_KEY, Heartbeat, read_beats
+from integrations.heartbeat import BEATS_KEY, WORKERS_KEY, Heartbeat, queued_at, read_beats
 from integrations.redis import FailFastRedis, RedisUnavailable
 
-__all__ = ["QUEUED_AT_HEADER", "Beat", "CeleryWorkers", "broker_redis_url"]
-
-QUEUED_AT_HEADER = "enginel_queued_at"
-"""Name of the message header that tells when a task was queued, in seconds since the epoch."""
+__all__ = ["Beat", "CeleryWorkers", "broker_redis_url"]
 
 _EAGER = "tasks run in process"
 _PRIORITIES = ("", "\x06\x163", "\x06\x166", "\x06\x169")
@@ -54,23 +52,30 @@ class CeleryWorkers(Plugin):
         live = [beat for beat in beats if beat.is_live()]
         self.facts["workers"] = [beat.name.partition("@")[0] for beat in live]
         self.private_facts["workers"] = [beat.name for beat in live]
-        age = self._look_into_queues()
-        self._judge(live, len(beats) - len(live), age)
+        self._look_into_queues(live)
+        self._judge(live, len(beats) - len(live))
         self.message = f"{len(live)} workers"
 
-    def _look_into_queues(self) -> float:
-        """Note how much waits and is unfinished; return the age of the oldest in seconds."""
-        if self.broker is None:
-            return 0.0
-        queues = sorted(self.app.amqp.queues)
-        try:
-            waiting, unfinished, age = self.broker.run(lambda client: _depth(client, queues))
-        except RedisUnavailable as error:
-            raise ServiceUnavailable("the broker does not answer") from error
-        self.facts.update(waiting=waiting, unfinished=unfinished, oldest_seconds=round(age, 1))
-        return age
+    def _look_into_queues(self, live: list[Heartbeat]) -> None:
+        """Note how much waits and is unfinished, and the age of the oldest."""
+        ages = [beat.facts.get("oldest_task_seconds", 0.0) for beat in live]
+        # What is acknowledged when it starts is no longer the broker's; what waits for its time is only the broker's.
+        held = sum(beat.facts.get("active", 0) + beat.facts.get("waiting", 0) for beat in live)
+        waiting, unacknowledged = 0, 0
+        if self.broker is not None:
+            try:
+                depth = self.broker.run(lambda client: _depth(client, sorted(self.app.amqp.queues)))
+            except RedisUnavailable as error:
+                raise ServiceUnavailable("the broker does not answer") from error
+            waiting, unacknowledged, queued, delivered = depth
+            ages.append(queued)
+            if not any(beat.facts.get("scheduled") for beat in live):
+                ages.append(delivered)
+        self.facts.update(
+            waiting=waiting, unfinished=max(held, unacknowledged), oldest_seconds=round(max(ages, default=0.0), 1)
+        )
 
-    def _judge(self, live: list[Heartbeat], lost: int, age: float) -> None:
+    def _judge(self, live: list[Heartbeat], lost: int) -> None:
         if not live:
             raise ServiceUnavailable("no worker is alive")
         taken = {queue for beat in live for queue in beat.facts.get("queues", ())}
@@ -85,13 +90,13 @@ class CeleryWorkers(Plugin):
             raise ServiceWarning(f"{lost} of {len(live) + lost} workers are lost")
         if stalled:
             raise ServiceWarning(f"{len(stalled)} of {len(live)} workers start nothing of what they took")
-        self._judge_queues(live, age)
+        self._judge_queues(live)
 
-    def _judge_queues(self, live: list[Heartbeat], age: float) -> None:
+    def _judge_queues(self, live: list[Heartbeat]) -> None:
         limit = float(self.app.conf.task_time_limit or self.max_age_seconds) + _OVERTIME_SECONDS
         if stuck := sum(beat.facts.get("longest_task_seconds", 0.0) > limit for beat in live):
             raise ServiceWarning(f"{stuck} workers are stuck in a task")
-        depth = self.facts.get("waiting", 0) + self.facts.get("unfinished", 0)
+        depth, age = self.facts["waiting"] + self.facts["unfinished"], self.facts["oldest_seconds"]
         if depth > self.max_depth:
             raise ServiceWarning(f"{depth} tasks are unfinished")
         if age > self.max_age_seconds:
@@ -146,25 +151,24 @@ def _read(store: FailFastRedis, key: str) -> list[Heartbeat]:
         raise ServiceUnavailable("the workers' heartbeats cannot be read") from error
 
 
-def _depth(client: redis.Redis, queues: Iterable[str]) -> tuple[int, int, float]:
-    """Return how many tasks wait, how many are taken and unfinished, and the age of the oldest in seconds."""
-    lists = [queue + priority for queue in queues for priority in _PRIORITIES]
+def _depth(client: redis.Redis, queues: Iterable[str]) -> tuple[int, int, float, float]:
+    """Return how many tasks wait and are taken but not acknowledged, and the age of the oldest of each in seconds."""
     pipe = client.pipeline(transaction=False)
-    for name in lists:
+    for name in (queue + priority for queue in queues for priority in _PRIORITIES):
         pipe.llen(name)
         pipe.lindex(name, -1)
     pipe.hlen("unacked")
     pipe.zrange("unacked_index", 0, 0, withscores=True)
-    *ends, unfinished, first = pipe.execute()
+    *ends, unacknowledged, first = pipe.execute()
     now = time.time()
-    ages = [now - float(score) for _, score in first]
-    ages += [now - queued for message in ends[1::2] if message and (queued := _queued_at(message))]
-    return sum(ends[0::2]), unfinished, max(0.0, *ages) if ages else 0.0
+    moments = [moment for message in ends[1::2] if message and (moment := queued_at(_headers(message)))]
+    queued, delivered = now - min(moments, default=now), now - min((float(score) for _, score in first), default=now)
+    return sum(ends[0::2]), unacknowledged, max(0.0, queued), max(0.0, delivered)
 
 
-def _queued_at(message: bytes) -> float:
-    """Return when a message was queued; 0 where it does not say."""
+def _headers(message: bytes) -> Mapping[str, Any]:
     try:
-        return float(json.loads(message)["headers"].get(QUEUED_AT_HEADER) or 0.0)
-    except (AttributeError, KeyError, TypeError, ValueError):
-        return 0.0
+        headers = json.loads(message)["headers"]
+    except (KeyError, TypeError, ValueError):
+        return {}
+    return headers if isinstance(headers, Mapping) else {}

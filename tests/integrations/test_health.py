@@ -266,6 +266,21 @@ def test_the_oldest_unfinished_task_is_a_warning(app: Celery) -> None:
     assert message.startswith("the oldest task has been unfinished for ")
 
 
+def test_a_task_that_waits_for_its_time_is_not_old(app: Celery) -> None:
+    worker(scheduled=1)
+    gateway().run(lambda c: c.zadd("unacked_index", {"1": 0}))
+
+    workers_check(app).run()
+
+
+def test_the_oldest_task_in_a_worker_counts(app: Celery) -> None:
+    worker(oldest_task_seconds=901.0, active=2, waiting=1)
+    check = workers_check(app)
+
+    assert said(check) == ("ServiceWarning", "the oldest task has been unfinished for 901 s")
+    assert check.facts["unfinished"] == 3
+
+
 def test_the_oldest_waiting_task_counts_by_its_header(app: Celery) -> None:
     worker()
     for body in ('{"headers": {"enginel_queued_at": 0}}', '{"headers": {"enginel_queued_at": 1}}'):

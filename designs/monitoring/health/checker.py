@@ -118,13 +118,6 @@ class HealthChecker:
         return HealthReport({flight.name: runner.outcome(flight, deadline) for flight in flights})
 
     @staticmethod
-    async def report_async(components: Iterable[str] = ()) -> HealthReport:
-        """The same for coroutines."""
-        flights = [_begin(name) for name in components or tuple(_plugins)]
-        deadline = conf.health_deadline_seconds
-        return HealthReport({flight.name: await runner.outcome_async(flight, deadline) for flight in flights})
-
-    @staticmethod
     def check_database() -> dict[str, Any]:
         """Return ``{"status", "message"}`` of all databases together."""
         return _check("database").as_dict()
@@ -151,8 +144,12 @@ class HealthChecker:
 
     @staticmethod
     def components_down() -> list[str]:
-        """Return the components this process found unhealthy within the last minute. Asks nobody."""
-        return history.components_down()
+        """Return the components found unhealthy within the last minute, as far as this process knows. Asks nobody."""
+        with guarded("health_components_down"):
+            if history.is_refresh_due(conf.health_refresh_seconds):
+                runner.aside(history.refresh)
+            return history.components_down()
+        return []
 
     @staticmethod
     def last_known() -> dict[str, dict[str, str]]:

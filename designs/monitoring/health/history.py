@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 from collections import deque
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import redis
@@ -48,6 +48,8 @@ class History:
         self._last: dict[str, Outcome] = {}
         self._told_at: dict[str, float] = {}
         self._waiting: deque[Outcome] = deque(maxlen=_WAITING_MAX)
+        self._heard: frozenset[str] = frozenset()
+        self._heard_at = self._asked_at = float("-inf")
 
     @property
     def redis(self) -> FailFastRedis:
@@ -67,13 +69,29 @@ class History:
             _log(outcome, previous.status if previous else HEALTHY)
 
     def components_down(self) -> list[str]:
-        """Return the components this process found unhealthy within the last minute. Asks nobody."""
+        """Return the components found unhealthy within the last minute, here or elsewhere. Asks nobody."""
         oldest = time.monotonic() - _KNOWN_SECONDS
-        return sorted(
-            name
-            for name, outcome in list(self._last.items())
-            if outcome.status == UNHEALTHY and outcome.found_at > oldest
+        fresh = {name: outcome for name, outcome in list(self._last.items()) if outcome.found_at > oldest}
+        down = {name for name, outcome in fresh.items() if outcome.status == UNHEALTHY}
+        heard = self._heard if self._heard_at > oldest else frozenset()
+        return sorted(down | (heard - fresh.keys()))
+
+    def is_refresh_due(self, seconds: float) -> bool:
+        """Tell whether it is time to hear what others found; True once in so many seconds, never for 0."""
+        now = time.monotonic()
+        if seconds <= 0 or now - self._asked_at < seconds:
+            return False
+        self._asked_at = now
+        return True
+
+    def refresh(self) -> None:
+        """Hear what other processes found: nobody probes a worker."""
+        oldest = iso_utc(timezone.now() - timedelta(seconds=_KNOWN_SECONDS))
+        known = self.last_known().items()
+        self._heard = frozenset(
+            name for name, found in known if found.get("status") == UNHEALTHY and found.get("at", "") > oldest
         )
+        self._heard_at = time.monotonic()
 
     def settle(self) -> None:
         """Tell Redis what waits; with Redis away it goes on waiting, at most 512 outcomes, the oldest out first."""

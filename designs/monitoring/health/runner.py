@@ -2,13 +2,11 @@
 
 A check runs in a thread of its own, which ends with it. One that hangs keeps this one thread and no other is started
 for it; whoever asks meanwhile hears that it did not answer in time, at once when the deadline has passed already.
-Threads are daemons, so that a hung one does not keep the process from ending; a pool's would. Works in any thread and
-in any event loop, since nothing here belongs to one.
+Threads are daemons, so that a hung one does not keep the process from ending; a pool's would.
 """
 
 from __future__ import annotations
 
-import asyncio
 import threading
 import time
 from collections.abc import Callable
@@ -92,15 +90,14 @@ class Runner:
         except FutureTimeout:
             return self._overdue(flight)
 
-    async def outcome_async(self, flight: Flight, deadline_seconds: float) -> Outcome:
-        """The same for coroutines."""
-        left = flight.left(deadline_seconds)
-        if not flight.future.done() and left > 0:
-            waiter = asyncio.wrap_future(flight.future)
-            await asyncio.wait({waiter}, timeout=left)
-            # The run goes on; a waiter left behind would be told after its event loop has closed.
-            waiter.cancel()
-        return flight.future.result() if flight.future.done() else self._overdue(flight)
+    def aside(self, work: Callable[[], None]) -> None:
+        """Do something in a thread, so that nobody waits for it."""
+
+        def guarded_work() -> None:
+            with guarded("health_aside"):
+                work()
+
+        self._spawn("enginel-health-aside", guarded_work)
 
     def wait(self, seconds: float) -> bool:
         """Wait until nothing is under way; tell whether that came about. For tests."""
@@ -147,9 +144,5 @@ class Runner:
         if is_first:
             with guarded("health_note"):
                 self._note(outcome)
-            self._spawn("enginel-health-history", self._settle_guarded)
+            self.aside(self._settle)
         return outcome
-
-    def _settle_guarded(self) -> None:
-        with guarded("health_settle"):
-            self._settle()

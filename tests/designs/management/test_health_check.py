@@ -17,7 +17,7 @@ from tests.stack import RunningStack, manage
 
 ANSWERS = {
     200: b"database: OK\n",
-    503: b"database: Unavailable: does not answer\n",
+    503: b"database: Unavailable\n",
     500: b"error\n",
     400: b"",
     404: b"",

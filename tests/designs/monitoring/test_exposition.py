@@ -146,6 +146,7 @@ def test_delivery_and_health_are_told() -> None:
 
     assert (found["enginel_sentry_outbox_depth",], found["enginel_sentry_outbox_age_seconds",]) == (4, 61.5)
     assert (found["enginel_sentry_dropped_total", "queue_full"], found["enginel_sentry_accepted_total",]) == (5, 2)
+    assert found["enginel_sentry_losses_total",] == 5
     assert {labels[0]: value for (name, *labels), value in found.items() if name == "enginel_component_health"} == {
         "database": 1, "redis": 0.5, "celery": 0,
     }  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from typing import Any
@@ -216,11 +217,14 @@ def test_other_methods_are_refused_with_the_error_body(method: str) -> None:
     assert response["Allow"] == "GET, HEAD"
 
 
-def test_a_sick_component_is_no_error_of_the_request(client: Client, make: Any) -> None:
+def test_a_sick_component_is_no_error_of_the_request(
+    client: Client, make: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     make("storage", Broken)
 
-    assert client.get(URL).status_code == 503
+    assert [client.get(URL).status_code for _ in range(3)] == [503] * 3
     assert ErrorTracker.get_recent_errors() == []
+    assert [record.name for record in caplog.records if record.levelname == "ERROR"] == ["enginel.health"]
 
 
 def test_the_public_asks_no_user_of_the_database(client: Client, django_assert_num_queries: Any) -> None:
@@ -283,12 +287,28 @@ def test_the_page_names_state_message_and_change_of_each_component(client: Clien
     assert response.context["status"] == "degraded"
 
 
-def test_it_answers_under_asgi(make: Any) -> None:
-    make("storage", Broken)
+def test_under_asgi_it_answers_many_at_once_though_a_component_hangs(make: Any) -> None:
+    release = threading.Event()
 
-    response = asyncio.run(AsyncClient().get(URL))
+    class Hung(Plugin):
+        def run(self) -> None:
+            release.wait(30)
 
-    assert (response.status_code, json.loads(response.content)["checks"]["storage"]["status"]) == (503, "unhealthy")
+    make("storage", Hung)
+
+    async def ask_all() -> list[Any]:
+        return await asyncio.gather(*(AsyncClient().get(URL) for _ in range(20)))
+
+    with override_settings(ENGINEL_HEALTH_DEADLINE_SECONDS=0.5):
+        try:
+            responses = asyncio.run(asyncio.wait_for(ask_all(), 20))
+        finally:
+            release.set()
+
+    assert {response.status_code for response in responses} == {503}
+    assert {json.loads(response.content)["checks"]["storage"]["message"] for response in responses} == {
+        "did not answer in time"
+    }
 
 
 def test_a_process_is_ready_while_its_database_answers_whatever_else_is_away(client: Client, make: Any) -> None:
