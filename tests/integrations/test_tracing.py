@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -21,6 +22,8 @@ from designs.monitoring import ErrorTracker
 from enginel.local.stack import LocalStack, Ports, free_port
 from enginel.sample.client import SampleUser
 from integrations import tracing
+from integrations.sentry import GROUPINGS, Occurrence
+from integrations.sentry.describe import decorate
 from integrations.tracing import TracingOptions, init_tracing
 from tests.otlp import Receiver, otlp_receiver
 from tests.stack import RunningStack, manage, wait_for
@@ -86,6 +89,13 @@ class TestContext:
 
         assert record["context"] == {"trace_id": TRACE, "design": 7}
         assert line["trace_id"] == TRACE
+
+    def test_sentry_can_find_it(self) -> None:
+        record = ErrorTracker.log_error("broken")
+        event: dict[str, Any] = {}
+        decorate(event, Occurrence(record, "1:0", "site", 1, 1, "", 300, ""), GROUPINGS[0])
+
+        assert event["tags"]["trace_id"] == TRACE
 
 
 def test_no_trace_is_no_id() -> None:
