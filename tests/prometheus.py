@@ -85,6 +85,7 @@ def prometheus(folder: Path, target: str, token: str, *, interval: str = "1s") -
         wait_for(lambda: _is_ready(http, url), seconds=30)
         yield Prometheus(f"http://{url}", http)
     finally:
+        http.clear()
         stop(process)
 
 

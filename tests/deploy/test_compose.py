@@ -225,6 +225,7 @@ def test_its_commands_run_as_plain_processes(tmp_path: Path) -> None:
         assert http.request("GET", url).status == 401
         answer = http.request("GET", url, headers={"Authorization": f"Bearer {plain.token}", "Host": "web:8000"})
         assert (answer.status, b"http_requests_total" in answer.data) == (200, True)
+        http.clear()
 
         for process in processes.values():
             process.send_signal(signal.SIGTERM)
