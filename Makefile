@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-LOCKS := requirements/bootstrap.txt requirements/base.txt requirements/cad.txt requirements/prod.txt requirements/dev.txt
+LOCKS := requirements/bootstrap.txt requirements/base.txt requirements/cad.txt requirements/prod.txt requirements/otel.txt requirements/dev.txt
 INSTALLED := $(VENV)/.installed
 
 # A start takes half the time with compiled modules, so .venv keeps them even where the environment says not to.
@@ -52,7 +52,7 @@ bench: $(INSTALLED)  ## Measure speed beside peers
 	$(BIN)/python -m benchmarks
 
 lock: $(INSTALLED)  ## Resolve requirements/*.in anew into hashed locks
-	for name in bootstrap base cad prod dev bugsink; do \
+	for name in bootstrap base cad prod otel dev bugsink; do \
 	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade --no-header \
 	    requirements/$$name.in -o requirements/$$name.txt || exit 1; \
 	done

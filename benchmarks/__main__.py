@@ -29,12 +29,13 @@ def main() -> None:
             import django
 
             django.setup()
-            from benchmarks import errors, health, outbox, sentry
+            from benchmarks import errors, exposition, health, outbox, sentry
 
             errors.run(server)
             sentry.run()
             outbox.run()
             health.run(server)
+            exposition.run(server)
         finally:
             server.stop()
 

@@ -7,6 +7,8 @@ from django.apps import AppConfig
 from django.conf import settings
 from django.core.signals import got_request_exception
 
+from designs.conf import conf
+
 
 class DesignsConfig(AppConfig):
     name = "designs"
@@ -14,13 +16,14 @@ class DesignsConfig(AppConfig):
 
     def ready(self) -> None:
         # Models must be loaded before these can be imported.
-        from designs import celery_metrics, celery_signals, checks, middleware  # noqa: PLC0415
+        from designs import celery_metrics, celery_signals, checks, context, middleware  # noqa: PLC0415
         from designs.cad import kernel_status  # noqa: PLC0415
         from designs.monitoring import HealthChecker  # noqa: PLC0415
         from designs.sentry import start_sentry  # noqa: PLC0415
         from integrations import heartbeat  # noqa: PLC0415
         from integrations.health import CADKernel  # noqa: PLC0415
         from integrations.redis import redis_for  # noqa: PLC0415
+        from integrations.tracing import TracingOptions, init_tracing  # noqa: PLC0415
 
         checks.register_checks()
         celery_signals.connect()
@@ -31,3 +34,14 @@ class DesignsConfig(AppConfig):
         )
         got_request_exception.connect(middleware.record_unhandled, dispatch_uid="enginel.record_unhandled")
         start_sentry()
+        context.trace_with(
+            init_tracing(
+                TracingOptions(
+                    settings.ENGINEL_OTLP_ENDPOINT,
+                    service=conf.service,
+                    environment=settings.ENGINEL_ENVIRONMENT,
+                    release=settings.ENGINEL_RELEASE,
+                    sample_rate=settings.ENGINEL_OTLP_SAMPLE_RATE,
+                )
+            )
+        )

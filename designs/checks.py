@@ -5,6 +5,7 @@ enginel.E001  an environment variable cannot be used
 enginel.E002  the database engine's driver is not installed
 enginel.E003  S3 storage is chosen and django-storages is not installed
 enginel.E004  ``ENGINEL_SENTRY_OPTIONS`` sets what Enginel sets itself
+enginel.E005  tracing is switched on and its packages are not installed
 enginel.W001  an ``ENGINEL_*`` variable that nothing reads, most likely misspelt
 enginel.W002  the CAD kernel is not usable; geometry tasks will say so
 ========= ===============================================================
@@ -22,6 +23,7 @@ from django.core import checks
 from designs.cad import kernel_status
 from designs.conf import conf
 from integrations.sentry import RESERVED_OPTIONS
+from integrations.tracing import is_tracing_installed
 
 __all__ = ["register_checks"]
 
@@ -64,6 +66,12 @@ def _missing_drivers() -> Iterator[checks.CheckMessage]:
     if settings.STORAGES["default"]["BACKEND"].startswith("storages.") and find_spec("storages") is None:
         yield checks.Error(
             "ENGINEL_STORAGE is s3, and django-storages is not installed.", hint=install, id="enginel.E003"
+        )
+    if settings.ENGINEL_OTLP_ENDPOINT and not is_tracing_installed():
+        yield checks.Error(
+            "ENGINEL_OTLP_ENDPOINT is set, and OpenTelemetry is not installed.",
+            hint="Install requirements/otel.txt.",
+            id="enginel.E005",
         )
 
 

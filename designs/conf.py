@@ -176,6 +176,31 @@ class Conf:
         return self._get("ENGINEL_SENTRY_ISSUE_URL", "")
 
     @property
+    def metrics_token(self) -> str:
+        """Secret that Prometheus sends to /metrics as a bearer token; empty: no token opens it."""
+        return self._get("ENGINEL_METRICS_TOKEN", "")
+
+    @property
+    def metrics_allowed_ips(self) -> tuple[str, ...]:
+        """Addresses and networks that may read /metrics without the token (none)."""
+        return tuple(self._get("ENGINEL_METRICS_ALLOWED_IPS", ()))
+
+    @property
+    def metrics_cache_seconds(self) -> float:
+        """How long a process answers /metrics with one page (a second, so that a storm of scrapes is one read)."""
+        return self._get("ENGINEL_METRICS_CACHE_SECONDS", 1.0)
+
+    @property
+    def metrics_health_seconds(self) -> float:
+        """Age of the last health checks at which a scrape asks anew (half a minute); 0: a scrape never asks."""
+        return self._get("ENGINEL_METRICS_HEALTH_SECONDS", 30.0)
+
+    @property
+    def behind_proxy(self) -> bool:
+        """Whether X-Forwarded-For is a proxy's word."""
+        return self._get("ENGINEL_BEHIND_PROXY", False)
+
+    @property
     def health_cache_seconds(self) -> float:
         """How long a check's result is given again (a second): a storm of probes costs one run a second."""
         return self._get("ENGINEL_HEALTH_CACHE_SECONDS", 1.0)

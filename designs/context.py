@@ -26,6 +26,7 @@ __all__ = [
     "start",
     "start_request",
     "to_headers",
+    "trace_with",
     "unbind",
     "use",
 ]
@@ -71,8 +72,23 @@ _current: ContextVar[RunContext | _Parts] = ContextVar("enginel_context", defaul
 _identify: ContextVar[Callable[[], str] | None] = ContextVar("enginel_identify", default=None)
 
 
+_trace: Callable[[], str] | None = None
+
+
+def trace_with(ask: Callable[[], str] | None) -> None:
+    """Let every context know the trace it is part of.
+
+    Args:
+        ask: Gives the id of the current trace, or an empty string. Must be cheap and must not raise.
+    """
+    global _trace  # noqa: PLW0603 - one tracer a process
+    _trace = ask
+
+
 def current() -> RunContext:
     run, identify = _whole(), _identify.get()
+    if _trace is not None and not run.trace_id and (trace_id := _trace()):
+        run = replace(run, trace_id=trace_id)
     if run.user_id or identify is None:
         return run
     user_id = identify()

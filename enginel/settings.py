@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import ipaddress
 import os
 import secrets
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -166,6 +168,8 @@ ENGINEL_SENTRY_GROUPING = env.choice("ENGINEL_SENTRY_GROUPING", "enginel", ("eng
 ENGINEL_SENTRY_CRONS = env.flag("ENGINEL_SENTRY_CRONS")
 ENGINEL_SENTRY_ISSUE_URL = env.url("ENGINEL_SENTRY_ISSUE_URL", ("http", "https"))
 ENGINEL_SENTRY_TRACES_SAMPLE_RATE = env.seconds("ENGINEL_SENTRY_TRACES_SAMPLE_RATE", 0.0, minimum=0, maximum=1)
+ENGINEL_OTLP_ENDPOINT = env.url("ENGINEL_OTLP_ENDPOINT", ("http", "https"))
+ENGINEL_OTLP_SAMPLE_RATE = env.seconds("ENGINEL_OTLP_SAMPLE_RATE", 0.1, minimum=0, maximum=1)
 
 # Tasks outside of a module named tasks.
 CELERY_IMPORTS = ["designs.tasks_monitoring"]
@@ -229,6 +233,14 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
+# What a page did and what it took, for the developer who asks for it, on the machine it runs on.
+INTERNAL_IPS = ["127.0.0.1", "::1"]
+PYINSTRUMENT_URL_ARGUMENT = "profile"
+PYINSTRUMENT_SHOW_CALLBACK = "debug_toolbar.middleware.show_toolbar"
+_PROFILERS = ("debug_toolbar", "pyinstrument")
+if DEBUG and ENGINEL_ENVIRONMENT == "development" and all(find_spec(name) for name in _PROFILERS):
+    INSTALLED_APPS.append("debug_toolbar")
+    MIDDLEWARE[2:2] = ["debug_toolbar.middleware.DebugToolbarMiddleware", "pyinstrument.middleware.ProfilerMiddleware"]
 ROOT_URLCONF = "enginel.urls"
 WSGI_APPLICATION = "enginel.wsgi.application"
 TEMPLATES = [
@@ -298,7 +310,28 @@ STORAGES = {
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1 * _MEBIBYTE
 
-_BEHIND_PROXY = env.flag("ENGINEL_BEHIND_PROXY")
+ENGINEL_BEHIND_PROXY = _BEHIND_PROXY = env.flag("ENGINEL_BEHIND_PROXY")
+
+# --- Who reads /metrics ------------------------------------------------------------------------------
+ENGINEL_METRICS_TOKEN = env.secret("ENGINEL_METRICS_TOKEN")
+if ENGINEL_METRICS_TOKEN and len(ENGINEL_METRICS_TOKEN) < 16:
+    env.report("ENGINEL_METRICS_TOKEN", "ENGINEL_METRICS_TOKEN is too short.", "Use at least 16 random characters.")
+
+
+def _metrics_allowed_ips() -> list[str]:
+    allowed = env.words("ENGINEL_METRICS_ALLOWED_IPS", ("127.0.0.0/8", "::1") if _LOCAL else ())
+    try:
+        return [str(ipaddress.ip_network(address, strict=False)) for address in allowed]
+    except ValueError:
+        env.report(
+            "ENGINEL_METRICS_ALLOWED_IPS",
+            "ENGINEL_METRICS_ALLOWED_IPS names something that is no address.",
+            "Use addresses or networks, for example 10.0.0.7, 10.1.0.0/16.",
+        )
+        return []
+
+
+ENGINEL_METRICS_ALLOWED_IPS = _metrics_allowed_ips()
 
 # --- HTTP API ----------------------------------------------------------------------------------------
 REST_FRAMEWORK = {

@@ -10,7 +10,7 @@ import redis
 from django.conf import settings
 
 from designs import context
-from designs.monitoring import errors, guard
+from designs.monitoring import errors, guard, scrape
 from designs.monitoring.health import checker
 from designs.monitoring.metrics import flusher, registry
 from integrations.redis import redis_for
@@ -44,6 +44,7 @@ def clean_monitoring(redis_is_ours: None) -> None:
     errors.known_groups.start_over()
     registry.start_over()
     flusher.start_over()
+    scrape.start_over()
     checker.runner.start_over()
     checker.history.start_over()
     context.start(context.RunContext())

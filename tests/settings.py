@@ -33,5 +33,7 @@ ENGINEL_HAND_OVER_SECONDS = 0
 ENGINEL_METRICS_FLUSH_SECONDS = 0
 # Many a test holds SQLite's one write lock in its transaction.
 ENGINEL_HEALTH_DATABASE_WRITE = False
+# Only tests of it want a scrape that checks health.
+ENGINEL_METRICS_HEALTH_SECONDS = 0
 # Nor one that asks what other processes found.
 ENGINEL_HEALTH_REFRESH_SECONDS = 0

@@ -21,6 +21,7 @@ PURE = (
     "designs.exceptions",
     "designs.monitoring.backlog",
     "designs.monitoring.event",
+    "designs.monitoring.exposition",
     "designs.monitoring.fingerprint",
     "designs.monitoring.fingerprint.clues",
     "designs.monitoring.fingerprint.core",
@@ -42,6 +43,7 @@ PURE = (
     "designs.monitoring.safe",
     "designs.monitoring.slots",
     "designs.monitoring.tracebacks",
+    "integrations.prometheus",
 )
 PURE_MAY_USE = ("django", "rest_framework")
 
@@ -63,6 +65,7 @@ CALLERS = (
 LATE_IMPORTS = {
     "designs.apps": {"ready"},  # models are loaded
     "manage": {"main"},  # the environment is set
+    "integrations.tracing": {"init_tracing"},  # an extra that costs nothing where it is off
     "enginel.local.cli": {"_check_settings", "_compare", "_sample"},  # Django is set up
     "designs.cad.kernel_host": {"_serve", "_read"},  # only the kernel's own process pays for loading it
 }

@@ -5,7 +5,9 @@ from designs.monitoring.event import SEVERITIES
 from designs.monitoring.guard import guarded
 from designs.monitoring.health import HealthChecker, HealthReport, Outcome, UnknownComponent
 from designs.monitoring.metrics import MetricsCollector
+from designs.monitoring.overview import dashboard_overview, performance_overview
 from designs.monitoring.performance import PerformanceMonitor
+from designs.monitoring.scrape import StoreAway, metrics_page
 from designs.monitoring.sending import send_window_summaries
 
 __all__ = [
@@ -16,7 +18,11 @@ __all__ = [
     "MetricsCollector",
     "Outcome",
     "PerformanceMonitor",
+    "StoreAway",
     "UnknownComponent",
+    "dashboard_overview",
     "guarded",
+    "metrics_page",
+    "performance_overview",
     "send_window_summaries",
 ]

@@ -77,6 +77,8 @@ def build_event(
     details = _details(error)
     if details and "details" not in facts:
         facts = {**facts, "details": redact(details)}
+    if run.trace_id:
+        facts = {"trace_id": run.trace_id, **facts}
     severity = severity.upper() if isinstance(severity, str) else "ERROR"
     return ErrorEvent(
         event_id=os.urandom(16).hex(),

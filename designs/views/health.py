@@ -22,6 +22,7 @@ from designs.authentication import SessionAuthentication, TokenAuthentication
 from designs.conf import conf
 from designs.handlers import error_response, mark_handled, method_not_allowed
 from designs.monitoring import HealthChecker, HealthReport, Outcome, UnknownComponent, guarded
+from designs.views.pages import sealed
 
 __all__ = ["ReadyView", "StatusView", "liveness"]
 

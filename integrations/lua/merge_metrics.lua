@@ -2,10 +2,11 @@
 --
 -- KEYS  the family's hash, when each series was written last, guard of the process
 -- ARGV  1 sequence of the batch  2 payload (JSON)  3 seconds the family is kept  4 now (seconds)  5 seconds the guard lives
+--       6 '1': series nobody writes to are dropped
 -- The payload: {series, counters, gauges}
 --   series    {1, labels, count, total, min, max, errors, {{place, n}, ...}, {{index, n}, ...}, {{place, exemplar}, ...}}
 --   counters  {name, value, is integer}    gauges  {name, text}
--- Fields: n s e (count, total, errors), lo hi, b<place>, x<index>, ex<place>, c (counter), g (gauge), each with |labels.
+-- Fields: n s e (count, total, errors), lo hi, b<place>, x<index>, ex<place>, c (counter), g (gauge), each with |labels; at (the last merge).
 -- Gives 1; 0 when the batch had been added before.
 local call = redis.call
 local last = call('GET', KEYS[3])
@@ -32,8 +33,13 @@ for _, one in ipairs(payload[2]) do
 end
 for _, one in ipairs(payload[3]) do call('HSET', hash, 'g|' .. one[1], one[2]) end
 
--- A series nobody wrote to for as long as the family is kept goes by itself; a few at a time, for it costs.
-for _, labels in ipairs(call('ZRANGEBYSCORE', seen, '-inf', tonumber(now) - tonumber(ARGV[3]), 'LIMIT', 0, 3)) do
+-- A series nobody wrote to for as long as the family is kept goes by itself; a few at a time, for it costs. Not where
+-- sums over the family are told as counters: they would fall.
+local old = {}
+if ARGV[6] == '1' then
+  old = call('ZRANGEBYSCORE', seen, '-inf', tonumber(now) - tonumber(ARGV[3]), 'LIMIT', 0, 3)
+end
+for _, labels in ipairs(old) do
   local fields, at = {}, '|' .. labels
   for _, name in ipairs({'n', 's', 'e', 'lo', 'hi'}) do fields[#fields + 1] = name .. at end
   for place = 0, 15 do
@@ -44,6 +50,7 @@ for _, labels in ipairs(call('ZRANGEBYSCORE', seen, '-inf', tonumber(now) - tonu
   call('HDEL', hash, unpack(fields))
   call('ZREM', seen, labels)
 end
+call('HSET', hash, 'at', now)
 call('EXPIRE', hash, ARGV[3])
 call('EXPIRE', seen, ARGV[3])
 return 1

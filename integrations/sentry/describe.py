@@ -68,6 +68,7 @@ def _tags(occurrence: Occurrence) -> dict[str, str]:
         "code": occurrence.code,
         "task": record["task"],
         "request_id": record["request_id"],
+        "trace_id": str((record["context"] or {}).get("trace_id", "")),
         "enginel.occurrences": str(occurrence.occurrences),
         "enginel.source": record["source"],
     }

@@ -28,6 +28,7 @@ def described_as(pattern: Any) -> str:
 
 OWN = [described_as(pattern) for pattern in urlpatterns if pattern.name not in {"schema", "docs"}]
 OWN += ["/api/monitoring/errors/", "/api/monitoring/groups/", "/api/monitoring/groups/{key}/"]
+OWN += ["/api/monitoring/dashboard/", "/api/monitoring/performance/"]
 
 
 @pytest.mark.parametrize("path", OWN)

@@ -128,6 +128,8 @@ GARBAGE = [
     ("SENTRY_DSN", "https://sentry.example.com/"),
     ("SENTRY_DSN", f"https://{SECRET}@sentry.example.com/"),
     ("ENGINEL_SENTRY_TRACES_SAMPLE_RATE", "2"),
+    ("ENGINEL_OTLP_ENDPOINT", "collector:4318"),
+    ("ENGINEL_OTLP_SAMPLE_RATE", "all"),
     ("ENGINEL_MAX_UPLOAD_BYTES", "100MB"),
     ("ENGINEL_KERNEL_TIMEOUT_SECONDS", "nan"),
     ("ENGINEL_KERNEL_MEMORY_BYTES", "1"),
@@ -139,6 +141,8 @@ GARBAGE = [
     ("ENGINEL_HSTS_SECONDS", "-1"),
     ("ENGINEL_BEHIND_PROXY", "nginx"),
     ("ENGINEL_LOG_LEVEL", "verbose"),
+    ("ENGINEL_METRICS_TOKEN", "too short"),
+    ("ENGINEL_METRICS_ALLOWED_IPS", "10.0.0.7, prometheus"),
 ]
 
 
@@ -154,6 +158,46 @@ def test_garbage_is_a_problem_with_its_name_and_a_hint(load: Load, name: str, va
 
 def test_an_unknown_name_is_told(load: Load) -> None:
     assert load(**PRODUCTION, ENGINEL_ALOWED_HOSTS="x").ENGINEL_ENV_UNKNOWN == ("ENGINEL_ALOWED_HOSTS",)
+
+
+class TestProfilers:
+    TOOLBAR = "debug_toolbar.middleware.DebugToolbarMiddleware"
+    PROFILER = "pyinstrument.middleware.ProfilerMiddleware"
+
+    def test_a_developer_who_debugs_has_them_and_errors_are_still_seen_first(self, load: Load) -> None:
+        settings = load(ENGINEL_ENVIRONMENT="development", ENGINEL_DEBUG="1")
+
+        assert "debug_toolbar" in settings.INSTALLED_APPS
+        assert settings.MIDDLEWARE.index(self.TOOLBAR) > 1
+        assert settings.MIDDLEWARE.index(self.PROFILER) > 1
+        assert settings.INTERNAL_IPS == ["127.0.0.1", "::1"]
+
+    @pytest.mark.parametrize(
+        "environ",
+        [{"ENGINEL_ENVIRONMENT": "development"}, {**PRODUCTION, "ENGINEL_DEBUG": "1"}],
+        ids=["development", "production"],
+    )
+    def test_nobody_else_has(self, load: Load, environ: dict[str, str]) -> None:
+        settings = load(**environ)
+
+        assert "debug_toolbar" not in settings.INSTALLED_APPS
+        assert {self.TOOLBAR, self.PROFILER}.isdisjoint(settings.MIDDLEWARE)
+
+
+class TestMetrics:
+    def test_production_is_closed_until_somebody_opens_it(self, load: Load) -> None:
+        settings = load(**PRODUCTION)
+
+        assert (settings.ENGINEL_METRICS_TOKEN, settings.ENGINEL_METRICS_ALLOWED_IPS) == ("", [])
+
+    def test_development_is_open_to_the_machine_itself(self, load: Load) -> None:
+        assert load(ENGINEL_ENVIRONMENT="development").ENGINEL_METRICS_ALLOWED_IPS == ["127.0.0.0/8", "::1/128"]
+
+    def test_addresses_and_networks_are_taken(self, load: Load) -> None:
+        settings = load(**PRODUCTION, ENGINEL_METRICS_ALLOWED_IPS="10.0.0.7, 10.1.2.3/16")
+
+        assert settings.ENGINEL_METRICS_ALLOWED_IPS == ["10.0.0.7/32", "10.1.0.0/16"]
+        assert names(settings) == []
 
 
 class TestStorage:

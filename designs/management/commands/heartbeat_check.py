@@ -9,10 +9,11 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
+from integrations.heartbeat import BEATS_KEY, WORKERS_KEY
 from integrations.redis import RedisUnavailable, redis_for
 
 # Sorted sets of node names, by the server's time of their last heartbeat.
-_KEYS = {"worker": "{health}workers", "beat": "{health}beats"}
+_KEYS = {"worker": WORKERS_KEY, "beat": BEATS_KEY}
 
 
 class Command(BaseCommand):

@@ -38,6 +38,7 @@ class Flusher:
         """Be another process: a new token, nothing on its way, no thread."""
         self.token = secrets.token_hex(8)
         self._lock = threading.Lock()
+        self._thread_lock = threading.Lock()
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
         self._on_its_way: dict[str, Batch] = {}
@@ -53,7 +54,7 @@ class Flusher:
         """See to it that the thread runs, unless the settings want none."""
         if self._thread is not None or conf.metrics_flush_seconds <= 0:
             return
-        with self._lock:
+        with self._thread_lock:
             self._thread = self._thread or self._started()
 
     def _started(self) -> threading.Thread | None:
@@ -75,6 +76,7 @@ class Flusher:
                         pass
             except RedisUnavailable:
                 self.failures += 1
+                self.registry.count("self", ("flush_errors",), 1)
                 return False
             self.flushed_at = time.time()
             return True

@@ -156,7 +156,7 @@ class Registry:
                 batch.counters, self.counters = self.counters, {}
                 batch.gauges, self.gauges = self.gauges, {}
                 if self.refused:
-                    batch.counters["self", "series_refused"] = self.refused
+                    batch.counters["self", "series_dropped"] = self.refused
                     self.refused = 0
                 return batch
             for labels, timed in self.family(family).items():

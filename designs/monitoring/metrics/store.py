@@ -42,11 +42,13 @@ class Families:
         histograms: By family and labels, see `HISTOGRAMS`.
         counters: ``flat`` (name), ``slow`` (operation), ``uploads`` (file type), ``self`` (name).
         gauges: Those written in the last five minutes.
+        age_seconds: Since a process last handed over; None if none ever did.
     """
 
     histograms: dict[str, dict[Labels, Series]] = field(default_factory=dict)
     counters: dict[str, dict[Labels, float]] = field(default_factory=dict)
     gauges: dict[str, float] = field(default_factory=dict)
+    age_seconds: float | None = None
 
 
 def merge(redis: FailFastRedis, family: str, batch: Batch, *, token: str, sequence: int) -> None:
@@ -62,8 +64,10 @@ def merge(redis: FailFastRedis, family: str, batch: Batch, *, token: str, sequen
     Raises:
         RedisUnavailable: Redis does not answer; the batch may have been added.
     """
-    seconds = conf.operation_stats_seconds if family == "operations" else conf.metrics_seconds
-    args = [sequence, json.dumps(as_payload(batch)), seconds, timezone.now().timestamp(), _GUARD_SECONDS]
+    is_recent_only = family == "operations"
+    seconds = conf.operation_stats_seconds if is_recent_only else conf.metrics_seconds
+    now = timezone.now().timestamp()
+    args = [sequence, json.dumps(as_payload(batch)), seconds, now, _GUARD_SECONDS, int(is_recent_only)]
     redis.script("merge_metrics", [*_keys(family), f"{_prefix(family)}guard:{token}"], args)
 
 
@@ -74,14 +78,16 @@ def read_families(redis: FailFastRedis) -> Families:
         RedisUnavailable: Redis does not answer.
     """
 
-    def read(client: Any) -> list[Mapping[bytes, bytes]]:
+    def read(client: Any) -> list[dict[bytes, bytes]]:
         pipe = client.pipeline(transaction=False)
         for family in (*HISTOGRAMS, COUNTERS):
             pipe.hgetall(_keys(family)[0])
         return list(pipe.execute())
 
     *durations, others = redis.run(read)
+    merged_at = max(float(raw.pop(b"at", 0)) for raw in (*durations, others))
     families = Families({name: _series_of(raw) for name, raw in zip(HISTOGRAMS, durations, strict=True)})
+    families.age_seconds = max(timezone.now().timestamp() - merged_at, 0.0) if merged_at else None
     _add_counters(families, others)
     add_derived(families)
     return families

@@ -178,6 +178,9 @@ def test_a_batch_without_an_answer_is_added_once(valkey: FrozenValkey) -> None:
         assert flusher.flush()
 
         assert counters() == {"n": 110}
+        families = read_families(valkey.gateway)
+        assert families.counters["self"][("flush_errors",)] == 3
+        assert families.age_seconds is not None
 
 
 def test_while_redis_is_away_counts_wait_in_as_many_places_as_there_are_series() -> None:
@@ -212,24 +215,32 @@ def test_too_many_series_are_counted_together() -> None:
     assert len(families.histograms["requests"]) == 6
     assert families.histograms["requests"][(OVERFLOW,) * 3].count == 95
     assert families.counters["flat"][(OVERFLOW,)] == 95
-    assert families.counters["self"][("series_refused",)] == 190
+    assert families.counters["self"][("series_dropped",)] == 190
 
 
-def test_a_series_nobody_writes_to_is_dropped_after_a_day() -> None:
+def test_an_operation_that_runs_no_more_is_dropped_after_an_hour() -> None:
     with freeze_time(NOON) as clock:
-        MetricsCollector.track_request("GET", "api/old/", 200, 0.01)
+        PerformanceMonitor._record_duration("old", 1.0)
         flusher.flush()
-        clock.tick(86_000)
-        MetricsCollector.track_request("GET", "api/new/", 200, 0.01)
+        clock.tick(3_500)
+        PerformanceMonitor._record_duration("new", 1.0)
         flusher.flush()
-        clock.tick(1_000)
-        MetricsCollector.track_request("GET", "api/new/", 200, 0.01)
-        flusher.flush()
+        clock.tick(200)
+        PerformanceMonitor._record_duration("new", 1.0)
 
-    families = stored()
-    assert [labels[1] for labels in families.histograms["requests"]] == ["api/new/"]
-    raw = redis_for(settings.REDIS_URL).run(lambda client: client.hkeys("enginel:{m:requests}:1:all"))
+        assert list(PerformanceMonitor.get_all_operation_stats()) == ["new"]
+    raw = redis_for(settings.REDIS_URL).run(lambda client: client.hkeys("enginel:{m:operations}:1:all"))
     assert not [field for field in raw if b"old" in field]
+
+
+def test_requests_are_not_dropped_one_by_one_for_their_sum_must_never_fall() -> None:
+    with freeze_time(NOON) as clock:
+        for route in ("api/old/", "api/new/", "api/new/"):
+            MetricsCollector.track_request("GET", route, 200, 0.01)
+            flusher.flush()
+            clock.tick(60_000)
+
+        assert counters()["http_requests_total"] == 3
 
 
 def test_exemplars_are_kept_by_bucket() -> None:

@@ -1,0 +1,24 @@
+#!/bin/sh
+# Makes the secrets of docker-compose.yml in ./secrets (or the folder named), each once: what is there stays.
+set -eu
+folder=${1:-secrets}
+
+# Containers read the files as users of their own, so the folder is what keeps others out.
+umask 022
+mkdir -p "$folder"
+chmod 700 "$folder"
+
+random() { head -c 64 /dev/urandom | od -An -tx1 | tr -d ' \n' | cut -c1-64; }
+
+make() {
+  if [ ! -s "$folder/$1" ]; then
+    printf '%s\n' "$2" >"$folder/$1"
+    echo "made $folder/$1"
+  fi
+}
+
+make enginel_secret_key "$(random)"
+make enginel_metrics_token "$(random)"
+make database_password "$(random)"
+make database_url "postgresql://enginel:$(cat "$folder/database_password")@database:5432/enginel"
+make grafana_password "$(random)"

@@ -1,0 +1,89 @@
+"""How the service does at a glance, and how long its operations take, for admins."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.exceptions import PermissionDenied
+from rest_framework.permissions import IsAdminUser
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from designs.monitoring import dashboard_overview, performance_overview
+from designs.schema import error_responses
+from designs.views.monitoring import ErrorRecord
+
+__all__ = ["DashboardView", "PerformanceView"]
+
+
+class OperationStats(serializers.Serializer[Any]):
+    """How long an operation took in the last hour. Seconds; percentiles are within 1.1 %."""
+
+    count = serializers.IntegerField()
+    total_duration = serializers.FloatField()
+    avg_duration = serializers.FloatField()
+    max_duration = serializers.FloatField()
+    min_duration = serializers.FloatField()
+    error_count = serializers.IntegerField()
+    error_rate = serializers.FloatField(help_text="0 to 1")
+    p50 = serializers.FloatField()
+    p95 = serializers.FloatField()
+    p99 = serializers.FloatField()
+
+
+class Performance(serializers.Serializer[Any]):
+    operations = serializers.DictField(child=OperationStats(), help_text="by name")
+    requests = serializers.DictField(child=OperationStats(), help_text="by method and route")
+
+
+class Health(serializers.Serializer[Any]):
+    """As /api/health/detailed/ answers admins."""
+
+    status = serializers.CharField()
+    timestamp = serializers.DateTimeField()
+    checks = serializers.DictField(child=serializers.DictField(), help_text="by component: status, message, ...")
+
+
+class Metrics(serializers.Serializer[Any]):
+    """The flat names of /metrics."""
+
+    counters = serializers.DictField(child=serializers.FloatField())
+    gauges = serializers.DictField(child=serializers.FloatField(), help_text="of the last five minutes")
+
+
+class Dashboard(serializers.Serializer[Any]):
+    health = Health()
+    recent_errors = ErrorRecord(many=True, help_text="the newest ten")
+    performance = serializers.DictField(child=OperationStats(), help_text="by operation")
+    metrics = Metrics()
+
+
+class PerformanceView(APIView):
+    """How long operations and requests took in the last hour."""
+
+    permission_classes = [IsAdminUser]
+
+    @extend_schema(
+        summary="Durations and failures of operations and requests",
+        tags=["monitoring"],
+        responses={200: Performance, **error_responses(PermissionDenied)},
+    )
+    def get(self, request: Request) -> Response:
+        return Response(performance_overview())
+
+
+class DashboardView(APIView):
+    """Health, the newest errors, operations and counters. 200 whatever is down: it says so."""
+
+    permission_classes = [IsAdminUser]
+
+    @extend_schema(
+        summary="Everything at a glance",
+        tags=["monitoring"],
+        responses={200: Dashboard, **error_responses(PermissionDenied)},
+    )
+    def get(self, request: Request) -> Response:
+        return Response(dashboard_overview())

@@ -1,0 +1,84 @@
+"""GET /metrics: for Prometheus, and for nobody else."""
+
+from __future__ import annotations
+
+import hmac
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.views.decorators.csrf import csrf_exempt
+
+from designs.conf import conf
+from designs.handlers import mark_handled
+from designs.monitoring import StoreAway, metrics_page
+from designs.storage import storage_in_gb
+from integrations.prometheus import OPENMETRICS, TEXT, wants_openmetrics
+
+__all__ = ["metrics"]
+
+_METHODS = ("GET", "HEAD")
+
+
+@csrf_exempt
+def metrics(request: HttpRequest) -> HttpResponseBase:
+    """Answer the metrics of all processes: 503 while the store is away, since zeros would be counted as resets."""
+    if request.method not in _METHODS:
+        return _plain("Method not allowed.", 405, Allow=", ".join(_METHODS))
+    if not _has_token(request) and not _is_near(request):
+        if conf.metrics_token:
+            return _plain("A token is needed.", 401, **{"WWW-Authenticate": "Bearer"})
+        return _plain("Metrics are closed to this address.", 403)
+    try:
+        page = metrics_page(storage_in_gb)
+    except StoreAway:
+        # Redis' outage has its own alarm: one more record a scrape tells nobody more.
+        mark_handled(request, None)
+        return _plain("The store of the metrics is away.", 503, **{"Retry-After": "1"})
+    openmetrics = wants_openmetrics(request.headers.get("Accept", ""))
+    compressed = _takes_gzip(request.headers.get("Accept-Encoding", ""))
+    response = HttpResponse(
+        page.body(openmetrics=openmetrics, compressed=compressed),
+        content_type=OPENMETRICS if openmetrics else TEXT,
+        headers={"Cache-Control": "no-store", "Vary": "Accept, Accept-Encoding"},
+    )
+    if compressed:
+        response["Content-Encoding"] = "gzip"
+    return response
+
+
+def _has_token(request: HttpRequest) -> bool:
+    scheme, _, offered = request.headers.get("Authorization", "").partition(" ")
+    wanted = conf.metrics_token
+    if not wanted or scheme.lower() != "bearer":
+        return False
+    return hmac.compare_digest(offered.strip().encode("utf-8", "replace"), wanted.encode())
+
+
+def _is_near(request: HttpRequest) -> bool:
+    address = _address_of(request)
+    return address is not None and any(address in ip_network(near, strict=False) for near in conf.metrics_allowed_ips)
+
+
+def _address_of(request: HttpRequest) -> IPv4Address | IPv6Address | None:
+    """Return who asks; behind a proxy, whom the proxy names."""
+    given = request.META.get("REMOTE_ADDR", "")
+    forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "")
+    if conf.behind_proxy and forwarded:
+        given = forwarded.rpartition(",")[2]
+    try:
+        address = ip_address(given.strip())
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def _takes_gzip(accept: str) -> bool:
+    for offer in accept.lower().split(","):
+        coding, _, weight = (part.strip() for part in offer.partition(";"))
+        if coding == "gzip":
+            return weight.replace(" ", "") not in {"q=0", "q=0.0", "q=0.00", "q=0.000"}
+    return False
+
+
+def _plain(text: str, status: int, **headers: str) -> HttpResponse:
+    return HttpResponse(f"{text}\n", status=status, content_type="text/plain; charset=utf-8", headers=headers)

@@ -1,0 +1,49 @@
+"""Tracing, which is off unless an OTLP endpoint is set: then nothing is patched and nothing of OpenTelemetry loaded.
+
+The extra (requirements/otel.txt) makes spans of requests, tasks, Redis commands and database queries, and sends them
+over OTLP. What the rest of the service wants of it is the id of the trace that is going on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+
+__all__ = ["TracingOptions", "init_tracing", "is_tracing_installed"]
+
+
+@dataclass(frozen=True)
+class TracingOptions:
+    """How to trace.
+
+    Attributes:
+        endpoint: OTLP over HTTP, such as ``http://collector:4318``; empty switches tracing off.
+        service: Name of this service.
+        environment: Where it runs.
+        release: Version of the running code.
+        sample_rate: Share of traces begun here that are kept, 0 to 1.
+    """
+
+    endpoint: str
+    service: str = "enginel"
+    environment: str = "production"
+    release: str = ""
+    sample_rate: float = 1.0
+
+
+def is_tracing_installed() -> bool:
+    return find_spec("opentelemetry") is not None and find_spec("opentelemetry.instrumentation") is not None
+
+
+def init_tracing(options: TracingOptions) -> Callable[[], str] | None:
+    """Start tracing in this process and those it forks.
+
+    Returns:
+        What gives the id of the current trace, or an empty string; None where tracing is off or not installed.
+    """
+    if not options.endpoint or not is_tracing_installed():
+        return None
+    from integrations import opentelemetry  # noqa: PLC0415 - an extra, loaded where it is used only
+
+    return opentelemetry.start(options)

@@ -1,0 +1,97 @@
+"""The dashboard and the performance of operations: for admins, in the documented shape, whatever is down."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client, override_settings
+
+from designs.monitoring import ErrorTracker, overview
+from tests.designs.views.test_monitoring import client_for
+from tests.outage import REFUSED_URL
+
+pytestmark = pytest.mark.django_db
+
+DASHBOARD, PERFORMANCE = "/api/monitoring/dashboard/", "/api/monitoring/performance/"
+
+
+@pytest.fixture
+def admin(admin_user: User) -> Client:
+    return client_for(admin_user)
+
+
+@pytest.mark.parametrize("url", [DASHBOARD, PERFORMANCE])
+class TestAccess:
+    def test_nobody_is_asked_to_log_in(self, url: str) -> None:
+        response = Client().get(url)
+
+        assert (response.status_code, response["WWW-Authenticate"]) == (401, "Bearer")
+
+    def test_a_user_who_is_no_admin_is_refused(self, url: str) -> None:
+        assert client_for(User.objects.create_user("bob")).get(url).status_code == 403
+
+    def test_an_admin_reads_it(self, url: str, admin: Client) -> None:
+        assert admin.get(url).status_code == 200
+
+    def test_it_is_only_read(self, url: str, admin: Client) -> None:
+        assert admin.post(url).status_code == 405
+
+
+STATS = {
+    "count": 3, "total_duration": 1.5, "avg_duration": 0.5, "max_duration": 0.9, "min_duration": 0.1, "error_count": 1,
+    "error_rate": 1 / 3, "p50": 0.5, "p95": 0.9, "p99": 0.9,
+}  # fmt: skip
+
+
+class TestPerformance:
+    @pytest.fixture(autouse=True)
+    def measured(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(overview, "operation_stats", lambda: {"bom_extraction": STATS})
+        monkeypatch.setattr(overview, "request_stats", lambda: {"GET api/designs/": STATS})
+
+    def test_it_has_operations_and_requests(self, admin: Client) -> None:
+        assert admin.get(PERFORMANCE).json() == {
+            "operations": {"bom_extraction": STATS},
+            "requests": {"GET api/designs/": STATS},
+        }
+
+    def test_the_dashboard_has_the_operations_too(self, admin: Client) -> None:
+        assert admin.get(DASHBOARD).json()["performance"] == {"bom_extraction": STATS}
+
+
+class TestDashboard:
+    def test_it_has_the_documented_parts(self, admin: Client) -> None:
+        body = admin.get(DASHBOARD).json()
+
+        assert body.keys() == {"health", "recent_errors", "performance", "metrics"}
+        assert body["health"].keys() == {"status", "timestamp", "checks"}
+        assert {"database", "redis", "celery", "storage"} <= body["health"]["checks"].keys()
+        assert body["metrics"].keys() >= {"counters", "gauges"}
+
+    def test_it_shows_the_ten_newest_errors(self, admin: Client) -> None:
+        for number in range(12):
+            ErrorTracker.log_error(f"row {'x' * number}")
+
+        assert admin.get(DASHBOARD).json()["recent_errors"] == ErrorTracker.get_recent_errors(10)
+
+    @override_settings(REDIS_URL=REFUSED_URL)
+    def test_it_answers_while_redis_is_away(self, admin: Client) -> None:
+        ErrorTracker.log_error("kept by this process")
+        body = admin.get(DASHBOARD).json()
+
+        assert body["health"]["checks"]["redis"]["status"] == "unhealthy"
+        assert [error["error_message"] for error in body["recent_errors"]] == ["kept by this process"]
+
+    def test_a_part_that_fails_leaves_the_others(
+        self, admin: Client, monkeypatch: pytest.MonkeyPatch, allow_swallowed: None
+    ) -> None:
+        def broken(*args: Any) -> Any:
+            raise RuntimeError("broken")
+
+        monkeypatch.setattr(ErrorTracker, "get_recent_errors", broken)
+        body = admin.get(DASHBOARD).json()
+
+        assert body["recent_errors"] == []
+        assert body["health"]["status"]
