@@ -23,8 +23,8 @@ from designs.monitoring.health.runner import Flight, Runner
 from designs.monitoring.redaction import redact_text
 from designs.monitoring.safe import safe_str, type_name
 from integrations import health as plugins
-from integrations import sentry
 from integrations.redis import FailFastRedis
+from integrations.sentry import delivery_status
 
 __all__ = ["HealthChecker"]
 
@@ -35,8 +35,6 @@ _DETAIL_MAX_CHARS = 500
 
 history = History()
 runner = Runner(history.note, history.settle)
-
-_delivery_status: Callable[[], dict[str, Any]] = getattr(sentry, "delivery_status", lambda: {"enabled": False})
 
 
 @lru_cache(maxsize=8)
@@ -73,7 +71,7 @@ def _kernel() -> HealthCheck:
 
 
 def _sentry() -> HealthCheck:
-    return plugins.SentryDelivery(_delivery_status, conf.health_delivery_seconds)
+    return plugins.SentryDelivery(delivery_status, conf.health_delivery_seconds)
 
 
 def _beat() -> HealthCheck:

@@ -8,7 +8,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client, override_settings
 
-from designs.monitoring import ErrorTracker, overview
+from designs.monitoring import ErrorTracker, MetricsCollector, PerformanceMonitor
 from tests.designs.views.test_monitoring import client_for
 from tests.outage import REFUSED_URL
 
@@ -39,26 +39,27 @@ class TestAccess:
         assert admin.post(url).status_code == 405
 
 
-STATS = {
-    "count": 3, "total_duration": 1.5, "avg_duration": 0.5, "max_duration": 0.9, "min_duration": 0.1, "error_count": 1,
-    "error_rate": 1 / 3, "p50": 0.5, "p95": 0.9, "p99": 0.9,
-}  # fmt: skip
-
-
 class TestPerformance:
     @pytest.fixture(autouse=True)
-    def measured(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(overview, "operation_stats", lambda: {"bom_extraction": STATS})
-        monkeypatch.setattr(overview, "request_stats", lambda: {"GET api/designs/": STATS})
+    def measured(self) -> None:
+        for seconds in (0.1, 0.5, 0.9):
+            PerformanceMonitor._record_duration("bom_extraction", seconds, error_occurred=seconds > 0.8)
+        MetricsCollector.track_request("GET", "api/designs/", 200, 0.25)
 
     def test_it_has_operations_and_requests(self, admin: Client) -> None:
-        assert admin.get(PERFORMANCE).json() == {
-            "operations": {"bom_extraction": STATS},
-            "requests": {"GET api/designs/": STATS},
-        }
+        body = admin.get(PERFORMANCE).json()
+
+        stats = body["operations"]["bom_extraction"]
+        assert (stats["count"], stats["error_count"], stats["error_rate"]) == (3, 1, pytest.approx(1 / 3))
+        assert (stats["min_duration"], stats["max_duration"]) == (0.1, 0.9)
+        assert stats["p50"] == pytest.approx(0.5, rel=0.011)
+        assert body["requests"]["GET api/designs/"]["count"] == 1
 
     def test_the_dashboard_has_the_operations_too(self, admin: Client) -> None:
-        assert admin.get(DASHBOARD).json()["performance"] == {"bom_extraction": STATS}
+        body = admin.get(DASHBOARD).json()
+
+        assert body["performance"]["bom_extraction"]["count"] == 3
+        assert body["metrics"]["counters"]["http_requests_total"] == 1
 
 
 class TestDashboard:
