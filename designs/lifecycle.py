@@ -26,6 +26,7 @@ from designs.exceptions import (
 )
 from designs.files import delete_file, require_stored, storage_reachable
 from designs.models import IN_WORK, Design, Organization, Role, Status, Step
+from designs.monitoring import MetricsCollector, PerformanceMonitor
 from designs.permissions import get_series, require_access, require_role
 from designs.tasks import queue_processing
 from designs.uploads import ReceivedFile
@@ -45,6 +46,7 @@ logger = logging.getLogger(__name__)
 _BROKER_ERRORS = (OperationalError, OSError, RedisError)
 
 
+@PerformanceMonitor.track_duration("upload")
 def accept_upload(user: User, form: Mapping[str, Any]) -> Design:
     """Make an uploaded file the next version of a series. Refused, it leaves nothing behind.
 
@@ -81,6 +83,7 @@ def accept_upload(user: User, form: Mapping[str, Any]) -> Design:
         created_by=user,
     )
     _store(design, received)
+    MetricsCollector.track_file_upload(design.size_bytes, design.kind)
     return design
 
 

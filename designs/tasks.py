@@ -31,6 +31,7 @@ from designs.cad import (
 from designs.exceptions import EnginelBaseException, InvalidFileFormat, TaskTimeoutError
 from designs.files import local_path
 from designs.models import IN_WORK, BOMItem, Design, Geometry, Kind, Status, Step
+from designs.monitoring import PerformanceMonitor
 
 __all__ = ["extract_bom", "extract_design_geometry", "mark_failed", "queue_processing", "scan_design"]
 
@@ -153,6 +154,7 @@ def _note_failure(design_id: str, exc: EnginelBaseException) -> None:
         logger.exception("The failure of a design could not be noted", extra={"design_id": design_id})
 
 
+@PerformanceMonitor.track_duration("scan")
 def _scan(design: Design) -> None:
     with local_path(design) as path:
         with path.open("rb") as file:
@@ -170,6 +172,7 @@ def _scan(design: Design) -> None:
     )
 
 
+@PerformanceMonitor.track_duration("bom_extraction")
 def _bom(design: Design) -> None:
     lines = []
     if design.kind == Kind.STEP:
@@ -186,6 +189,7 @@ def _bom(design: Design) -> None:
         BOMItem.objects.bulk_create(items, batch_size=_INSERT_BATCH)
 
 
+@PerformanceMonitor.track_duration("geometry_extraction")
 def _geometry(design: Design) -> None:
     pieces = sum(design.bom_items.values_list("quantity", flat=True))
     kind = FileKind(design.kind)

@@ -1,0 +1,115 @@
+"""Requests are counted and timed by route, whatever clients send, without a word to Redis."""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+from typing import Any
+
+import pytest
+import redis
+from asgiref.sync import async_to_sync
+from django.conf import settings
+from django.http import HttpResponse
+from django.test import AsyncClient, Client, override_settings
+
+from designs.logs import JSONFormatter
+from designs.monitoring import MetricsCollector, PerformanceMonitor, guard
+from designs.monitoring.metrics import registry
+from tests.probe_views import doing
+
+pytestmark = pytest.mark.urls("tests.urls")
+
+ROUTE = "api/probe/plain/"
+
+
+@pytest.fixture(params=["sync", "async"])
+def get(request: pytest.FixtureRequest) -> Any:
+    if request.param == "sync":
+        return Client().get
+    return async_to_sync(AsyncClient().get)
+
+
+def test_a_request_is_one_by_method_route_and_status(get: Any) -> None:
+    with doing(lambda request: HttpResponse(status=204)):
+        get(f"/{ROUTE}")
+
+    assert list(registry.family("requests")) == [("GET", ROUTE, "204")]
+    assert PerformanceMonitor.get_request_stats()[f"GET {ROUTE}"]["count"] == 1
+    assert MetricsCollector.get_metrics()["counters"]["http_status_204"] == 1
+
+
+def test_paths_and_methods_nobody_knows_make_no_series() -> None:
+    chance, client = random.Random(1), Client()
+    client.get("/nowhere/")
+    client.generic("BREW", "/nowhere/")
+    known = set(registry.family("requests"))
+    for _ in range(500):
+        client.generic(f"M{chance.random()}", f"/nowhere/{chance.random()}/{chance.random()}")
+        client.get(f"/{chance.random()}")
+
+    assert set(registry.family("requests")) == known
+    assert MetricsCollector.get_metrics()["counters"]["http_status_404"] == 1_002
+
+
+def test_a_request_that_succeeds_sends_redis_nothing(get: Any) -> None:
+    with doing(lambda request: HttpResponse("fine")):
+        get(f"/{ROUTE}")
+        client = redis.Redis.from_url(settings.REDIS_URL)
+        client.config_resetstat()
+        for _ in range(20):
+            get(f"/{ROUTE}")
+        commands = set(client.info("commandstats"))
+        client.close()
+
+    assert commands <= {"cmdstat_config|resetstat", "cmdstat_info"}
+
+
+def test_a_slow_request_is_a_warning_and_a_count(get: Any, caplog: pytest.LogCaptureFixture) -> None:
+    with (
+        override_settings(ENGINEL_SLOW_SECONDS={"api_request": 0.0}),
+        pytest.MonkeyPatch.context() as patch,
+        caplog.at_level(logging.WARNING, logger="enginel.performance"),
+        doing(lambda request: HttpResponse("fine")),
+    ):
+        patch.setattr("designs.middleware.measuring._QUICK_SECONDS", 0.0)
+        get(f"/{ROUTE}")
+
+    assert [record.getMessage() for record in caplog.records if record.name == "enginel.performance"] == [
+        f"GET {ROUTE} took 0.0 s"
+    ]
+
+
+def test_a_failure_of_the_measuring_reaches_no_client(
+    get: Any, monkeypatch: pytest.MonkeyPatch, allow_swallowed: None
+) -> None:
+    def broken(*args: Any) -> None:
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr(MetricsCollector, "track_request", broken)
+    with doing(lambda request: HttpResponse("fine")):
+        assert get(f"/{ROUTE}").content == b"fine"
+
+    assert guard.swallowed["MetricsMiddleware"] == 1
+
+
+def test_a_request_of_the_api_is_one_line_with_its_route(get: Any, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, logger="enginel.requests"), doing(lambda request: HttpResponse("fine")):
+        get(f"/{ROUTE}?secret=hunter2")
+        get("/probe/plain/")
+
+    (record,) = (record for record in caplog.records if record.name == "enginel.requests")
+    line = json.loads(JSONFormatter().format(record))
+    assert (line["route"], line["status"], line["size_bytes"], line["method"]) == (ROUTE, 200, 4, "GET")
+    assert line["duration_ms"] >= 0
+    assert line["request_id"]
+    assert "hunter2" not in str(line)
+
+
+@override_settings(ENGINEL_REQUEST_LOG_PREFIXES=("",))
+def test_other_paths_are_logged_where_it_is_wanted(get: Any, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, logger="enginel.requests"), doing(lambda request: HttpResponse("fine")):
+        get("/probe/plain/")
+
+    assert len([record for record in caplog.records if record.name == "enginel.requests"]) == 1
