@@ -29,13 +29,15 @@ def main() -> None:
             import django
 
             django.setup()
-            from benchmarks import errors, exposition, health, outbox, sentry
+            from benchmarks import errors, exposition, health, middleware, operations, outbox, sentry
 
             errors.run(server)
             sentry.run()
             outbox.run()
             health.run(server)
             exposition.run(server)
+            operations.run(server)
+            middleware.run(server)
         finally:
             server.stop()
 
