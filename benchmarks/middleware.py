@@ -1,9 +1,9 @@
 """What counting and timing a request costs, beside what others take for it.
 
 Method. A fresh process for each contender and round, the contenders in turn; Django's WSGI handler on a view that
-answers two bytes, no network. CPU time of the whole process for each request, so that flusher and exporter threads are charged;
-each run lasts several flush intervals of ours. What is shown is the median over the rounds of what a contender adds to
-the bare handler, and its ratio to ours. ``python -m benchmarks.middleware`` runs them all; with a name, one of them.
+answers two bytes, no network. CPU time of the whole process for each request, so that flusher and exporter threads are
+charged; each run lasts several flush intervals of ours. What is shown is the median over the rounds of what a contender
+adds to the bare handler, and its ratio to ours. ``python -m benchmarks.middleware`` runs all; with a name, one.
 """
 
 from __future__ import annotations
