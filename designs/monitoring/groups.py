@@ -167,7 +167,8 @@ def _rows(redis: FailFastRedis, keys: list[str]) -> list[dict[str, Any]]:
         pipe = client.pipeline(transaction=False)
         for key in keys:
             pipe.hmget(GROUP_PREFIX + key, _LISTED)
-            pipe.pfcount(f"{PREFIX}users:{key}")
+            # By its plain name: redis-py refuses the method in a pipeline on a cluster.
+            pipe.execute_command("PFCOUNT", f"{PREFIX}users:{key}")
         return list(pipe.execute())
 
     answers = redis.run(read)
