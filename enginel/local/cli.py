@@ -146,6 +146,9 @@ def _compare(sentry: Bugsink) -> bool:
 def _say_where(stack: LocalStack, token: str) -> None:
     valkey = f"{stack.valkey.socket} and 127.0.0.1:{stack.ports.valkey}" if stack.valkey else "as REDIS_URL says"
     for name, what in (
+        ("Status", f"{stack.url}/api/health/detailed/"),
+        ("Board", f"{stack.url}/admin/monitoring/"),
+        ("Metrics", f"{stack.url}/metrics"),
         ("Errors", f"{stack.url}/api/monitoring/errors/"),
         ("API docs", f"{stack.url}/api/docs/"),
         ("Admin", f"{stack.url}/admin/  (python manage.py changepassword admin)"),
