@@ -15,7 +15,7 @@ from designs.monitoring.guard import guarded
 from designs.monitoring.metrics.buckets import merged
 from designs.monitoring.metrics.collector import duration_of, families_now, stats_of
 from designs.monitoring.metrics.flusher import registry
-from designs.monitoring.metrics.registry import Timed
+from designs.monitoring.metrics.registry import OVERFLOW, Timed
 
 __all__ = ["PerformanceMonitor"]
 
@@ -35,6 +35,7 @@ class PerformanceMonitor:
         """Time an operation: as a decorator of a function, method, coroutine or generator, or as a context manager.
 
         What it raises counts as an error and goes on its way. A generator is timed from its first value to its end.
+        One that is used as a context manager belongs to one thread or coroutine at a time.
 
         Args:
             operation: Its name.
@@ -180,13 +181,18 @@ class _Tracked:
             began = perf_counter()
             generator = function(*args, **kwargs)
             try:
-                sent = None
+                value = await generator.asend(None)
                 while True:
                     try:
+                        sent = yield value
+                    except GeneratorExit:
+                        raise
+                    except BaseException as error:  # noqa: BLE001 - it is the generator's to handle
+                        value = await generator.athrow(error)
+                    else:
                         value = await generator.asend(sent)
-                    except StopAsyncIteration:
-                        break
-                    sent = yield value
+            except StopAsyncIteration:
+                pass
             except BaseException as error:
                 _finish(operation, began, failed=isinstance(error, Exception))
                 raise
@@ -227,7 +233,8 @@ def _slow_from(operation: str) -> float:
 
 def _operation(operation: str) -> Timed:
     timed = registry.series("operations", (_name(operation),))
-    _found[operation] = timed
+    if timed.labels[0] != OVERFLOW:
+        _found[operation] = timed
     return timed
 
 

@@ -12,6 +12,8 @@ local call = redis.call
 local last = call('GET', KEYS[3])
 if last and tonumber(last) >= tonumber(ARGV[1]) then return 0 end
 call('SET', KEYS[3], ARGV[1], 'EX', ARGV[5])
+-- From here on the batch counts as added: what one field refuses must not cost the others.
+call = redis.pcall
 
 local hash, seen, now = KEYS[1], KEYS[2], ARGV[4]
 local payload = cjson.decode(ARGV[2])
@@ -29,9 +31,16 @@ for _, one in ipairs(payload[1]) do
   call('ZADD', seen, now, one[2])
 end
 for _, one in ipairs(payload[2]) do
-  call(one[3] and 'HINCRBY' or 'HINCRBYFLOAT', hash, 'c|' .. one[1], one[2])
+  -- A whole number may come to a counter that holds a fraction, or grow beyond what an integer holds.
+  if not one[3] or type(call('HINCRBY', hash, 'c|' .. one[1], one[2])) ~= 'number' then
+    call('HINCRBYFLOAT', hash, 'c|' .. one[1], one[2])
+  end
 end
-for _, one in ipairs(payload[3]) do call('HSET', hash, 'g|' .. one[1], one[2]) end
+for _, one in ipairs(payload[3]) do
+  -- One that was set before what is there, and comes late, says nothing any more.
+  local known = string.match(call('HGET', hash, 'g|' .. one[1]) or '', ' (%S+)$')
+  if tonumber(known or '0') <= tonumber(string.match(one[2], ' (%S+)$')) then call('HSET', hash, 'g|' .. one[1], one[2]) end
+end
 
 -- A series nobody wrote to for as long as the family is kept goes by itself; a few at a time, for it costs. Not where
 -- sums over the family are told as counters: they would fall.

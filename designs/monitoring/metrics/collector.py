@@ -13,7 +13,7 @@ from designs import context as run_context
 from designs.monitoring.guard import guarded
 from designs.monitoring.metrics.buckets import Series, percentile
 from designs.monitoring.metrics.flusher import flusher, registry
-from designs.monitoring.metrics.registry import Timed
+from designs.monitoring.metrics.registry import OVERFLOW, Timed
 from designs.monitoring.metrics.store import Families, read_families
 from integrations.redis import RedisUnavailable, redis_for
 
@@ -173,7 +173,8 @@ def stats_of(series: Series | None) -> dict[str, Any]:
 
 def _request_series(method: str, route: str, status: int) -> Timed:
     timed = registry.series("requests", (method, _name(route), str(status)))
-    _found[(method, route, status)] = timed
+    if timed.labels[0] != OVERFLOW:
+        _found[(method, route, status)] = timed
     return timed
 
 

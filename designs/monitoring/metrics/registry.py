@@ -21,6 +21,7 @@ OVERFLOW = "__overflow__"
 
 Labels = tuple[str, ...]
 _FOLD_AT = 4_096
+_MOST = 2**62
 
 
 class Timed:
@@ -94,6 +95,8 @@ class Registry:
         self.found.clear()
         self.counters: dict[Labels, float] = {}
         self.gauges: dict[str, tuple[float, float]] = {}
+        # Of counters and gauges, handed over or not: they are series for as long as the process lives.
+        self.names: set[Labels] = set()
         self.refused = 0
 
     def family(self, name: str) -> dict[Labels, Timed]:
@@ -119,12 +122,11 @@ class Registry:
         Raises:
             ValueError: The value is negative or no number.
         """
-        if not (isinstance(value, int | float) and math.isfinite(value) and value >= 0):
+        if not (isinstance(value, int | float) and 0 <= value <= _MOST):
             raise ValueError(f"a counter cannot grow by {value!r}")
         key = (family, *labels)
         with self.lock:
-            if key not in self.counters and self._is_full():
-                self.refused += 1
+            if not self._has_room(key):
                 key = (family, *(OVERFLOW,) * len(labels))
             self.counters[key] = self.counters.get(key, 0) + value
         self.on_first()
@@ -138,10 +140,8 @@ class Registry:
         if not (isinstance(value, int | float) and math.isfinite(value)):
             raise ValueError(f"a gauge cannot be {value!r}")
         with self.lock:
-            if name in self.gauges or not self._is_full():
+            if self._has_room(("gauge", name)):
                 self.gauges[name] = (float(value), now)
-            else:
-                self.refused += 1
         self.on_first()
 
     def fold(self, timed: Timed) -> None:
@@ -166,9 +166,17 @@ class Registry:
                     batch.series[labels], timed.folded = timed.folded, Series()
         return batch
 
+    def _has_room(self, name: Labels) -> bool:
+        if name in self.names:
+            return True
+        if self._is_full():
+            self.refused += 1
+            return False
+        self.names.add(name)
+        return True
+
     def _is_full(self) -> bool:
-        number = sum(map(len, self.timed.values())) + len(self.counters) + len(self.gauges)
-        return number >= conf.metrics_max_series
+        return sum(map(len, self.timed.values())) + len(self.names) >= conf.metrics_max_series
 
 
 def as_payload(batch: Batch) -> list[list[Any]]:

@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import logging
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -125,6 +126,27 @@ def test_an_async_generator_is_timed_to_its_end() -> None:
     with pytest.raises(KeyError):
         asyncio.run(collect(True))
     assert outcome() == (2, 1)
+
+
+def test_an_async_generator_handles_what_is_thrown_into_it() -> None:
+    handled: list[str] = []
+
+    @asynccontextmanager
+    @track("op")
+    async def resource() -> AsyncIterator[int]:
+        try:
+            yield 1
+        except KeyError:
+            handled.append("by the generator")
+
+    async def use() -> None:
+        async with resource():
+            raise KeyError
+
+    asyncio.run(use())
+
+    assert handled == ["by the generator"]
+    assert outcome() == (1, 0)
 
 
 def test_a_block_is_timed_and_blocks_nest() -> None:

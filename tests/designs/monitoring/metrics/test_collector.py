@@ -112,13 +112,13 @@ def test_a_gauge_is_forgotten_after_five_minutes() -> None:
         assert MetricsCollector.get_metrics()["gauges"] == {}
 
 
-@pytest.mark.parametrize("value", [-1, float("nan"), float("inf"), "x", None])
+@pytest.mark.parametrize("value", [-1, float("nan"), float("inf"), 2**70, "x", None])
 def test_what_is_no_amount_is_refused_and_counted(value: Any, allow_swallowed: None) -> None:
     MetricsCollector.increment_counter("parts_total", value)
-    if value != -1:
+    if value not in (-1, 2**70):
         MetricsCollector.record_gauge("depth", value)
-    MetricsCollector.track_celery_task("t", value, "SUCCESS")
-    PerformanceMonitor._record_duration("o", value, error_occurred=False)
+        MetricsCollector.track_celery_task("t", value, "SUCCESS")
+        PerformanceMonitor._record_duration("o", value, error_occurred=False)
 
     assert MetricsCollector.get_metrics() == {"counters": {}, "gauges": {}}
 
@@ -241,6 +241,43 @@ def test_requests_are_not_dropped_one_by_one_for_their_sum_must_never_fall() -> 
             clock.tick(60_000)
 
         assert counters()["http_requests_total"] == 3
+
+
+def test_whole_numbers_and_fractions_of_one_counter_add_up_and_cost_no_other() -> None:
+    for kilograms in (0.5, 1, 0.25):
+        MetricsCollector.increment_counter("before", 7)
+        MetricsCollector.increment_counter("kg", kilograms)
+        MetricsCollector.increment_counter("after", 10)
+        assert flusher.flush()
+
+    assert counters() == {"before": 21, "kg": 1.75, "after": 30}
+
+
+@override_settings(ENGINEL_METRICS_MAX_SERIES=10)
+def test_names_handed_over_before_count_against_the_limit() -> None:
+    for number in range(50):
+        MetricsCollector.increment_counter(f"n{number}")
+        MetricsCollector.record_gauge(f"g{number}", 1)
+        MetricsCollector.track_request("GET", f"api/{number}/", 200, 0.01)
+        flusher.flush()
+
+    families = stored()
+    assert sum(number for (name,), number in families.counters["flat"].items() if name.startswith(("n", "_"))) == 50
+    assert len(families.gauges) + len(families.counters["flat"]) <= 30
+    assert len(registry.found) <= 10
+
+
+def test_a_gauge_that_comes_late_says_nothing() -> None:
+    with freeze_time(NOON) as clock:
+        clock.tick(30)
+        MetricsCollector.record_gauge("depth", 5)
+        flusher.flush()
+        clock.tick(-30)
+        MetricsCollector.record_gauge("depth", 1)
+        flusher.flush()
+        clock.tick(30)
+
+        assert MetricsCollector.get_metrics()["gauges"] == {"depth": 5}
 
 
 def test_exemplars_are_kept_by_bucket() -> None:
