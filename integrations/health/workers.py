@@ -54,7 +54,7 @@ class CeleryWorkers(Plugin):
         self.private_facts["workers"] = [beat.name for beat in live]
         self._look_into_queues(live)
         self._judge(live, len(beats) - len(live))
-        self.message = f"{len(live)} workers"
+        self.message = "1 worker" if len(live) == 1 else f"{len(live)} workers"
 
     def _look_into_queues(self, live: list[Heartbeat]) -> None:
         """Note how much waits and is unfinished, and the age of the oldest."""

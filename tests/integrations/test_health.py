@@ -210,7 +210,7 @@ def test_a_worker_that_beats_is_fine_and_its_host_for_admins_only(app: Celery) -
     check = workers_check(app)
     check.run()
 
-    assert (check.message, check.facts["workers"]) == ("1 workers", ["a"])
+    assert (check.message, check.facts["workers"]) == ("1 worker", ["a"])
     assert check.private_facts["workers"] == ["a@host.example"]
 
 
