@@ -12,6 +12,7 @@ import ssl
 import struct
 import threading
 import time
+import weakref
 from collections import deque
 from typing import Any
 
@@ -43,6 +44,9 @@ class Wire:
         self._connection.connect()
         self._socket: socket.socket = self._connection._sock  # noqa: SLF001 - redis-py offers no other way to it
         self._timeout_seconds = timeout_seconds
+        # Before the socket is: a collector may take them in any order, and a socket complains when nobody closed it.
+        self._finalizer = weakref.finalize(self, self._connection.disconnect)
+        self._finalizer.atexit = False
         if not isinstance(self._socket, ssl.SSLSocket):
             self._let_the_kernel_time_it()
         self._reader: Any = hiredis.Reader(replyError=_error_of, notEnoughData=...)
@@ -96,7 +100,7 @@ class Wire:
         return not self._connection.can_read(0)
 
     def close(self) -> None:
-        self._connection.disconnect()
+        self._finalizer()
 
 
 class Wires:
