@@ -80,7 +80,7 @@ MESSAGES: dict[str, tuple[bytes, str, dict[str, Any], str]] = {
 @pytest.fixture(scope="module")
 def app(running: RunningStack) -> Iterator[Celery]:
     url = running.tasks.conf.broker_url
-    with Celery("matrix", broker=url, backend=url) as app:
+    with Celery("matrix", broker=url, backend=url, set_as_current=False) as app:
         yield app
 
 
