@@ -23,9 +23,11 @@ __all__ = [
     "bind",
     "current",
     "from_headers",
+    "is_traced",
     "start",
     "start_request",
     "to_headers",
+    "trace_id",
     "trace_with",
     "unbind",
     "use",
@@ -46,7 +48,7 @@ class _Ids:
 
     def start_over(self) -> None:
         self.prefix = secrets.token_hex(8)
-        self.numbers = count(secrets.randbits(32))
+        self.numbers = count(10**15 + secrets.randbits(32))
 
 
 _ids = _Ids()
@@ -66,8 +68,9 @@ class RunContext:
     trace_id: str = ""
 
 
-# A request's context is kept as its bare parts until somebody asks: most requests log nothing and fail at nothing.
-_Parts = tuple[str, str, str]
+# A request's context is kept as its bare parts (id, method, path, who gives the user) until somebody asks: most
+# requests log nothing and fail at nothing.
+_Parts = tuple[str, str | None, str, Callable[[], str]]
 _current: ContextVar[RunContext | _Parts] = ContextVar("enginel_context", default=RunContext())  # noqa: B039 (frozen)
 _identify: ContextVar[Callable[[], str] | None] = ContextVar("enginel_identify", default=None)
 
@@ -85,8 +88,18 @@ def trace_with(ask: Callable[[], str] | None) -> None:
     _trace = ask
 
 
+def is_traced() -> bool:
+    """Tell whether there is a tracer to ask."""
+    return _trace is not None
+
+
+def trace_id() -> str:
+    """Return the id of the current trace, or an empty string."""
+    return _trace() if _trace is not None else ""
+
+
 def current() -> RunContext:
-    run, identify = _whole(), _identify.get()
+    run, identify = _whole()
     if _trace is not None and not run.trace_id and (trace_id := _trace()):
         run = replace(run, trace_id=trace_id)
     if run.user_id or identify is None:
@@ -95,17 +108,19 @@ def current() -> RunContext:
     return replace(run, user_id=user_id) if user_id else run
 
 
-def _whole() -> RunContext:
+def _whole() -> tuple[RunContext, Callable[[], str] | None]:
     run = _current.get()
     if isinstance(run, RunContext):
-        return run
-    request_id, method, path = run
-    return RunContext(request_id=request_id, method=method, path=path)
+        return run, _identify.get()
+    request_id, method, path, identify = run
+    return RunContext(request_id=request_id, method=method or "", path=path[:_FIELD_MAX_CHARS]), identify
 
 
 def bind(**changes: str) -> Token[Any]:
     """Change fields of the current context; give the token to `unbind` when done."""
-    return _current.set(replace(_whole(), **changes))
+    run, identify = _whole()
+    _identify.set(identify)
+    return _current.set(replace(run, **changes))
 
 
 def unbind(token: Token[Any]) -> None:
@@ -128,14 +143,14 @@ def start(context: RunContext, identify: Callable[[], str] | None = None) -> Non
     _identify.set(identify)
 
 
-def start_request(request_id: str, method: str, path: str, identify: Callable[[], str]) -> None:
+def start_request(request_id: str, method: str | None, path: str, identify: Callable[[], str]) -> None:
     """Replace the context by that of a request, as `start` does, at a fraction of its cost."""
-    _current.set((request_id, method, path))
-    _identify.set(identify)
+    _current.set((request_id, method, path, identify))
 
 
 @contextmanager
 def use(context: RunContext) -> Iterator[RunContext]:
+    _identify.set(_whole()[1])
     token = _current.set(context)
     try:
         yield context
@@ -147,7 +162,7 @@ def accept_request_id(offered: str | None) -> str:
     """Return the caller's request id if it is harmless (8-64 of ``A-Za-z0-9._-``), else a new one."""
     if offered and _REQUEST_ID.match(offered):
         return offered
-    return f"{_ids.prefix}{next(_ids.numbers):016x}"
+    return _ids.prefix + str(next(_ids.numbers))
 
 
 def to_headers(context: RunContext) -> dict[str, str]:

@@ -7,7 +7,7 @@ exceptions to no middleware's ``__call__``: each layer turns them into responses
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, cast
+from typing import Any
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest
@@ -23,35 +23,22 @@ UNRESOLVED = "<unresolved>"
 
 
 class Hybrid:
-    """A middleware with ``before`` and ``after``, neither of which may raise."""
+    """A middleware for sync and async stacks.
+
+    Whoever serves each request in a microsecond says what it does in ``__call__`` and ``_acall``; to call one method
+    before and one after would cost as much again.
+    """
 
     sync_capable = True
     async_capable = True
 
     def __init__(self, get_response: GetResponse) -> None:
-        self.get_response = get_response
+        self.get_response: Any = get_response
         self.is_async = iscoroutinefunction(get_response)
         if self.is_async:
             markcoroutinefunction(self)
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
-        if self.is_async:
-            return self._acall(request)
-        state = self.before(request)
-        response = cast("HttpResponseBase", self.get_response(request))
-        self.after(request, response, state)
-        return response
-
-    async def _acall(self, request: HttpRequest) -> HttpResponseBase:
-        state = self.before(request)
-        response = await cast("Awaitable[HttpResponseBase]", self.get_response(request))
-        self.after(request, response, state)
-        return response
-
-    def before(self, request: HttpRequest) -> Any:
-        raise NotImplementedError
-
-    def after(self, request: HttpRequest, response: HttpResponseBase, state: Any) -> None:
         raise NotImplementedError
 
 

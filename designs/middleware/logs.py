@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-import time
+from collections.abc import Awaitable
+from time import perf_counter
 from typing import Any
 
 from django.http import HttpRequest
@@ -24,18 +25,30 @@ class RequestLoggingMiddleware(Hybrid):
     Of the paths below `conf.request_log_prefixes` only: probes and static files would drown the rest.
     """
 
-    def before(self, request: HttpRequest) -> float:
-        return time.perf_counter()
+    def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
+        if self.is_async:
+            return self._acall(request)
+        began = perf_counter()
+        response: HttpResponseBase = self.get_response(request)
+        _log(request, response, perf_counter() - began)
+        return response
 
-    def after(self, request: HttpRequest, response: HttpResponseBase, state: float) -> None:
-        if not request.path.startswith(conf.request_log_prefixes) or not logger.isEnabledFor(logging.INFO):
-            return
-        with guarded("RequestLoggingMiddleware"):
-            facts: dict[str, Any] = {
-                "route": route_of(request),
-                "status": response.status_code,
-                "duration_ms": round((time.perf_counter() - state) * 1000, 1),
-            }
-            if not response.streaming:
-                facts["size_bytes"] = len(response.content)  # type: ignore[attr-defined] # only streams have none
-            logger.info("%s %s %s", method_of(request), request.path, response.status_code, extra=facts)
+    async def _acall(self, request: HttpRequest) -> HttpResponseBase:
+        began = perf_counter()
+        response: HttpResponseBase = await self.get_response(request)
+        _log(request, response, perf_counter() - began)
+        return response
+
+
+def _log(request: HttpRequest, response: HttpResponseBase, seconds: float) -> None:
+    if not request.path.startswith(conf.request_log_prefixes) or not logger.isEnabledFor(logging.INFO):
+        return
+    with guarded("RequestLoggingMiddleware"):
+        facts: dict[str, Any] = {
+            "route": route_of(request),
+            "status": response.status_code,
+            "duration_ms": round(seconds * 1000, 1),
+        }
+        if not response.streaming:
+            facts["size_bytes"] = len(response.content)  # type: ignore[attr-defined] # only streams have none
+        logger.info("%s %s %s", method_of(request), request.path, response.status_code, extra=facts)

@@ -2,45 +2,83 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from time import perf_counter
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from designs.conf import conf
+from designs.context import is_traced, trace_id
 from designs.middleware.hybrid import Hybrid, method_of, route_of
 from designs.monitoring import MetricsCollector, PerformanceMonitor, guarded
+from designs.monitoring.metrics import registry
 
 __all__ = ["MetricsMiddleware", "PerformanceMonitoringMiddleware"]
 
-
 # Nothing shorter is slow, so that nobody looks the threshold up for it.
 _QUICK_SECONDS = 0.5
+
+_found = registry.found
 
 
 class PerformanceMonitoringMiddleware(Hybrid):
     """Tells of slow requests: a WARNING and a count, see `designs.monitoring.PerformanceMonitor`."""
 
-    def before(self, request: HttpRequest) -> float:
-        return perf_counter()
+    def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
+        if self.is_async:
+            return self._acall(request)
+        began = perf_counter()
+        response: HttpResponseBase = self.get_response(request)
+        if (seconds := perf_counter() - began) >= _QUICK_SECONDS:
+            _tell_if_slow(request, seconds)
+        return response
 
-    def after(self, request: HttpRequest, response: HttpResponseBase, state: float) -> None:
-        seconds = perf_counter() - state
-        if seconds >= _QUICK_SECONDS and seconds >= conf.slow_seconds["api_request"]:
-            with guarded("PerformanceMonitoringMiddleware"):
-                PerformanceMonitor.report_slow(f"{method_of(request)} {route_of(request)}", seconds)
+    async def _acall(self, request: HttpRequest) -> HttpResponseBase:
+        began = perf_counter()
+        response: HttpResponseBase = await self.get_response(request)
+        if (seconds := perf_counter() - began) >= _QUICK_SECONDS:
+            _tell_if_slow(request, seconds)
+        return response
+
+
+def _tell_if_slow(request: HttpRequest, seconds: float) -> None:
+    with guarded("PerformanceMonitoringMiddleware"):
+        if seconds >= conf.slow_seconds["api_request"]:
+            PerformanceMonitor.report_slow(f"{method_of(request)} {route_of(request)}", seconds)
 
 
 class MetricsMiddleware(Hybrid):
-    """Counts requests by method, route and status, and their durations."""
+    """Counts requests by method, route and status, and their durations.
 
-    def before(self, request: HttpRequest) -> float:
-        return perf_counter()
+    A failure's record, or else the trace the request is part of, is kept as an example of its duration.
+    """
 
-    def after(self, request: HttpRequest, response: HttpResponseBase, state: float) -> None:
+    def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
+        if self.is_async:
+            return self._acall(request)
+        began = perf_counter()
+        response: HttpResponseBase = self.get_response(request)
+        seconds = perf_counter() - began
         try:
-            MetricsCollector.track_request(
-                method_of(request), route_of(request), response.status_code, perf_counter() - state
-            )
-        except Exception as error:  # noqa: BLE001 - measuring must not break a request
-            guarded("MetricsMiddleware").__exit__(type(error), error, error.__traceback__)
+            # What `MetricsCollector.track_request` does for a series it knows, at half the cost.
+            status = response.status_code
+            if status < 400 and not is_traced():
+                _found[request.method, request.resolver_match.route, status].add(seconds)  # type: ignore[union-attr]
+                return response
+        except (KeyError, AttributeError):
+            pass
+        _count(request, response, seconds)
+        return response
+
+    async def _acall(self, request: HttpRequest) -> HttpResponseBase:
+        began = perf_counter()
+        response: HttpResponseBase = await self.get_response(request)
+        _count(request, response, perf_counter() - began)
+        return response
+
+
+def _count(request: HttpRequest, response: HttpResponseBase, seconds: float) -> None:
+    with guarded("MetricsMiddleware"):
+        exemplar = getattr(request, "enginel_error_id", None) or trace_id()
+        MetricsCollector.track_request(method_of(request), route_of(request), response.status_code, seconds, exemplar)

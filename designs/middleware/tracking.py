@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import sys
 import weakref
-from collections.abc import AsyncIterator, Iterator
-from functools import partial
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from typing import cast
 
 from django.http import HttpRequest
 from django.http.response import FileResponse, HttpResponseBase, StreamingHttpResponse
 from django.utils.functional import LazyObject
 
-from designs import context
+from designs.context import accept_request_id, start_request
 from designs.exceptions import EnginelBaseException
 from designs.handlers import mark_handled
 from designs.middleware.hybrid import Hybrid
@@ -22,42 +21,63 @@ __all__ = ["ErrorTrackingMiddleware", "record_unhandled"]
 
 REQUEST_ID_HEADER = "X-Request-ID"
 
-_PATH_MAX_CHARS = 512
-
 
 class ErrorTrackingMiddleware(Hybrid):
     """Outermost: gives the request its id and context, and records a 5xx that nobody else has seen to."""
 
-    def before(self, request: HttpRequest) -> None:
-        request_id = context.accept_request_id(request.META.get("HTTP_X_REQUEST_ID"))
-        request.enginel_request_id = request_id  # type: ignore[attr-defined]
-        # Set, not bound and restored: a streaming body runs after this, and every request sets its own. The user by a
-        # weak reference, so that an idle thread does not keep its last request, body and all.
-        context.start_request(
-            request_id, request.method or "", request.path[:_PATH_MAX_CHARS], partial(_user_id, weakref.ref(request))
-        )
+    def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
+        if self.is_async:
+            return self._acall(request)
+        request_id = accept_request_id(request.META.get("HTTP_X_REQUEST_ID"))
+        # Set, not bound and restored: a streaming body runs after this, and every request sets its own.
+        start_request(request_id, request.method, request.path, _UserID(request))
+        response: HttpResponseBase = self.get_response(request)
+        try:
+            # What Django does in four times as long for names and values that may hold anything: this is plain ASCII.
+            response.headers._store["x-request-id"] = (REQUEST_ID_HEADER, request_id)  # noqa: SLF001
+        except AttributeError:
+            response[REQUEST_ID_HEADER] = request_id
+        if response.status_code >= 500 or response.streaming:
+            _look_after(request, response)
+        return response
 
-    def after(self, request: HttpRequest, response: HttpResponseBase, state: None) -> None:
-        response[REQUEST_ID_HEADER] = request.enginel_request_id  # type: ignore[attr-defined]
-        if response.status_code >= 500 and not getattr(request, "enginel_handled", False):
-            with guarded("ErrorTrackingMiddleware"):
-                ErrorTracker.log_error(
-                    f"{request.method} answered {response.status_code} without an exception",
-                    {"status": response.status_code, "reason": response.reason_phrase},
-                    source="http",
-                )
-        # A file has no code of ours in it, and an iterator around it would cost the server its sendfile.
-        if response.streaming and not isinstance(response, FileResponse):
-            _watch(cast("StreamingHttpResponse", response))
+    async def _acall(self, request: HttpRequest) -> HttpResponseBase:
+        request_id = accept_request_id(request.META.get("HTTP_X_REQUEST_ID"))
+        start_request(request_id, request.method, request.path, _UserID(request))
+        response: HttpResponseBase = await self.get_response(request)
+        response[REQUEST_ID_HEADER] = request_id
+        if response.status_code >= 500 or response.streaming:
+            _look_after(request, response)
+        return response
 
 
-def _user_id(request_ref: weakref.ref[HttpRequest]) -> str:
-    """Return the signed-in user's id, without asking the database for it."""
-    facts = getattr(request_ref(), "__dict__", {})
-    # Sessions resolve request.user lazily, with a query; what nobody asked for so far stays unknown.
-    users = (facts.get("user"), facts.get("_cached_user"))
-    pks = (getattr(user, "pk", None) for user in users if not issubclass(type(user), LazyObject))
-    return next((str(pk) for pk in pks if pk is not None), "")
+def _look_after(request: HttpRequest, response: HttpResponseBase) -> None:
+    if response.status_code >= 500 and not getattr(request, "enginel_handled", False):
+        with guarded("ErrorTrackingMiddleware"):
+            ErrorTracker.log_error(
+                f"{request.method} answered {response.status_code} without an exception",
+                {"status": response.status_code, "reason": response.reason_phrase},
+                source="http",
+            )
+    # A file has no code of ours in it, and an iterator around it would cost the server its sendfile.
+    if response.streaming and not isinstance(response, FileResponse):
+        _watch(cast("StreamingHttpResponse", response))
+
+
+class _UserID(weakref.ref[HttpRequest]):
+    """Gives the signed-in user's id, without asking the database for it.
+
+    A weak reference, so that an idle thread does not keep its last request, body and all.
+    """
+
+    __slots__ = ()
+
+    def __call__(self) -> str:  # type: ignore[override]
+        facts = getattr(super().__call__(), "__dict__", {})
+        # Sessions resolve request.user lazily, with a query; what nobody asked for so far stays unknown.
+        users = (facts.get("user"), facts.get("_cached_user"))
+        pks = (getattr(user, "pk", None) for user in users if not issubclass(type(user), LazyObject))
+        return next((str(pk) for pk in pks if pk is not None), "")
 
 
 def _watch(response: StreamingHttpResponse) -> None:

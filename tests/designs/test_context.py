@@ -76,6 +76,18 @@ def test_the_user_is_asked_for_when_wanted_and_not_known() -> None:
     assert context.current().user_id == ""
 
 
+def test_what_is_bound_within_a_request_keeps_its_user() -> None:
+    context.start(RunContext(), identify=lambda: "before")
+    context.start_request("r", "GET", "/x" * 512, lambda: "7")
+
+    with context.use(RunContext(task="t")):
+        assert context.current() == RunContext(task="t", user_id="7")
+    token = context.bind(task="u")
+    assert context.current() == RunContext("r", "7", "GET", ("/x" * 512)[:512], task="u")
+    context.unbind(token)
+    assert context.current() == RunContext("r", "7", "GET", ("/x" * 512)[:512])
+
+
 @pytest.mark.parametrize("offered", ["abcdefgh", "A" * 64, "0.1_2-3456", "8c2f6d1e-0b0a-4a67-9f7e-3f1f9d8f2b10"])
 def test_a_harmless_request_id_is_kept(offered: str) -> None:
     assert context.accept_request_id(offered) == offered

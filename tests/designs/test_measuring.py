@@ -15,10 +15,11 @@ from django.conf import settings
 from django.http import HttpResponse
 from django.test import AsyncClient, Client, override_settings
 
+from designs.exceptions import GeometryProcessingError
 from designs.logs import JSONFormatter
-from designs.monitoring import MetricsCollector, PerformanceMonitor, guard
+from designs.monitoring import ErrorTracker, MetricsCollector, PerformanceMonitor, guard
 from designs.monitoring.metrics import registry
-from tests.probe_views import doing
+from tests.probe_views import doing, raising
 
 pytestmark = pytest.mark.urls("tests.urls")
 
@@ -39,6 +40,29 @@ def test_a_request_is_one_by_method_route_and_status(get: Any) -> None:
     assert list(registry.family("requests")) == [("GET", ROUTE, "204")]
     assert PerformanceMonitor.get_request_stats()[f"GET {ROUTE}"]["count"] == 1
     assert MetricsCollector.get_metrics()["counters"]["http_status_204"] == 1
+
+
+def exemplars() -> list[str]:
+    return [name for timed in registry.family("requests").values() for name, _, _ in timed.exemplars.values()]
+
+
+def test_a_failure_is_an_example_of_its_duration(get: Any) -> None:
+    with doing(raising(GeometryProcessingError("broken"))):
+        get("/api/probe/drf/")
+
+    (record,) = ErrorTracker.get_recent_errors(10)
+    assert exemplars() == [record["event_id"]]
+
+
+def test_a_request_that_is_traced_is_an_example_and_another_is_none(get: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    with doing(lambda request: HttpResponse("fine")):
+        get(f"/{ROUTE}")
+        assert exemplars() == []
+
+        monkeypatch.setattr("designs.context._trace", lambda: "0af7651916cd43dd8448eb211c80319c")
+        get(f"/{ROUTE}")
+
+    assert exemplars() == ["0af7651916cd43dd8448eb211c80319c"]
 
 
 def test_paths_and_methods_nobody_knows_make_no_series() -> None:

@@ -16,6 +16,7 @@ from designs.monitoring.metrics.buckets import (
     Series,
     exponential_index,
     fold,
+    le_index,
     merged,
     percentile,
 )
@@ -43,6 +44,19 @@ def test_an_exponential_bucket_holds_what_is_between_its_bounds(seconds: float) 
 @pytest.mark.parametrize(("seconds", "index"), [(0.0, LOWEST_INDEX), (-1, LOWEST_INDEX), (1e9, HIGHEST_INDEX)])
 def test_what_is_beyond_all_buckets_falls_into_the_last(seconds: float, index: int) -> None:
     assert exponential_index(seconds) == index
+
+
+@given(st.lists(st.one_of(st.floats(0, 4_000), st.sampled_from([*LE_BOUNDS_SECONDS, 1e-6, 2.0, 1e9])), max_size=60))
+def test_many_fold_as_each_alone_would(durations: list[float]) -> None:
+    whole = of(*durations)
+
+    assert whole.count == len(durations)
+    assert whole.buckets == [
+        sum(le_index(seconds) == place for seconds in durations) for place in range(len(LE_BOUNDS_SECONDS) + 1)
+    ]
+    assert sum(whole.exponential.values()) == len(durations)
+    for index, number in whole.exponential.items():
+        assert number == sum(exponential_index(seconds) == index for seconds in durations)
 
 
 def test_percentiles_of_four_merged_processes_are_within_a_hundredth() -> None:
