@@ -23,7 +23,9 @@ __all__ = [
     "bind",
     "current",
     "from_headers",
+    "is_own_id",
     "is_traced",
+    "known",
     "start",
     "start_request",
     "to_headers",
@@ -37,18 +39,20 @@ HEADER = "enginel_context"
 """Name of the Celery message header that carries the context."""
 
 _FIELD_MAX_CHARS = 512
+_ID_CHARS = 32
 _REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{7,63}\Z")
 
 
 class _Ids:
-    """Ids that no other process gives: half of them random, made anew in a forked child."""
+    """Ids that no other process gives: 20 characters of them are random, made anew in a forked child."""
 
     def __init__(self) -> None:
         self.start_over()
 
     def start_over(self) -> None:
-        self.prefix = secrets.token_hex(8)
-        self.numbers = count(10**15 + secrets.randbits(32))
+        # Nowhere 13 digits in a row: those might be taken for a payment card and redacted.
+        self.prefix = f"{secrets.token_hex(5)}c{secrets.token_hex(4)}f"
+        self.numbers = count(10**11 + secrets.randbits(32))
 
 
 _ids = _Ids()
@@ -67,6 +71,8 @@ class RunContext:
     task_id: str = ""
     trace_id: str = ""
 
+
+_NAMES = tuple(RunContext.__dataclass_fields__)
 
 # A request's context is kept as its bare parts (id, method, path, who gives the user) until somebody asks: most
 # requests log nothing and fail at nothing.
@@ -106,6 +112,25 @@ def current() -> RunContext:
         return run
     user_id = identify()
     return replace(run, user_id=user_id) if user_id else run
+
+
+def known() -> dict[str, str]:
+    """Return what is known of the current context, by the names of `RunContext`."""
+    run = _current.get()
+    if not isinstance(run, RunContext) and _trace is None and (method := run[1]):
+        request_id, _, path, identify = run
+        facts = {"request_id": request_id}
+        if user_id := identify():
+            facts["user_id"] = user_id
+        facts["method"], facts["path"] = method, path[:_FIELD_MAX_CHARS]
+        return facts
+    whole = current()
+    return {name: value for name in _NAMES if (value := getattr(whole, name))}
+
+
+def is_own_id(request_id: str) -> bool:
+    """Tell whether this process made a request id: nothing but hexadecimal digits."""
+    return request_id.startswith(_ids.prefix) and len(request_id) == _ID_CHARS
 
 
 def _whole() -> tuple[RunContext, Callable[[], str] | None]:

@@ -51,4 +51,6 @@ def _log(request: HttpRequest, response: HttpResponseBase, seconds: float) -> No
         }
         if not response.streaming:
             facts["size_bytes"] = len(response.content)  # type: ignore[attr-defined] # only streams have none
-        logger.info("%s %s %s", method_of(request), request.path, response.status_code, extra=facts)
+        args = (method_of(request), request.path, response.status_code)
+        # Not logger.info(): it would walk the stack for the line that calls it, and that is always this one.
+        logger.handle(logger.makeRecord(logger.name, logging.INFO, __file__, 0, "%s %s %s", args, None, extra=facts))

@@ -74,10 +74,14 @@ class _UserID(weakref.ref[HttpRequest]):
 
     def __call__(self) -> str:  # type: ignore[override]
         facts = getattr(super().__call__(), "__dict__", {})
-        # Sessions resolve request.user lazily, with a query; what nobody asked for so far stays unknown.
-        users = (facts.get("user"), facts.get("_cached_user"))
-        pks = (getattr(user, "pk", None) for user in users if not issubclass(type(user), LazyObject))
-        return next((str(pk) for pk in pks if pk is not None), "")
+        for name in ("user", "_cached_user"):
+            user = facts.get(name)
+            # Sessions resolve request.user lazily, with a query; what nobody asked for so far stays unknown.
+            if user is not None and not issubclass(type(user), LazyObject):
+                pk = getattr(user, "pk", None)
+                if pk is not None:
+                    return str(pk)
+        return ""
 
 
 def _watch(response: StreamingHttpResponse) -> None:

@@ -14,10 +14,20 @@ from typing import Any, cast
 from django.db.models import Model, QuerySet
 
 from designs.conf import conf
-from designs.monitoring.redacted_text import FILTERED, is_secret_key, redact_text
+from designs.monitoring.redacted_text import FILTERED, is_plain, is_secret_key, is_secret_name, redact_text
 from designs.monitoring.safe import clean_text, raw_text, safe_str, type_name
 
-__all__ = ["FILTERED", "is_secret_key", "redact", "redact_text", "redacted_str", "redacted_tail", "safe_str"]
+__all__ = [
+    "FILTERED",
+    "is_plain",
+    "is_secret_key",
+    "is_secret_name",
+    "redact",
+    "redact_text",
+    "redacted_str",
+    "redacted_tail",
+    "safe_str",
+]
 
 MAX_DEPTH = 8
 MAX_ITEMS = 100
@@ -78,7 +88,7 @@ class _Copy:
 
     def of(self, value: object, key: str, depth: int) -> Any:
         self.nodes += 1
-        if key and is_secret_key(key):
+        if key and (is_secret_name(key) if len(key) <= MAX_KEY_CHARS else is_secret_key(key)):
             return FILTERED
         if value is None or value is True or value is False:
             return value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextvars
 import json
+import re
 import threading
 from typing import Any
 
@@ -119,6 +120,27 @@ def test_any_other_request_id_is_replaced(offered: str | None) -> None:
 
 def test_new_request_ids_differ() -> None:
     assert context.accept_request_id(None) != context.accept_request_id(None)
+
+
+def test_new_request_ids_hold_no_number_that_might_be_a_payment_cards() -> None:
+    for _ in range(200):
+        ids = context._Ids()
+        request_id = f"{ids.prefix}{next(ids.numbers)}"
+        assert re.fullmatch(r"[0-9a-f]{32}", request_id)
+        assert not re.search(r"\d{13}", request_id)
+
+
+def test_what_is_known_is_told_by_name() -> None:
+    context.start_request("r", None, "/x", lambda: "7")
+    assert context.known() == {"request_id": "r", "path": "/x", "user_id": "7"}
+    context.start_request("r", "GET", "/x" * 512, lambda: "")
+    assert context.known() == {"request_id": "r", "method": "GET", "path": ("/x" * 512)[:512]}
+
+    token = context.bind(task="t")
+    assert context.known() == {"request_id": "r", "method": "GET", "path": ("/x" * 512)[:512], "task": "t"}
+    context.unbind(token)
+    context.start(RunContext())
+    assert context.known() == {}
 
 
 def test_a_context_survives_the_headers_of_a_task() -> None:

@@ -191,3 +191,27 @@ def test_a_value_under_a_telling_name_goes() -> None:
 def test_every_record_becomes_one_line(message: str, extra: dict[str, Any]) -> None:
     own = {"levelname", "levelno", "msg", "args", "created", "name", "exc_info", "exc_text"}
     assert line_of(message, extra={key: value for key, value in extra.items() if key not in own})["level"] == "WARNING"
+
+
+_telling = st.sampled_from(
+    ["pass", "token", "key=", "ghp_", "=", ":", "|", "4111111111111111", "4111 1111", "bearer ", "eyJ", "@", "%41", "/"]
+)
+_texts = st.lists(st.text(max_size=12) | _telling, max_size=6).map("".join)
+
+
+_values = _texts | st.integers() | st.floats() | st.none() | st.booleans()
+
+
+@given(_texts, st.dictionaries(_texts, _values, max_size=4), _texts)
+def test_a_line_that_is_plain_at_a_glance_is_the_one_that_redaction_makes(
+    message: str, extra: dict[str, Any], path: str
+) -> None:
+    extra = {f"x{key}": value for key, value in extra.items()}
+    context.start(context.RunContext(request_id=context.accept_request_id(None), path=path))
+    quick = line_of("%s", message, extra=extra, created=1.5)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("designs.logs._is_plain", lambda *facts: False)
+        slow = line_of("%s", message, extra=extra, created=1.5)
+
+    # Unequal to itself: a number that is none.
+    assert json.dumps(quick) == json.dumps(slow)

@@ -26,6 +26,7 @@ from designs.monitoring.redaction import (
     MAX_ITEMS,
     MAX_TEXT_CHARS,
     MAX_TOTAL_CHARS,
+    is_plain,
     is_secret_key,
     redact,
     redact_text,
@@ -318,3 +319,30 @@ def test_no_neighbours_keep_a_url_password(before: str, after: str) -> None:
 )
 def test_names_and_shapes_are_found_where_they_stand(text: str, scrubbed: str) -> None:
     assert redact_text(text) == scrubbed
+
+
+@pytest.mark.parametrize(("text", "secret"), IN_TEXT)
+def test_what_holds_a_secret_is_not_plain(text: str, secret: str) -> None:
+    assert not is_plain(text)
+    assert not is_plain(f"GET /x|{text}|7")
+
+
+@pytest.mark.parametrize("text", ["", "GET /api/designs/ 200", "api/designs/<int:pk>/", "took 12.5 ms (of 30)"])
+def test_plain_text_is_known_at_a_glance(text: str) -> None:
+    assert is_plain(text)
+
+
+@override_settings(ENGINEL_REDACT_EMAIL=True)
+def test_where_addresses_are_redacted_no_text_is_plain_at_a_glance() -> None:
+    assert not is_plain("x")
+
+
+_telling = st.sampled_from(
+    ["pass", "token ", "key=", "ghp_", "eyJ", ":", "'", "(", "<", "@", "//", "41", "Bearer ", "-"],
+)
+
+
+@given(st.lists(_telling | st.text(max_size=30) | st.from_regex(r"[A-Za-z0-9 _-]{0,40}", fullmatch=True)).map("".join))
+def test_plain_text_stays_as_it_is(text: str) -> None:
+    if is_plain(text):
+        assert redact_text(text) == text
