@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -55,6 +57,30 @@ def test_the_schemas_refuse_what_is_wrong() -> None:
 
 def test_the_kustomization_has_every_file() -> None:
     assert {path.name for path in FOLDER.glob("*.yaml")} == {*KUSTOMIZATION["resources"], "kustomization.yaml"}
+
+
+def test_what_kustomize_builds_is_valid_and_refers_to_what_is_there() -> None:
+    """By kubectl itself where there is one that knows `labels` (1.25); Debian 12 packages an older one only."""
+    if (kubectl := shutil.which("kubectl")) is None:
+        pytest.skip("kubectl is not installed")
+    done = subprocess.run([kubectl, "kustomize", FOLDER], check=False, capture_output=True, text=True)
+    if 'unknown field "labels"' in done.stderr:
+        pytest.skip("kubectl is older than 1.25")
+    assert done.returncode == 0, done.stderr
+    built = list(yaml.safe_load_all(done.stdout))
+
+    for document in built:
+        kubernetes_validate.validate(document, "1.37", strict=True)
+    (settings,) = (document["metadata"]["name"] for document in built if document["kind"] == "ConfigMap")
+    images, sources = set(), set()
+    for document in built:
+        if template := document.get("spec", {}).get("template"):
+            for container in containers(template["spec"]):
+                images.add(container["image"])
+                sources |= {each["configMapRef"]["name"] for each in container.get("envFrom", [])}
+    assert sources == {settings}
+    assert images == {f"{KUSTOMIZATION['images'][0]['newName']}:{KUSTOMIZATION['images'][0]['newTag']}"}
+    assert {document["metadata"].get("namespace", "enginel") for document in built} == {KUSTOMIZATION["namespace"]}
 
 
 @pytest.mark.parametrize("pod", pods())
