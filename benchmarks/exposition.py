@@ -1,93 +1,120 @@
-"""What a page of 700 histograms costs, beside reading it from Redis and beside prometheus_client's page of the same.
+"""What a page of 700 histograms costs, beside reading them from Redis and beside prometheus_client's page of the same.
 
-Method. One process; embedded Valkey on a unix socket holds one hash with 15 fields a series, which is read in one
-command in each case. Contenders run in alternating rounds (`timing`); wall time of single calls.
+Method. One process; embedded Valkey on a unix socket. 2 and then 200 processes' worth of batches are merged into the
+store as each process' flusher does, the same 14,000 requests of 700 routes in all, dealt out evenly. Then, in
+alternating rounds (`timing`, wall time of single calls): HGETALL of the requests' hash; our page as a scrape makes it
+from the store; prometheus_client's page of what the store holds; and its page of as many processes' files, 2 and 20 of
+them with each histogram in each, since 200 take minutes.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+import random
+import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from itertools import accumulate
+from pathlib import Path
 
 import redis
 from prometheus_client.core import HistogramMetricFamily
 from prometheus_client.exposition import generate_latest
+from prometheus_client.mmap_dict import MmapedDict, mmap_key
+from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import CollectorRegistry
 
 from benchmarks.timing import alternate, show
+from designs.monitoring.exposition import Scrape, page_of
+from designs.monitoring.metrics import LE_BOUNDS_SECONDS, read_families
+from designs.monitoring.metrics.buckets import Series, fold
+from designs.monitoring.metrics.registry import Batch
+from designs.monitoring.metrics.store import merge
 from enginel.local.valkey import EmbeddedValkey
-from integrations.prometheus import Histograms, Page
+from integrations.redis import FailFastRedis
 
 __all__ = ["run"]
 
 SERIES = 700
-BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+REQUESTS_EACH = 20
+PROCESSES = (2, 200)
+FILES = (2, 20)
 LABELS = ("method", "route", "status")
-KEY = "{bench}histograms"
+MARKS = (*map(str, LE_BOUNDS_SECONDS), "+Inf")
+NAME = "enginel_http_request_duration_seconds"
+KEY = "enginel:{m:requests}:1:all"
 
 
-@dataclass
-class Stored:
-    buckets: list[int] = field(default_factory=lambda: [0] * (len(BOUNDS) + 1))
-    total_seconds: float = 0.0
-    exemplars: dict[int, tuple[str, float, float]] = field(default_factory=dict)
+def _labels(number: int) -> tuple[str, str, str]:
+    return ("GET", f"api/series/{number}/<uuid:key>/", "200")
 
 
-def fill(client: redis.Redis) -> None:
-    fields: dict[str, str] = {}
+def _fill(gateway: FailFastRedis, processes: int) -> None:
+    gateway.run(lambda client: client.flushdb())
+    chance = random.Random(7)
+    batches = [Batch() for _ in range(processes)]
     for number in range(SERIES):
-        name = f"GET\x1fapi/series/{number}/<uuid:key>/\x1f200"
-        fields |= {f"{name}\x1f{bucket}": str(number * 7 + bucket) for bucket in range(len(BOUNDS) + 1)}
-        fields |= {f"{name}\x1fsum": str(number / 3), f"{name}\x1fmin": "0.001", f"{name}\x1fmax": "9.5"}
-    client.hset(KEY, mapping=fields)
+        durations = [chance.lognormvariate(-4, 1) for _ in range(REQUESTS_EACH)]
+        shares = min(processes, REQUESTS_EACH)
+        for share in range(shares):
+            series = Series()
+            fold(series, durations[share::shares])
+            batches[(number * shares + share) % processes].series[_labels(number)] = series
+    for process, batch in enumerate(batches):
+        merge(gateway, "requests", batch, token=f"{process:016x}", sequence=1)
 
 
-def read(client: redis.Redis) -> dict[tuple[str, ...], Stored]:
-    found: dict[tuple[str, ...], Stored] = defaultdict(Stored)
-    for raw, value in client.hgetall(KEY).items():
-        *labels, what = raw.decode().split("\x1f")
-        series = found[tuple(labels)]
-        if what == "sum":
-            series.total_seconds = float(value)
-        elif what.isdigit():
-            series.buckets[int(what)] = int(value)
-    return found
+def _our_page(gateway: FailFastRedis) -> bytes:
+    return page_of(Scrape(families=read_families(gateway), bounds=LE_BOUNDS_SECONDS)).text()
 
 
-def our_page(client: redis.Redis) -> bytes:
-    page = Page()
-    page.add(Histograms("enginel_http_request_duration_seconds", "Durations.", BOUNDS, read(client), LABELS))
-    return page.text()
+class _Collector:
+    """What the store holds, for prometheus_client."""
 
-
-class Collector:
-    """The same for prometheus_client."""
-
-    def __init__(self, client: redis.Redis) -> None:
-        self.client = client
+    def __init__(self, gateway: FailFastRedis) -> None:
+        self.gateway = gateway
 
     def collect(self) -> Iterator[HistogramMetricFamily]:
-        family = HistogramMetricFamily("enginel_http_request_duration_seconds", "Durations.", labels=LABELS)
-        marks = [*map(str, BOUNDS), "+Inf"]
-        for labels, series in read(self.client).items():
-            counts = [sum(series.buckets[: end + 1]) for end in range(len(marks))]
-            pairs = list(zip(marks, map(float, counts), strict=True))
+        family = HistogramMetricFamily(NAME, "Durations.", labels=LABELS)
+        for labels, series in read_families(self.gateway).histograms["requests"].items():
+            pairs = list(zip(MARKS, map(float, accumulate(series.buckets)), strict=True))
             family.add_metric(labels, buckets=pairs, sum_value=series.total_seconds)
         yield family
 
 
+def _write_files(folder: Path, processes: int) -> None:
+    for process in range(processes):
+        values = MmapedDict(str(folder / f"histogram_{process}.db"))
+        for number in range(SERIES):
+            labels = _labels(number)
+            for mark in MARKS:
+                key = mmap_key(NAME, f"{NAME}_bucket", (*LABELS, "le"), (*labels, mark), "Durations.")
+                values.write_value(key, 1.0, 0.0)
+            values.write_value(mmap_key(NAME, f"{NAME}_sum", LABELS, labels, "Durations."), 0.5, 0.0)
+        values.close()
+
+
 def run(server: EmbeddedValkey) -> None:
+    """Print what pages cost."""
+    gateway = FailFastRedis(server.url)
     with redis.Redis.from_url(server.url) as client:
-        fill(client)
         registry = CollectorRegistry()
-        registry.register(Collector(client))  # type: ignore[arg-type]
-        results = alternate(
-            {
-                "HGETALL alone": lambda: client.hgetall(KEY),
-                "our page": lambda: our_page(client),
-                "prometheus_client's page": lambda: generate_latest(registry),
-            },
-            calls=5,
-        )
-        show(f"Page of {SERIES} histograms", results, base="HGETALL alone")
+        registry.register(_Collector(gateway))  # type: ignore[arg-type]
+        for processes in PROCESSES:
+            _fill(gateway, processes)
+            results = alternate(
+                {
+                    "HGETALL alone": lambda: client.hgetall(KEY),
+                    "our page": lambda: _our_page(gateway),
+                    "prometheus_client's page of the store": lambda: generate_latest(registry),
+                },
+                calls=5,
+            )
+            title = f"Page of {SERIES} histograms of {processes} processes, {client.hlen(KEY)} fields"
+            show(title, results, base="HGETALL alone")
+        client.flushdb()
+    for processes in FILES:
+        with tempfile.TemporaryDirectory(prefix="enginel-bench-") as folder:
+            _write_files(Path(folder), processes)
+            files = CollectorRegistry()
+            MultiProcessCollector(files, folder)
+            page = alternate({f"{processes} files": lambda files=files: generate_latest(files)}, calls=1)
+            show(f"prometheus_client's page of {SERIES} histograms from the files of as many processes", page)

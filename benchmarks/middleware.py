@@ -41,7 +41,7 @@ CONTENDERS = {
         "django_prometheus.middleware.PrometheusBeforeMiddleware",
         "django_prometheus.middleware.PrometheusAfterMiddleware",
     ),
-    "OpenTelemetry traces": (),
+    "OpenTelemetry traces and metrics": (),
     "one Redis pipeline a request": ("benchmarks.middleware.Pipeline",),
     "get and set in Django's cache": ("benchmarks.middleware.Cache",),
 }
@@ -131,8 +131,8 @@ def _measure(name: str) -> None:
     urlpatterns.append(path("api/plain/", _view))
     settings.ROOT_URLCONF = "benchmarks.middleware"
     settings.MIDDLEWARE = [one if "." in one else f"designs.middleware.{one}" for one in CONTENDERS[name]]
-    if name == "OpenTelemetry traces":
-        _trace()
+    if name == "OpenTelemetry traces and metrics":
+        _observe()
     from django.core.handlers.wsgi import WSGIHandler
 
     handler = WSGIHandler()
@@ -158,19 +158,34 @@ def _measure(name: str) -> None:
     print((time.process_time() - used) / done * 1e6)
 
 
-def _trace() -> None:
-    from opentelemetry import trace
+def _observe() -> None:
+    """OpenTelemetry's Django instrumentation with traces and metrics, batched and thrown away."""
+    from opentelemetry import metrics, trace
     from opentelemetry.instrumentation.django import DjangoInstrumentor
+    from opentelemetry.sdk.metrics import MeterProvider
+    from opentelemetry.sdk.metrics.export import MetricExporter, MetricExportResult, PeriodicExportingMetricReader
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
-    class Nowhere(SpanExporter):
+    class NoSpans(SpanExporter):
         def export(self, spans: Any) -> SpanExportResult:
             return SpanExportResult.SUCCESS
 
+    class NoMetrics(MetricExporter):
+        def export(self, metrics_data: Any, timeout_millis: float = 0, **kwargs: Any) -> MetricExportResult:
+            return MetricExportResult.SUCCESS
+
+        def force_flush(self, timeout_millis: float = 0) -> bool:
+            return True
+
+        def shutdown(self, timeout_millis: float = 0, **kwargs: Any) -> None:
+            return
+
     provider = TracerProvider()
-    provider.add_span_processor(BatchSpanProcessor(Nowhere()))
+    provider.add_span_processor(BatchSpanProcessor(NoSpans()))
     trace.set_tracer_provider(provider)
+    reader = PeriodicExportingMetricReader(NoMetrics(), export_interval_millis=1000)
+    metrics.set_meter_provider(MeterProvider(metric_readers=[reader]))
     DjangoInstrumentor().instrument()
 
 

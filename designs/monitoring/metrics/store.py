@@ -31,6 +31,7 @@ COUNTERS = ""
 
 _GUARD_SECONDS = 172_800
 _OUTCOMES = ("SUCCESS", "FAILED", "RETRY")
+_EXPONENTIAL, _BUCKET = b"xb"
 _NO_NAME = re.compile(r"[^A-Za-z0-9_]+")
 
 
@@ -126,23 +127,24 @@ def _keys(family: str) -> tuple[str, str]:
 
 
 def _series_of(raw: Mapping[bytes, bytes]) -> dict[Labels, Series]:
-    found: dict[str, Series] = {}
+    found: dict[bytes, Series] = {}
     for name, value in raw.items():
-        stat, _, labels = name.decode().partition("|")
+        stat, _, labels = name.partition(b"|")
         series = found.get(labels)
         if series is None:
             series = found[labels] = Series()
-        _set(series, stat, value)
-    return {tuple(labels.split("\x1f")): series for labels, series in found.items()}
+        # Most fields by far are these two.
+        if stat[0] == _EXPONENTIAL:
+            series.exponential[int(stat[1:])] = int(value)
+        elif stat[0] == _BUCKET:
+            series.buckets[int(stat[1:])] = int(value)
+        else:
+            _set(series, stat.decode(), value)
+    return {tuple(labels.decode().split("\x1f")): series for labels, series in found.items()}
 
 
 def _set(series: Series, stat: str, value: bytes) -> None:
-    kind = stat[0]
-    if kind == "x":
-        series.exponential[int(stat[1:])] = int(value)
-    elif kind == "b":
-        series.buckets[int(stat[1:])] = int(value)
-    elif stat == "n":
+    if stat == "n":
         series.count = int(value)
     elif stat == "s":
         series.total_seconds = float(value)
