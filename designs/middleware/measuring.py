@@ -12,14 +12,13 @@ from designs.conf import conf
 from designs.context import is_traced, trace_id
 from designs.middleware.hybrid import Hybrid, method_of, route_of
 from designs.monitoring import MetricsCollector, PerformanceMonitor, guarded
-from designs.monitoring.metrics import registry
 
 __all__ = ["MetricsMiddleware", "PerformanceMonitoringMiddleware"]
 
 # Nothing shorter is slow, so that nobody looks the threshold up for it.
 _QUICK_SECONDS = 0.5
 
-_found = registry.found
+_known = MetricsCollector.known
 
 
 class PerformanceMonitoringMiddleware(Hybrid):
@@ -64,7 +63,7 @@ class MetricsMiddleware(Hybrid):
             # What `MetricsCollector.track_request` does for a series it knows, at half the cost.
             status = response.status_code
             if status < 400 and not is_traced():
-                _found[request.method, request.resolver_match.route, status].add(seconds)  # type: ignore[union-attr]
+                _known[request.method, request.resolver_match.route, status].add(seconds)  # type: ignore[union-attr]
                 return response
         except (KeyError, AttributeError):
             pass

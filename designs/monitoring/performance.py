@@ -24,6 +24,7 @@ logger = logging.getLogger("enginel.performance")
 F = TypeVar("F", bound=Callable[..., Any])
 
 _MAX_NAME_CHARS = 200
+_STATES = ("SUCCESS", "FAILED", "RETRY")
 _found = registry.found
 
 
@@ -87,6 +88,29 @@ class PerformanceMonitor:
         with guarded("get_request_stats"):
             return {name: stats_of(one) for name, one in sorted(_by_route().items())}
         return {}
+
+    @staticmethod
+    def get_task_stats() -> dict[str, dict[str, Any]]:
+        """Return the statistics of tasks by name, with ``success``, ``failed`` and ``retry``: how many ended so.
+
+        Their durations are of all attempts together; those that failed count as errors.
+        """
+        with guarded("get_task_stats"):
+            return _by_task()
+        return {}
+
+
+def _by_task() -> dict[str, dict[str, Any]]:
+    states: dict[str, dict[str, Any]] = {}
+    for (task, state), series in families_now().histograms.get("tasks", {}).items():
+        states.setdefault(task, {})[state] = series
+    found: dict[str, dict[str, Any]] = {}
+    for task, by_state in sorted(states.items()):
+        together = merged(by_state.values())
+        together.errors = by_state["FAILED"].count if "FAILED" in by_state else 0
+        ended = {name.lower(): by_state[name].count if name in by_state else 0 for name in _STATES}
+        found[task] = {**stats_of(together), **ended}
+    return found
 
 
 def _by_route() -> dict[str, Any]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
-from importlib import import_module
 from typing import Any
 
 from django.conf import settings
 
-from designs.monitoring import ErrorTracker, guarded
+from designs.monitoring import ErrorTracker, HealthChecker, PerformanceMonitor, guarded
+from integrations.heartbeat import live_workers
 from integrations.redis import RedisUnavailable, redis_for
+from integrations.sentry import delivery_status
 
 __all__ = ["GROUPS", "collect"]
 
@@ -19,17 +20,14 @@ GROUPS = 20
 """Groups of errors that are shown; the chart of the day is the sum of these."""
 _ROWS = 15
 
-# Where the parts come from; one that is not there shows as nothing.
-_SOURCES = {
-    "health": ("designs.monitoring", "HealthChecker", "last_known"),
-    "requests": ("designs.monitoring", "PerformanceMonitor", "get_request_stats"),
-    "operations": ("designs.monitoring", "PerformanceMonitor", "get_all_operation_stats"),
-    "metrics": ("designs.monitoring", "MetricsCollector", "get_metrics"),
-    "sentry": ("integrations.sentry", "delivery_status"),
-    "workers": ("integrations.heartbeat", "live_workers"),
+_SOURCES: dict[str, Callable[..., Any]] = {
+    "health": HealthChecker.last_known,
+    "requests": PerformanceMonitor.get_request_stats,
+    "operations": PerformanceMonitor.get_all_operation_stats,
+    "tasks": PerformanceMonitor.get_task_stats,
+    "sentry": delivery_status,
+    "workers": live_workers,
 }
-_TASK = "celery_task_"
-_OUTCOMES = {"_SUCCESS": "success", "_FAILED": "failed", "_RETRY": "retry"}
 
 
 def collect() -> dict[str, Any]:
@@ -45,17 +43,14 @@ def collect() -> dict[str, Any]:
     away: list[str] = []
     redis = redis_for(settings.REDIS_URL)
     _part("redis", lambda: redis.run(lambda client: client.ping()), None, away)
-    metrics = _part("metrics", lambda: _ask("metrics", {}), {}, away)
-    counters: Mapping[str, float] = metrics.get("counters", metrics)
-    operations = _part("operations", lambda: _ask("operations", {}), {}, away)
     return {
-        "health": _part("health", lambda: dict(_ask("health", {})), {}, away),
-        "requests": _part("requests", lambda: _timed(_ask("requests", {})), [], away),
+        "health": _part("health", lambda: dict(_SOURCES["health"]()), {}, away),
+        "requests": _part("requests", lambda: _timed(_SOURCES["requests"]()), [], away),
         "errors": _part("errors", _errors, [], away),
-        "operations": _part("operations", lambda: _operations(operations, counters), [], away),
-        "tasks": _part("tasks", lambda: _tasks(counters, operations), [], away),
-        "sentry": _part("sentry", lambda: dict(_ask("sentry", {})), {}, away),
-        "workers": _part("workers", lambda: len(_ask("workers", [], redis)), 0, away),
+        "operations": _part("operations", lambda: _operations(_SOURCES["operations"]()), [], away),
+        "tasks": _part("tasks", lambda: _tasks(_SOURCES["tasks"]()), [], away),
+        "sentry": _part("sentry", lambda: dict(_SOURCES["sentry"]()), {}, away),
+        "workers": _part("workers", lambda: len(_SOURCES["workers"](redis)), 0, away),
         "away": away,
     }
 
@@ -69,17 +64,6 @@ def _part(name: str, get: Callable[[], Any], nothing: Any, away: list[str]) -> A
             return nothing
     away.append(name)
     return nothing
-
-
-def _ask(source: str, nothing: Any, *arguments: Any) -> Any:
-    module, *names = _SOURCES[source]
-    try:
-        found: Any = import_module(module)
-    except ModuleNotFoundError:
-        return nothing
-    for name in names:
-        found = getattr(found, name, None)
-    return nothing if found is None else found(*arguments)
 
 
 def _errors() -> list[dict[str, Any]]:
@@ -115,29 +99,23 @@ def _timed(stats: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: -row["count"])[:_ROWS]
 
 
-def _operations(stats: Mapping[str, Mapping[str, Any]], counters: Mapping[str, float]) -> list[dict[str, Any]]:
+def _operations(stats: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return rows, the slowest first."""
-    rows = [
-        {**row, "slow": int(counters.get(f"slow_{row['name']}", stats[row["name"]].get("slow", 0)))}
-        for row in _timed(stats)
-    ]
+    rows = [{**row, "slow": int(stats[row["name"]]["slow"])} for row in _timed(stats)]
     return sorted(rows, key=lambda row: -(row["p95_ms"] or row["avg_ms"] or 0.0))
 
 
-def _tasks(counters: Mapping[str, float], stats: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _tasks(stats: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return rows, those with failures first."""
-    rows: dict[str, dict[str, Any]] = {}
-    for counter, value in counters.items():
-        ending = next((ending for ending in _OUTCOMES if counter.endswith(ending)), None)
-        name = counter.removeprefix(_TASK).removesuffix(ending or "")
-        # Without a name of a task it is the total.
-        if ending is None or not counter.startswith(_TASK) or counter == _TASK + ending.removeprefix("_"):
-            continue
-        row = rows.setdefault(name, {"name": name, "success": 0, "failed": 0, "retry": 0})
-        row[_OUTCOMES[ending]] = int(value)
-    for name, row in rows.items():
-        row["p95_ms"] = _milliseconds(stats.get(name, {}).get("p95"))
-    return sorted(rows.values(), key=lambda row: (-row["failed"], -row["success"]))[:_ROWS]
+    rows: list[dict[str, Any]] = [
+        {
+            "name": name,
+            **{state: int(one[state]) for state in ("success", "failed", "retry")},
+            "p95_ms": _milliseconds(one["p95"]),
+        }
+        for name, one in stats.items()
+    ]
+    return sorted(rows, key=lambda row: (-row["failed"], -row["success"]))[:_ROWS]
 
 
 def _milliseconds(seconds: float | None) -> float | None:

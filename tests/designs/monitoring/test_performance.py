@@ -220,3 +220,14 @@ def test_a_failure_of_the_measuring_reaches_nobody(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(performance, "_record", broken)
 
     assert add(1) == 3
+
+
+def test_tasks_are_told_by_name_with_how_they_ended() -> None:
+    for state, seconds in [("SUCCESS", 0.1), ("FAILED", 0.3), ("FAILED", 0.2)]:
+        MetricsCollector.track_task("designs.tasks.scan", state, seconds)
+
+    (stats,) = PerformanceMonitor.get_task_stats().values()
+
+    assert (stats["success"], stats["failed"], stats["retry"]) == (1, 2, 0)
+    assert (stats["count"], stats["error_count"], stats["max_duration"]) == (3, 2, 0.3)
+    assert stats["error_rate"] == pytest.approx(2 / 3)

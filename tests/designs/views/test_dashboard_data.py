@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from designs.monitoring import ErrorTracker
+from designs.monitoring import ErrorTracker, MetricsCollector
 from designs.views import dashboard_data
 from designs.views.dashboard_data import collect
 from integrations.redis import RedisUnavailable
@@ -27,18 +26,15 @@ def sources(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
             raise answers[name]
         return answers[name]
 
-    module = ModuleType("dashboard_sources")
     for name in answers:
-        setattr(module, name, lambda *arguments, name=name: answer(name))
-    monkeypatch.setitem(sys.modules, module.__name__, module)
-    monkeypatch.setattr(dashboard_data, "_SOURCES", {name: (module.__name__, name) for name in answers})
+        monkeypatch.setitem(dashboard_data._SOURCES, name, lambda *arguments, name=name: answer(name))
     monkeypatch.setattr(dashboard_data, "_rates", dashboard_data._Rates())
     return answers
 
 
 def test_rows_come_from_the_stats(sources: dict[str, Any]) -> None:
-    sources |= {"requests": {"GET /": STATS, "POST /": {**STATS, "count": 9}}, "operations": {"bom": STATS}}
-    sources["metrics"] = {"counters": {"slow_bom": 3.0}}
+    sources["requests"] = {"GET /": STATS, "POST /": {**STATS, "count": 9}}
+    sources["operations"] = {"bom": {**STATS, "slow": 3}}
 
     found = collect()
 
@@ -48,20 +44,15 @@ def test_rows_come_from_the_stats(sources: dict[str, Any]) -> None:
     ]
 
 
-def test_tasks_come_from_the_flat_counters(sources: dict[str, Any]) -> None:
-    sources["metrics"] = {
-        "counters": {
-            "celery_task_total": 7.0,
-            "celery_task_SUCCESS": 5.0,
-            "celery_task_FAILED": 2.0,
-            "celery_task_designs.tasks.scan": 7.0,
-            "celery_task_designs.tasks.scan_SUCCESS": 5.0,
-            "celery_task_designs.tasks.scan_FAILED": 2.0,
-            "http_requests_total": 9.0,
-        }
-    }
+def test_tasks_come_from_what_was_counted_and_timed() -> None:
+    for state, seconds in [("SUCCESS", 0.1), ("SUCCESS", 0.1), ("FAILED", 0.1), ("RETRY", 0.1)]:
+        MetricsCollector.track_task("designs.tasks.scan", state, seconds)
+    MetricsCollector.track_task("designs.tasks.fine", "SUCCESS", 2.0)
 
-    assert collect()["tasks"] == [{"name": "designs.tasks.scan", "success": 5, "failed": 2, "retry": 0, "p95_ms": None}]
+    assert collect()["tasks"] == [
+        {"name": "designs.tasks.scan", "success": 2, "failed": 1, "retry": 1, "p95_ms": pytest.approx(100)},
+        {"name": "designs.tasks.fine", "success": 1, "failed": 0, "retry": 0, "p95_ms": pytest.approx(2000)},
+    ]
 
 
 def test_errors_come_from_the_groups() -> None:
@@ -92,16 +83,6 @@ def test_a_part_that_breaks_takes_no_other_with_it(sources: dict[str, Any]) -> N
     found = collect()
 
     assert (found["away"], found["health"], len(found["requests"])) == (["health"], {}, 1)
-
-
-def test_without_any_source_it_is_empty(monkeypatch: pytest.MonkeyPatch) -> None:
-    nowhere = dict.fromkeys(dashboard_data._SOURCES, ("no.such.module", "name"))
-    monkeypatch.setattr(dashboard_data, "_SOURCES", nowhere)
-
-    found = collect()
-
-    assert found.pop("workers") == 0
-    assert not any(found.values())
 
 
 def test_two_looks_make_a_rate(monkeypatch: pytest.MonkeyPatch) -> None:
