@@ -1,9 +1,11 @@
 """What counting and timing a request costs, beside what others take for it.
 
 Method. A fresh process for each contender and round, the contenders in turn; Django's WSGI handler on a view that
-answers two bytes, no network. CPU time of the whole process for each request, so that flusher and exporter threads are
-charged; each run lasts several flush intervals of ours. What is shown is the median over the rounds of what a contender
-adds to the bare handler, and its ratio to ours. ``python -m benchmarks.middleware`` runs all; with a name, one.
+answers two bytes, no network. Within the process a bare handler and the contender's take turns of a tenth of a second,
+for processes, and seconds, differ by more than what is measured. CPU time of the serving thread for each request, the
+median of the differences between a turn and the one before; and on top what other threads, flusher or exporter, took of
+the CPU meanwhile, divided by the contender's requests. What is shown is the median over the processes of what a
+contender adds, and its ratio to ours. ``python -m benchmarks.middleware`` runs all; with a name, one.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +26,10 @@ from enginel.local.valkey import EmbeddedValkey
 __all__ = ["run"]
 
 ROUNDS = 5
-SECONDS = 3.0
+TURNS = 20
+TURN_SECONDS = 0.1
 OURS = "error tracking, performance, metrics"
 CONTENDERS = {
-    "nothing": (),
     OURS: ("ErrorTrackingMiddleware", "PerformanceMonitoringMiddleware", "MetricsMiddleware"),
     "the same and request logging": (
         "ErrorTrackingMiddleware",
@@ -130,32 +132,62 @@ def _measure(name: str) -> None:
     django.setup()
     urlpatterns.append(path("api/plain/", _view))
     settings.ROOT_URLCONF = "benchmarks.middleware"
-    settings.MIDDLEWARE = [one if "." in one else f"designs.middleware.{one}" for one in CONTENDERS[name]]
+    bare = _handler([])
     if name == "OpenTelemetry traces and metrics":
         _observe()
+    ours = _handler(CONTENDERS[name])
+    for call in (bare, ours):
+        _turn(call)
+    without: list[float] = []
+    added: list[float] = []
+    requests = 0
+    others = time.process_time() - time.thread_time()
+    for _ in range(TURNS):
+        before, _ = _turn(bare)
+        after, done = _turn(ours)
+        without.append(before)
+        added.append(after - before)
+        requests += done
+    others = (time.process_time() - time.thread_time() - others) / requests * 1e6
+    print(statistics.median(without), statistics.median(added) + others)
+
+
+def _handler(middlewares: Iterable[str]) -> Callable[[], int]:
+    """Return what sends one request through Django and these middlewares, besides those that are set already."""
+    from django.conf import settings
     from django.core.handlers.wsgi import WSGIHandler
 
+    settings.MIDDLEWARE = [
+        *(one for one in settings.MIDDLEWARE if "opentelemetry" in one),
+        *(one if "." in one else f"designs.middleware.{one}" for one in middlewares),
+    ]
     handler = WSGIHandler()
 
-    def environ() -> dict[str, Any]:
-        return {
-            "REQUEST_METHOD": "GET", "PATH_INFO": "/api/plain/", "SERVER_NAME": "localhost", "SERVER_PORT": "80",
-            "HTTP_HOST": "localhost", "wsgi.input": io.BytesIO(), "wsgi.errors": sys.stderr, "wsgi.url_scheme": "http",
-        }  # fmt: skip
+    def request() -> int:
+        response = handler(_environ(), _start_response)
+        response.close()
+        return int(response.status_code)
 
-    def request() -> None:
-        handler(environ(), _start_response).close()
+    if (status := request()) != 200:
+        raise RuntimeError(f"the view answered {status}")
+    return request
 
-    if (status := handler(environ(), _start_response).status_code) != 200:
-        raise RuntimeError(f"{name}: the view answered {status}")
-    for _ in range(500):
-        request()
-    began, used, done = time.perf_counter(), time.process_time(), 0
-    while time.perf_counter() - began < SECONDS:
-        for _ in range(200):
+
+def _environ() -> dict[str, Any]:
+    return {
+        "REQUEST_METHOD": "GET", "PATH_INFO": "/api/plain/", "SERVER_NAME": "localhost", "SERVER_PORT": "80",
+        "HTTP_HOST": "localhost", "wsgi.input": io.BytesIO(), "wsgi.errors": sys.stderr, "wsgi.url_scheme": "http",
+    }  # fmt: skip
+
+
+def _turn(request: Callable[[], int]) -> tuple[float, int]:
+    """Return the CPU time of a request in this thread, in microseconds, and how many there were."""
+    began, used, done = time.perf_counter(), time.thread_time(), 0
+    while time.perf_counter() - began < TURN_SECONDS:
+        for _ in range(100):
             request()
-        done += 200
-    print((time.process_time() - used) / done * 1e6)
+        done += 100
+    return (time.thread_time() - used) / done * 1e6, done
 
 
 def _observe() -> None:
@@ -191,19 +223,20 @@ def _observe() -> None:
 
 def run(server: EmbeddedValkey) -> None:
     """Run all contenders and print what each adds to a request."""
+    bare: list[float] = []
     taken: dict[str, list[float]] = {name: [] for name in CONTENDERS}
     for _ in range(ROUNDS):
         for name in CONTENDERS:
-            taken[name].append(_one(server, name))
-    bare = statistics.median(taken["nothing"])
-    added = {name: statistics.median(each) - bare for name, each in taken.items()}
-    print(f"\nA request, {bare:.1f} us of CPU without any of it; what each adds")
-    for name, microseconds in added.items():
-        if name != "nothing":
-            print(f"  {name:<52} + {microseconds:>8.1f} us   x {microseconds / max(added[OURS], 0.1):.1f}")
+            without, added = _one(server, name)
+            bare.append(without)
+            taken[name].append(added)
+    adds = {name: statistics.median(each) for name, each in taken.items()}
+    print(f"\nA request, {statistics.median(bare):.1f} us of CPU without any of it; what each adds")
+    for name, microseconds in adds.items():
+        print(f"  {name:<52} + {microseconds:>8.1f} us   x {microseconds / max(adds[OURS], 0.1):.1f}")
 
 
-def _one(server: EmbeddedValkey, name: str) -> float:
+def _one(server: EmbeddedValkey, name: str) -> tuple[float, float]:
     with tempfile.TemporaryDirectory(prefix="enginel-bench-") as folder:
         env = {**os.environ, "REDIS_URL": server.url, "ENGINEL_STATE_DIR": folder, "ENGINEL_LOG_LEVEL": "INFO"}
         if name.endswith("mmap"):
@@ -217,7 +250,8 @@ def _one(server: EmbeddedValkey, name: str) -> float:
                 stderr=nowhere,
                 text=True,
             )
-    return float(done.stdout.strip().splitlines()[-1])
+    without, added = map(float, done.stdout.strip().splitlines()[-1].split())
+    return without, added
 
 
 def main() -> None:
