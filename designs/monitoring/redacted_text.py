@@ -18,6 +18,7 @@ __all__ = ["FILTERED", "is_plain", "is_secret_key", "is_secret_name", "redact_te
 FILTERED = "[filtered]"
 
 MAX_KEY_CHARS = 200
+_ID_MAX_CHARS = 36
 
 _WORDS = (
     r"pass(?:word|wd|phrase|code)|passwd|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key"
@@ -103,6 +104,9 @@ _PRIVATE_KEY = re.compile(
 # Cards begin with 2 to 6; times in milliseconds, as long, with 1.
 _CARD = re.compile(r"(?<![\d.-])[2-6](?:[ -]?\d){12,18}(?![\d-])", re.ASCII)
 _DIGITS = re.compile(r"\d[\d -]{11,}+", re.ASCII)
+# An id of 32 hexadecimal digits, hyphened or not; one in a thousand holds digits that would do for a card.
+_HEX_ID = re.compile(r"[0-9A-Fa-f]{8}(-?)[0-9A-Fa-f]{4}(?:\1[0-9A-Fa-f]{4}){3}[0-9A-Fa-f]{8}\Z")
+_HEX_TOKEN = re.compile(r"[\w-]*", re.ASCII)
 _DOUBLED = {str(digit): digit * 2 - 9 * (digit > 4) for digit in range(10)}
 _EMAIL = re.compile(r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}")
 _IP = re.compile(r"(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d.])")
@@ -283,10 +287,18 @@ def _filter_cards(text: str) -> str:
     done = 0
     for run in _DIGITS.finditer(text):
         for card in _CARD.finditer(text, run.start(), run.end()):
-            if _is_card(card[0]):
+            if _is_card(card[0]) and not _is_in_id(text, card.start()):
                 pieces += (text[done : card.start()], FILTERED)
                 done = card.end()
     return "".join((*pieces, text[done:])) if pieces else text
+
+
+def _is_in_id(text: str, at: int) -> bool:
+    begin, lowest = at, max(0, at - _ID_MAX_CHARS)
+    while begin > lowest and ((char := text[begin - 1]).isalnum() or char in "-_"):
+        begin -= 1
+    token = _HEX_TOKEN.match(text, begin, begin + _ID_MAX_CHARS + 1)
+    return token is not None and _HEX_ID.match(token[0]) is not None
 
 
 def _is_card(number: str) -> bool:

@@ -321,6 +321,24 @@ def test_names_and_shapes_are_found_where_they_stand(text: str, scrubbed: str) -
     assert redact_text(text) == scrubbed
 
 
+@pytest.mark.parametrize(
+    "identifier",
+    ["a4111111111111111bcdef0123456789", "a4111111-1111-1111-8bcd-ef0123456789", "A4111111111111111BCDEF0123456789"],
+)
+def test_an_id_that_holds_the_digits_of_a_card_stays(identifier: str) -> None:
+    assert redact_text(f"design {identifier} of 5, /api/designs/{identifier}/") == (
+        f"design {identifier} of 5, /api/designs/{identifier}/"
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["card4111111111111111", "a4111111111111111bcdef01234567890", "4111-1111-1111-1111", "id a4111-1111-1111-1111"],
+)
+def test_a_card_beside_letters_goes(text: str) -> None:
+    assert "1111111" not in redact_text(text).replace("-", "")
+
+
 @pytest.mark.parametrize(("text", "secret"), IN_TEXT)
 def test_what_holds_a_secret_is_not_plain(text: str, secret: str) -> None:
     assert not is_plain(text)
