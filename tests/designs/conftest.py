@@ -54,6 +54,18 @@ def stored_files(storage_dir: Path) -> Callable[[], list[Path]]:
 
 
 @pytest.fixture
+def nothing_left(stored_files: Any, tmp_path: Path) -> Any:
+    """Check that a refusal left no row, no stored file and no temporary file behind."""
+
+    def check() -> None:
+        assert not Design.objects.exists()
+        assert stored_files() == []
+        assert [path for path in tmp_path.iterdir() if path.name != "storage"] == []
+
+    return check
+
+
+@pytest.fixture
 def acme(db: None) -> Organization:
     return Organization.objects.create(name="Acme", slug="acme")
 
