@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -58,7 +59,7 @@ class JSONFormatter(logging.Formatter):
             facts = {name: redact_text(value) for name, value in facts.items()}
             extra = _redacted({redacted_str(key, _KEY_MAX_CHARS): value for key, value in extra.items()})
         line: dict[str, Any] = {
-            "timestamp": f"{_moment(int(record.created))}.{int(record.created % 1 * 1000):03d}Z",
+            "timestamp": _timestamp(record.created),
             "level": record.levelname,
             "logger": record.name,
             "message": message,
@@ -104,6 +105,13 @@ def _is_plain_key(key: Any) -> bool:
     if len(_plain_keys) < _MAX_PLAIN_KEYS:
         _plain_keys.add(key)
     return True
+
+
+def _timestamp(created: float) -> str:
+    # As datetime does it: to the nearest microsecond first.
+    fraction, seconds = math.modf(created)
+    more, microseconds = divmod(round(fraction * 1e6), 1_000_000)
+    return f"{_moment(int(seconds) + more)}.{microseconds // 1000:03d}Z"
 
 
 @lru_cache(maxsize=4)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -191,6 +192,13 @@ def test_a_value_under_a_telling_name_goes() -> None:
 def test_every_record_becomes_one_line(message: str, extra: dict[str, Any]) -> None:
     own = {"levelname", "levelno", "msg", "args", "created", "name", "exc_info", "exc_text"}
     assert line_of(message, extra={key: value for key, value in extra.items() if key not in own})["level"] == "WARNING"
+
+
+@given(st.floats(0, 4e9))
+def test_the_time_is_that_of_datetime(created: float) -> None:
+    moment = datetime.fromtimestamp(created, UTC)
+
+    assert line_of(created=created)["timestamp"] == f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
 
 
 _telling = st.sampled_from(
