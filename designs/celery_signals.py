@@ -47,6 +47,8 @@ def connect() -> None:
     signals.task_prerun.connect(enter_task, dispatch_uid="enginel.enter_task")
     signals.task_postrun.connect(leave_task, dispatch_uid="enginel.leave_task")
     signals.task_failure.connect(record_failure, dispatch_uid="enginel.record_failure")
+    # What fails around a task's body may be told by this alone; what both tell is one operation.
+    signals.task_internal_error.connect(record_failure, dispatch_uid="enginel.record_internal_error")
     signals.task_unknown.connect(record_unknown_task, dispatch_uid="enginel.record_unknown_task")
     signals.task_rejected.connect(record_refused_message, dispatch_uid="enginel.record_refused_message")
     signals.celeryd_init.connect(use_our_consumer, dispatch_uid="enginel.use_our_consumer")

@@ -42,6 +42,9 @@ class RunningStack:
     def errors(self) -> list[dict[str, Any]]:
         return self.get("/api/monitoring/errors/?limit=100")[1]["errors"]
 
+    def log_of(self, process: str) -> str:
+        return (self.stack.logs_dir / f"{process}.log").read_text(errors="replace")
+
     def send(self, task: str, *args: Any, headers: dict[str, Any] | None = None, **options: Any) -> str:
         """Queue a task and return its id."""
         return str(self.tasks.send_task(task, args=args, headers=headers, **options).id)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from billiard.exceptions import TimeLimitExceeded, WorkerLostError
 from celery import signals
+from celery.app.trace import trace_task
 from celery.exceptions import Ignore, Reject, Retry
 from django.contrib.auth.models import User
 from django.test import Client, override_settings
@@ -170,6 +171,24 @@ class TestMainProcess:
 
         assert len(records()) == occurrences() == 1
         assert records()[0]["request_id"] == REQUEST.request_id
+
+    def test_what_fails_before_a_tasks_body_is_recorded(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        received(ID)
+        monkeypatch.setattr(probe_tasks.succeed, "__trace__", None)
+        with pytest.warns(RuntimeWarning, match="outside body"):
+            trace_task(probe_tasks.succeed, ID, (), {}, request=5, app=probe_tasks.app)
+
+        (record,) = records()
+        assert (record["error_type"], record["task"]) == ("TypeError", "probe.succeed")
+        assert (record["request_id"], record["context"]["task_id"]) == (REQUEST.request_id, ID)
+
+    def test_what_both_signals_tell_counts_once(self) -> None:
+        received(ID)
+        error = ValueError("broken")
+        signals.task_internal_error.send(sender=probe_tasks.fail, task_id=ID, exception=error, args=(), kwargs={})
+        fail_in_main(ID, error)
+
+        assert (len(records()), occurrences()) == (1, 1)
 
     def test_two_tasks_are_two_occurrences_of_one_group(self) -> None:
         for task_id in ("t1", "t2"):
