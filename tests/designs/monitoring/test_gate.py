@@ -43,3 +43,10 @@ def test_a_clock_that_goes_back_begins_a_new_window() -> None:
 
     assert window.add(10, 300)
     assert window.began_at == 10
+
+
+def test_threads_that_come_in_another_order_than_they_looked_at_the_clock_share_a_window() -> None:
+    window = Window(began_at=1000.0, count=1_500)
+
+    assert not window.add(999.999, 300)
+    assert window.count == 1_501
