@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import json
 import logging
-import math
 from datetime import UTC, datetime
 from functools import lru_cache
+from json.encoder import encode_basestring_ascii as _quote
 from typing import Any
 
 from designs import context
@@ -35,8 +35,9 @@ _KEY_MAX_CHARS = 200
 _PLAIN_MAX_CHARS = 4_096
 _LARGEST_PLAIN = 10**12
 _NUMBERS = frozenset({int, float})
-_CONSTANTS = frozenset({bool, type(None)})
-_MAX_PLAIN_KEYS = 1_024
+_CONSTANTS = {None: "null", True: "true", False: "false"}
+_OWN_KEYS = frozenset({"timestamp", "level", "logger", "message", "service", "environment", "exception"})
+_MAX_STARTS = 1_024
 _encode = json.JSONEncoder(ensure_ascii=True, default=safe_str).encode
 # Django attaches the request object; its facts are in the context already.
 _NOT_EXTRA = frozenset(vars(logging.makeLogRecord({}))) | {
@@ -53,23 +54,21 @@ class JSONFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         message, facts = self._message(record), context.known()
-        extra = {key: value for key, value in vars(record).items() if key not in _NOT_EXTRA}
-        if type(message) is not str or not _is_plain(message, facts, extra):
-            message = redacted_str(message, _MESSAGE_MAX_CHARS)
-            facts = {name: redact_text(value) for name, value in facts.items()}
-            extra = _redacted({redacted_str(key, _KEY_MAX_CHARS): value for key, value in extra.items()})
+        if not record.exc_info and (plain := _plain_line(record, message, facts)):
+            return plain
         line: dict[str, Any] = {
             "timestamp": _timestamp(record.created),
             "level": record.levelname,
             "logger": record.name,
-            "message": message,
+            "message": redacted_str(message, _MESSAGE_MAX_CHARS),
             "service": conf.service,
             "environment": conf.environment,
-            **facts,
+            **{name: redact_text(value) for name, value in facts.items()},
         }
-        for key, value in extra.items():
+        extra = {key: value for key, value in vars(record).items() if key not in _NOT_EXTRA}
+        for key, value in {redacted_str(key, _KEY_MAX_CHARS): value for key, value in extra.items()}.items():
             # What the call gives must not pass for what the service says.
-            line[f"extra_{key}" if key in line or key == "exception" else key] = value
+            line[f"extra_{key}" if key in line or key == "exception" else key] = redact(value, key=key)
         if exception := self._exception(record):
             line["exception"] = exception
         return _encode(line)
@@ -91,50 +90,90 @@ class JSONFormatter(logging.Formatter):
         return redacted_tail(text, _EXCEPTION_MAX_CHARS)
 
 
-def _redacted(extra: dict[str, Any]) -> dict[str, Any]:
-    return {key: redact(value, key=key) for key, value in extra.items()}
+def _plain_line(record: logging.LogRecord, message: str, facts: dict[str, str]) -> str:
+    """Return the line if nothing of it needs redaction, else an empty string.
+
+    Most lines are so. To look once and to put the text together here is a tenth of the cost, and what is not called
+    leaves the caches to the request.
+    """
+    if not (type(message) is type(record.name) is type(record.levelname) is str):
+        return ""
+    # Part of a plain text is plain, and ids of our own are.
+    texts, parts = [message], []
+    for name, text in facts.items():
+        if text not in message and not (name == "request_id" and context.is_own_id(text)):
+            texts.append(text)
+        parts.append(f', "{name}": {_quote(text)}')
+    if not _add_extra(vars(record), facts, texts, parts):
+        return ""
+    joined = "|".join(texts)
+    if len(joined) > _PLAIN_MAX_CHARS or not _is_plain(joined, conf.redact_email, conf.redact_ip):
+        return ""
+    said = f'"timestamp": "{_timestamp(record.created)}", {_origin(record.levelname, record.name)}'
+    return f'{{{said}, "message": {_quote(message)}, {_service(conf.service, conf.environment)}{"".join(parts)}}}'
 
 
-# The same names come again and again.
-_plain_keys: set[str] = set()
-
-
-def _is_plain_key(key: Any) -> bool:
-    if type(key) is not str or len(key) > _KEY_MAX_CHARS or is_secret_name(key) or not is_plain(key):
-        return False
-    if len(_plain_keys) < _MAX_PLAIN_KEYS:
-        _plain_keys.add(key)
+def _add_extra(given: dict[Any, Any], facts: dict[str, str], texts: list[str], parts: list[str]) -> bool:
+    """Add what the call gave to the parts of the line, and to the texts to be looked at; False if it is not plain."""
+    message = texts[0]
+    for key, value in given.items():
+        if key in _NOT_EXTRA:
+            continue
+        start, kind = _starts.get(key) or _start(key), type(value)
+        if not start or key in facts:
+            return False
+        if kind is str:
+            if value not in message:
+                texts.append(value)
+            parts.append(start + _quote(value))
+        # Not numbers that might be a card's, and those JSON has no word for.
+        elif kind in _NUMBERS and -_LARGEST_PLAIN < value < _LARGEST_PLAIN:
+            parts.append(start + repr(value))
+        elif value is None or kind is bool:
+            parts.append(start + _CONSTANTS[value])
+        else:
+            return False
     return True
+
+
+@lru_cache(maxsize=1024)
+def _is_plain(text: str, *settings: bool) -> bool:
+    # Clients ask for the same again and again. The settings are part of the key only.
+    return is_plain(text)
+
+
+@lru_cache(maxsize=256)
+def _origin(level: str, name: str) -> str:
+    return f'"level": {_quote(level)}, "logger": {_quote(name)}'
+
+
+@lru_cache(maxsize=4)
+def _service(service: str, environment: str) -> str:
+    return f'"service": {_quote(service)}, "environment": {_quote(environment)}'
+
+
+# The same names come again and again: how each begins its part of the line.
+_starts: dict[str, str] = {}
+
+
+def _start(key: Any) -> str:
+    if type(key) is not str or len(key) > _KEY_MAX_CHARS or is_secret_name(key) or not is_plain(key):
+        return ""
+    start = f", {_quote(f'extra_{key}' if key in _OWN_KEYS else key)}: "
+    if len(_starts) < _MAX_STARTS:
+        _starts[key] = start
+    return start
 
 
 def _timestamp(created: float) -> str:
     # As datetime does it: to the nearest microsecond first.
-    fraction, seconds = math.modf(created)
-    more, microseconds = divmod(round(fraction * 1e6), 1_000_000)
-    return f"{_moment(int(seconds) + more)}.{microseconds // 1000:03d}Z"
+    seconds = int(created // 1)
+    microseconds = round((created - seconds) * 1e6)
+    if microseconds == 1_000_000:
+        seconds, microseconds = seconds + 1, 0
+    return f"{_moment(seconds)}.{microseconds // 1000:03d}Z"
 
 
 @lru_cache(maxsize=4)
 def _moment(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat()[:-6]
-
-
-def _is_plain(message: str, facts: dict[str, str], extra: dict[Any, Any]) -> bool:
-    """Tell whether nothing of a line needs redaction: most lines are so, and to look once is a tenth of the cost."""
-    # Part of a plain text is plain, and ids of our own are.
-    texts = [message]
-    for name, text in facts.items():
-        if text not in message and not (name == "request_id" and context.is_own_id(text)):
-            texts.append(text)
-    for key, value in extra.items():
-        if key not in _plain_keys and not _is_plain_key(key):
-            return False
-        kind = type(value)
-        if kind is str:
-            if value not in message:
-                texts.append(value)
-        # Not numbers that might be a card's, and those JSON has no word for.
-        elif kind not in _CONSTANTS and not (kind in _NUMBERS and -_LARGEST_PLAIN < value < _LARGEST_PLAIN):
-            return False
-    joined = "|".join(texts)
-    return len(joined) <= _PLAIN_MAX_CHARS and is_plain(joined)

@@ -210,6 +210,34 @@ _texts = st.lists(st.text(max_size=12) | _telling, max_size=6).map("".join)
 _values = _texts | st.integers() | st.floats() | st.none() | st.booleans()
 
 
+def test_a_plain_line_is_put_together_without_redaction_and_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*facts: Any, **more: Any) -> Any:
+        raise AssertionError("the long way")
+
+    for name in ("_encode", "redact", "redact_text", "redacted_str"):
+        monkeypatch.setattr(f"designs.logs.{name}", refuse)
+
+    line = line_of(
+        "GET %s", "/x/", extra={"status": 200, "ok": True, "none": None, "ms": 0.5, "route": 'a"b', "level": 1}
+    )
+
+    assert line["message"] == "GET /x/"
+    assert [line[key] for key in ("status", "ok", "none", "ms", "route", "extra_level")] == [
+        200,
+        True,
+        None,
+        0.5,
+        'a"b',
+        1,
+    ]
+
+
+@pytest.mark.parametrize("field", ["name", "levelname"])
+@pytest.mark.parametrize("value", [None, 7, [1], Hostile()])
+def test_a_record_of_no_names_does_not_cost_the_line(field: str, value: Any) -> None:
+    assert line_of(**{field: value})["message"] == "hello"
+
+
 @given(_texts, st.dictionaries(_texts, _values, max_size=4), _texts)
 def test_a_line_that_is_plain_at_a_glance_is_the_one_that_redaction_makes(
     message: str, extra: dict[str, Any], path: str
@@ -218,7 +246,7 @@ def test_a_line_that_is_plain_at_a_glance_is_the_one_that_redaction_makes(
     context.start(context.RunContext(request_id=context.accept_request_id(None), path=path))
     quick = line_of("%s", message, extra=extra, created=1.5)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("designs.logs._is_plain", lambda *facts: False)
+        patch.setattr("designs.logs._plain_line", lambda *facts: "")
         slow = line_of("%s", message, extra=extra, created=1.5)
 
     # Unequal to itself: a number that is none.
