@@ -74,9 +74,9 @@ class RunContext:
 
 _NAMES = tuple(RunContext.__dataclass_fields__)
 
-# A request's context is kept as its bare parts (id, method, path, who gives the user) until somebody asks: most
-# requests log nothing and fail at nothing.
-_Parts = tuple[str, str | None, str, Callable[[], str]]
+# A request's context is kept as its bare parts (id, method, path, the request, who gives its user) until somebody asks:
+# most requests log nothing and fail at nothing.
+_Parts = tuple[str, str | None, str, Callable[[], Any], Callable[[Any], str]]
 _current: ContextVar[RunContext | _Parts] = ContextVar("enginel_context", default=RunContext())  # noqa: B039 (frozen)
 _identify: ContextVar[Callable[[], str] | None] = ContextVar("enginel_identify", default=None)
 
@@ -118,9 +118,9 @@ def known() -> dict[str, str]:
     """Return what is known of the current context, by the names of `RunContext`."""
     run = _current.get()
     if not isinstance(run, RunContext) and _trace is None and (method := run[1]):
-        request_id, _, path, identify = run
+        request_id, _, path, request, identify = run
         facts = {"request_id": request_id}
-        if user_id := identify():
+        if user_id := identify(request()):
             facts["user_id"] = user_id
         facts["method"], facts["path"] = method, path[:_FIELD_MAX_CHARS]
         return facts
@@ -137,8 +137,9 @@ def _whole() -> tuple[RunContext, Callable[[], str] | None]:
     run = _current.get()
     if isinstance(run, RunContext):
         return run, _identify.get()
-    request_id, method, path, identify = run
-    return RunContext(request_id=request_id, method=method or "", path=path[:_FIELD_MAX_CHARS]), identify
+    request_id, method, path, request, identify = run
+    whole = RunContext(request_id=request_id, method=method or "", path=path[:_FIELD_MAX_CHARS])
+    return whole, lambda: identify(request())
 
 
 def bind(**changes: str) -> Token[Any]:
@@ -168,9 +169,20 @@ def start(context: RunContext, identify: Callable[[], str] | None = None) -> Non
     _identify.set(identify)
 
 
-def start_request(request_id: str, method: str | None, path: str, identify: Callable[[], str]) -> None:
-    """Replace the context by that of a request, as `start` does, at a fraction of its cost."""
-    _current.set((request_id, method, path, identify))
+def start_request(
+    request_id: str, method: str | None, path: str, request: Callable[[], Any], identify: Callable[[Any], str]
+) -> None:
+    """Replace the context by that of a request, as `start` does, at a fraction of its cost.
+
+    Args:
+        request_id: Its id.
+        method: Its method.
+        path: Its path.
+        request: Gives the request as long as it lives; a weak reference, so that an idle thread does not keep its
+            last one, body and all.
+        identify: Gives the user's id of what ``request`` gives, see `start`.
+    """
+    _current.set((request_id, method, path, request, identify))
 
 
 @contextmanager

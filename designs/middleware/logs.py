@@ -3,47 +3,56 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable
-from time import perf_counter
+from collections.abc import Callable
+from os import getpid
+from threading import current_thread, get_ident
+from time import perf_counter, time
 from typing import Any
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.utils.decorators import sync_and_async_middleware
 
 from designs.conf import conf
-from designs.middleware.hybrid import Hybrid, method_of, route_of
+from designs.middleware.shared import GetResponse, is_async, method_of, route_of
 from designs.monitoring import guarded
 
 __all__ = ["RequestLoggingMiddleware"]
 
 logger = logging.getLogger("enginel.requests")
 
+MakeRecord = Callable[[tuple[object, ...], dict[str, Any]], logging.LogRecord]
 
-class RequestLoggingMiddleware(Hybrid):
+
+@sync_and_async_middleware
+def RequestLoggingMiddleware(get_response: GetResponse) -> GetResponse:
     """Logs method, route, status, duration and size; user, path and request id come with every line.
 
     Of the paths below `conf.request_log_prefixes` only: probes and static files would drown the rest.
     """
+    if is_async(get_response):
 
-    def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
-        if self.is_async:
-            return self._acall(request)
+        async def aserve(request: HttpRequest) -> Any:
+            began = perf_counter()
+            response = await get_response(request)
+            _log(request, response, perf_counter() - began, _any_record)
+            return response
+
+        return aserve
+
+    def serve(request: HttpRequest) -> Any:
         began = perf_counter()
-        response: HttpResponseBase = self.get_response(request)
-        _log(request, response, perf_counter() - began)
+        response = get_response(request)
+        _log(request, response, perf_counter() - began, _record)
         return response
 
-    async def _acall(self, request: HttpRequest) -> HttpResponseBase:
-        began = perf_counter()
-        response: HttpResponseBase = await self.get_response(request)
-        _log(request, response, perf_counter() - began)
-        return response
+    return serve
 
 
-def _log(request: HttpRequest, response: HttpResponseBase, seconds: float) -> None:
-    if not request.path.startswith(conf.request_log_prefixes) or not logger.isEnabledFor(logging.INFO):
-        return
-    with guarded("RequestLoggingMiddleware"):
+def _log(request: HttpRequest, response: HttpResponseBase, seconds: float, make: MakeRecord) -> None:
+    try:
+        if not request.path.startswith(conf.request_log_prefixes) or not logger.isEnabledFor(logging.INFO):
+            return
         facts: dict[str, Any] = {
             "route": route_of(request),
             "status": response.status_code,
@@ -51,6 +60,35 @@ def _log(request: HttpRequest, response: HttpResponseBase, seconds: float) -> No
         }
         if not response.streaming:
             facts["size_bytes"] = len(response.content)  # type: ignore[attr-defined] # only streams have none
-        args = (method_of(request), request.path, response.status_code)
         # Not logger.info(): it would walk the stack for the line that calls it, and that is always this one.
-        logger.handle(logger.makeRecord(logger.name, logging.INFO, __file__, 0, "%s %s %s", args, None, extra=facts))
+        logger.handle(make((method_of(request), request.path, response.status_code), facts))
+    except Exception as error:  # noqa: BLE001 - logging a request must not break it
+        guarded("RequestLoggingMiddleware").__exit__(type(error), error, error.__traceback__)
+
+
+def _any_record(args: tuple[object, ...], facts: dict[str, Any]) -> logging.LogRecord:
+    return logger.makeRecord(logger.name, logging.INFO, __file__, 0, "%s %s %s", args, None, extra=facts)
+
+
+_first = vars(_any_record((), {}))
+
+
+def _record(args: tuple[object, ...], facts: dict[str, Any]) -> logging.LogRecord:
+    """Return what `_any_record` does, at a third of its cost; of a thread without a running coroutine."""
+    if logging.getLogRecordFactory() is not logging.LogRecord:
+        return _any_record(args, facts)
+    created = time()
+    record = logging.LogRecord.__new__(logging.LogRecord)
+    record.__dict__ = {
+        # Most of it is the same for every request.
+        **_first,
+        "args": args,
+        "created": created,
+        "msecs": created % 1 * 1000 // 1 + 0.0,
+        "relativeCreated": _first["relativeCreated"] + (created - _first["created"]) * 1000,
+        "thread": get_ident(),
+        "threadName": current_thread().name,
+        "process": getpid(),
+        **facts,
+    }
+    return record

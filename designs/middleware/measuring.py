@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
 from time import perf_counter
+from typing import Any
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.utils.decorators import sync_and_async_middleware
 
 from designs.conf import conf
 from designs.context import is_traced, trace_id
-from designs.middleware.hybrid import Hybrid, method_of, route_of
+from designs.middleware.shared import GetResponse, is_async, method_of, route_of
 from designs.monitoring import MetricsCollector, PerformanceMonitor, guarded
 
 __all__ = ["MetricsMiddleware", "PerformanceMonitoringMiddleware"]
@@ -21,24 +22,28 @@ _QUICK_SECONDS = 0.5
 _known = MetricsCollector.known
 
 
-class PerformanceMonitoringMiddleware(Hybrid):
+@sync_and_async_middleware
+def PerformanceMonitoringMiddleware(get_response: GetResponse) -> GetResponse:
     """Tells of slow requests: a WARNING and a count, see `designs.monitoring.PerformanceMonitor`."""
+    if is_async(get_response):
 
-    def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
-        if self.is_async:
-            return self._acall(request)
+        async def aserve(request: HttpRequest) -> Any:
+            began = perf_counter()
+            response = await get_response(request)
+            if (seconds := perf_counter() - began) >= _QUICK_SECONDS:
+                _tell_if_slow(request, seconds)
+            return response
+
+        return aserve
+
+    def serve(request: HttpRequest) -> Any:
         began = perf_counter()
-        response: HttpResponseBase = self.get_response(request)
+        response = get_response(request)
         if (seconds := perf_counter() - began) >= _QUICK_SECONDS:
             _tell_if_slow(request, seconds)
         return response
 
-    async def _acall(self, request: HttpRequest) -> HttpResponseBase:
-        began = perf_counter()
-        response: HttpResponseBase = await self.get_response(request)
-        if (seconds := perf_counter() - began) >= _QUICK_SECONDS:
-            _tell_if_slow(request, seconds)
-        return response
+    return serve
 
 
 def _tell_if_slow(request: HttpRequest, seconds: float) -> None:
@@ -47,17 +52,25 @@ def _tell_if_slow(request: HttpRequest, seconds: float) -> None:
             PerformanceMonitor.report_slow(f"{method_of(request)} {route_of(request)}", seconds)
 
 
-class MetricsMiddleware(Hybrid):
+@sync_and_async_middleware
+def MetricsMiddleware(get_response: GetResponse) -> GetResponse:
     """Counts requests by method, route and status, and their durations.
 
     A failure's record, or else the trace the request is part of, is kept as an example of its duration.
     """
+    if is_async(get_response):
 
-    def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
-        if self.is_async:
-            return self._acall(request)
+        async def aserve(request: HttpRequest) -> Any:
+            began = perf_counter()
+            response = await get_response(request)
+            _count(request, response, perf_counter() - began)
+            return response
+
+        return aserve
+
+    def serve(request: HttpRequest) -> Any:
         began = perf_counter()
-        response: HttpResponseBase = self.get_response(request)
+        response = get_response(request)
         seconds = perf_counter() - began
         try:
             # What `MetricsCollector.track_request` does for a series it knows, at half the cost.
@@ -70,11 +83,7 @@ class MetricsMiddleware(Hybrid):
         _count(request, response, seconds)
         return response
 
-    async def _acall(self, request: HttpRequest) -> HttpResponseBase:
-        began = perf_counter()
-        response: HttpResponseBase = await self.get_response(request)
-        _count(request, response, perf_counter() - began)
-        return response
+    return serve
 
 
 def _count(request: HttpRequest, response: HttpResponseBase, seconds: float) -> None:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import sys
-import weakref
-from collections.abc import AsyncIterator, Awaitable, Iterator
-from typing import cast
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, cast
+from weakref import ref
 
 from django.http import HttpRequest
 from django.http.response import FileResponse, HttpResponseBase, StreamingHttpResponse
+from django.utils.decorators import sync_and_async_middleware
 from django.utils.functional import LazyObject
 
 from designs.context import accept_request_id, start_request
 from designs.exceptions import EnginelBaseException
 from designs.handlers import mark_handled
-from designs.middleware.hybrid import Hybrid
+from designs.middleware.shared import GetResponse, is_async
 from designs.monitoring import ErrorTracker, guarded
 
 __all__ = ["ErrorTrackingMiddleware", "record_unhandled"]
@@ -22,16 +23,27 @@ __all__ = ["ErrorTrackingMiddleware", "record_unhandled"]
 REQUEST_ID_HEADER = "X-Request-ID"
 
 
-class ErrorTrackingMiddleware(Hybrid):
+@sync_and_async_middleware
+def ErrorTrackingMiddleware(get_response: GetResponse) -> GetResponse:
     """Outermost: gives the request its id and context, and records a 5xx that nobody else has seen to."""
+    if is_async(get_response):
 
-    def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
-        if self.is_async:
-            return self._acall(request)
+        async def aserve(request: HttpRequest) -> Any:
+            request_id = accept_request_id(request.META.get("HTTP_X_REQUEST_ID"))
+            start_request(request_id, request.method, request.path, ref(request), _user_id)
+            response = await get_response(request)
+            response[REQUEST_ID_HEADER] = request_id
+            if response.status_code >= 500 or response.streaming:
+                _look_after(request, response)
+            return response
+
+        return aserve
+
+    def serve(request: HttpRequest) -> Any:
         request_id = accept_request_id(request.META.get("HTTP_X_REQUEST_ID"))
         # Set, not bound and restored: a streaming body runs after this, and every request sets its own.
-        start_request(request_id, request.method, request.path, _UserID(request))
-        response: HttpResponseBase = self.get_response(request)
+        start_request(request_id, request.method, request.path, ref(request), _user_id)
+        response = get_response(request)
         try:
             # What Django does in four times as long for names and values that may hold anything: this is plain ASCII.
             response.headers._store["x-request-id"] = (REQUEST_ID_HEADER, request_id)  # noqa: SLF001
@@ -41,14 +53,7 @@ class ErrorTrackingMiddleware(Hybrid):
             _look_after(request, response)
         return response
 
-    async def _acall(self, request: HttpRequest) -> HttpResponseBase:
-        request_id = accept_request_id(request.META.get("HTTP_X_REQUEST_ID"))
-        start_request(request_id, request.method, request.path, _UserID(request))
-        response: HttpResponseBase = await self.get_response(request)
-        response[REQUEST_ID_HEADER] = request_id
-        if response.status_code >= 500 or response.streaming:
-            _look_after(request, response)
-        return response
+    return serve
 
 
 def _look_after(request: HttpRequest, response: HttpResponseBase) -> None:
@@ -64,24 +69,17 @@ def _look_after(request: HttpRequest, response: HttpResponseBase) -> None:
         _watch(cast("StreamingHttpResponse", response))
 
 
-class _UserID(weakref.ref[HttpRequest]):
-    """Gives the signed-in user's id, without asking the database for it.
-
-    A weak reference, so that an idle thread does not keep its last request, body and all.
-    """
-
-    __slots__ = ()
-
-    def __call__(self) -> str:  # type: ignore[override]
-        facts = getattr(super().__call__(), "__dict__", {})
-        for name in ("user", "_cached_user"):
-            user = facts.get(name)
-            # Sessions resolve request.user lazily, with a query; what nobody asked for so far stays unknown.
-            if user is not None and not issubclass(type(user), LazyObject):
-                pk = getattr(user, "pk", None)
-                if pk is not None:
-                    return str(pk)
-        return ""
+def _user_id(request: HttpRequest | None) -> str:
+    """Return the signed-in user's id, without asking the database for it; of a request that is gone, none."""
+    facts = getattr(request, "__dict__", {})
+    for name in ("user", "_cached_user"):
+        user = facts.get(name)
+        # Sessions resolve request.user lazily, with a query; what nobody asked for so far stays unknown.
+        if user is not None and not issubclass(type(user), LazyObject):
+            pk = getattr(user, "pk", None)
+            if pk is not None:
+                return str(pk)
+    return ""
 
 
 def _watch(response: StreamingHttpResponse) -> None:

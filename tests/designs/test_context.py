@@ -79,7 +79,7 @@ def test_the_user_is_asked_for_when_wanted_and_not_known() -> None:
 
 def test_what_is_bound_within_a_request_keeps_its_user() -> None:
     context.start(RunContext(), identify=lambda: "before")
-    context.start_request("r", "GET", "/x" * 512, lambda: "7")
+    context.start_request("r", "GET", "/x" * 512, str, lambda _: "7")
 
     with context.use(RunContext(task="t")):
         assert context.current() == RunContext(task="t", user_id="7")
@@ -131,9 +131,9 @@ def test_new_request_ids_hold_no_number_that_might_be_a_payment_cards() -> None:
 
 
 def test_what_is_known_is_told_by_name() -> None:
-    context.start_request("r", None, "/x", lambda: "7")
+    context.start_request("r", None, "/x", str, lambda _: "7")
     assert context.known() == {"request_id": "r", "path": "/x", "user_id": "7"}
-    context.start_request("r", "GET", "/x" * 512, lambda: "")
+    context.start_request("r", "GET", "/x" * 512, str, lambda _: "")
     assert context.known() == {"request_id": "r", "method": "GET", "path": ("/x" * 512)[:512]}
 
     token = context.bind(task="t")

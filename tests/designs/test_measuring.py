@@ -6,6 +6,7 @@ import json
 import logging
 import random
 import re
+import threading
 from typing import Any
 
 import pytest
@@ -137,3 +138,58 @@ def test_other_paths_are_logged_where_it_is_wanted(get: Any, caplog: pytest.LogC
         get("/probe/plain/")
 
     assert len([record for record in caplog.records if record.name == "enginel.requests"]) == 1
+
+
+def logged(caplog: pytest.LogCaptureFixture, get: Any) -> logging.LogRecord:
+    with caplog.at_level(logging.INFO, logger="enginel.requests"), doing(lambda request: HttpResponse("fine")):
+        get(f"/{ROUTE}")
+    (record,) = (record for record in caplog.records if record.name == "enginel.requests")
+    return record
+
+
+def test_the_record_of_a_request_is_like_any_other(get: Any, caplog: pytest.LogCaptureFixture) -> None:
+    before = logging.makeLogRecord({})
+    record = logged(caplog, get)
+    after = logging.makeLogRecord({})
+    given = {"route", "status", "duration_ms", "size_bytes"}
+
+    assert vars(record).keys() - {"message", "asctime"} == vars(after).keys() | given
+    assert before.created <= record.created <= after.created
+    assert abs(record.msecs - record.created % 1 * 1000) < 1.001
+    # Python 3.13 reads another clock for it.
+    assert before.relativeCreated - 1 <= record.relativeCreated <= after.relativeCreated + 1
+    assert (record.levelno, record.levelname, record.process) == (20, "INFO", after.process)
+    assert record.filename == "logs.py"
+    assert logging.Formatter("%(levelname)s %(threadName)s %(message)s").format(record).endswith(f"GET /{ROUTE} 200")
+
+
+def test_a_sync_request_is_logged_by_its_own_thread(caplog: pytest.LogCaptureFixture) -> None:
+    record = logged(caplog, Client().get)
+
+    assert (record.thread, record.threadName) == (threading.get_ident(), threading.current_thread().name)
+
+
+def test_a_record_factory_makes_the_records_of_requests_too(
+    get: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Own(logging.LogRecord):
+        pass
+
+    monkeypatch.setattr(logging, "_logRecordFactory", Own)
+
+    assert isinstance(logged(caplog, get), Own)
+
+
+def test_a_failure_of_the_logging_reaches_no_client(get: Any, allow_swallowed: None) -> None:
+    def refuse(record: logging.LogRecord) -> bool:
+        raise RuntimeError("broken")
+
+    logger = logging.getLogger("enginel.requests")
+    logger.addFilter(refuse)
+    try:
+        with doing(lambda request: HttpResponse("fine")):
+            assert get(f"/{ROUTE}").content == b"fine"
+    finally:
+        logger.removeFilter(refuse)
+
+    assert guard.swallowed["RequestLoggingMiddleware"] == 1
