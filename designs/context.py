@@ -24,13 +24,13 @@ __all__ = [
     "current",
     "from_headers",
     "is_own_id",
-    "is_traced",
     "known",
     "start",
     "start_request",
     "to_headers",
     "trace_id",
     "trace_with",
+    "tracer",
     "unbind",
     "use",
 ]
@@ -81,7 +81,8 @@ _current: ContextVar[RunContext | _Parts] = ContextVar("enginel_context", defaul
 _identify: ContextVar[Callable[[], str] | None] = ContextVar("enginel_identify", default=None)
 
 
-_trace: Callable[[], str] | None = None
+tracer: Callable[[], str] | None = None
+"""Gives the id of the current trace; set by `trace_with`."""
 
 
 def trace_with(ask: Callable[[], str] | None) -> None:
@@ -90,23 +91,18 @@ def trace_with(ask: Callable[[], str] | None) -> None:
     Args:
         ask: Gives the id of the current trace, or an empty string. Must be cheap and must not raise.
     """
-    global _trace  # noqa: PLW0603 - one tracer a process
-    _trace = ask
-
-
-def is_traced() -> bool:
-    """Tell whether there is a tracer to ask."""
-    return _trace is not None
+    global tracer  # noqa: PLW0603 - one tracer a process
+    tracer = ask
 
 
 def trace_id() -> str:
     """Return the id of the current trace, or an empty string."""
-    return _trace() if _trace is not None else ""
+    return tracer() if tracer is not None else ""
 
 
 def current() -> RunContext:
     run, identify = _whole()
-    if _trace is not None and not run.trace_id and (trace_id := _trace()):
+    if tracer is not None and not run.trace_id and (trace_id := tracer()):
         run = replace(run, trace_id=trace_id)
     if run.user_id or identify is None:
         return run
@@ -117,7 +113,7 @@ def current() -> RunContext:
 def known() -> dict[str, str]:
     """Return what is known of the current context, by the names of `RunContext`."""
     run = _current.get()
-    if not isinstance(run, RunContext) and _trace is None and (method := run[1]):
+    if not isinstance(run, RunContext) and tracer is None and (method := run[1]):
         request_id, _, path, request, identify = run
         facts = {"request_id": request_id}
         if user_id := identify(request()):
@@ -170,19 +166,28 @@ def start(context: RunContext, identify: Callable[[], str] | None = None) -> Non
 
 
 def start_request(
-    request_id: str, method: str | None, path: str, request: Callable[[], Any], identify: Callable[[Any], str]
-) -> None:
+    offered_id: str | None,
+    method: str | None,
+    path: str,
+    request: Callable[[], Any],
+    identify: Callable[[Any], str],
+) -> str:
     """Replace the context by that of a request, as `start` does, at a fraction of its cost.
 
     Args:
-        request_id: Its id.
+        offered_id: The id its client gives it, see `accept_request_id`.
         method: Its method.
         path: Its path.
         request: Gives the request as long as it lives; a weak reference, so that an idle thread does not keep its
             last one, body and all.
         identify: Gives the user's id of what ``request`` gives, see `start`.
+
+    Returns:
+        The request's id.
     """
+    request_id = accept_request_id(offered_id) if offered_id else f"{_ids.prefix}{next(_ids.numbers)}"
     _current.set((request_id, method, path, request, identify))
+    return request_id
 
 
 @contextmanager
@@ -199,7 +204,7 @@ def accept_request_id(offered: str | None) -> str:
     """Return the caller's request id if it is harmless (8-64 of ``A-Za-z0-9._-``), else a new one."""
     if offered and _REQUEST_ID.match(offered):
         return offered
-    return _ids.prefix + str(next(_ids.numbers))
+    return f"{_ids.prefix}{next(_ids.numbers)}"
 
 
 def to_headers(context: RunContext) -> dict[str, str]:

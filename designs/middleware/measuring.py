@@ -9,8 +9,8 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.decorators import sync_and_async_middleware
 
+from designs import context
 from designs.conf import conf
-from designs.context import is_traced, trace_id
 from designs.middleware.shared import GetResponse, is_async, method_of, route_of
 from designs.monitoring import MetricsCollector, PerformanceMonitor, guarded
 
@@ -73,10 +73,13 @@ def MetricsMiddleware(get_response: GetResponse) -> GetResponse:
         response = get_response(request)
         seconds = perf_counter() - began
         try:
-            # What `MetricsCollector.track_request` does for a series it knows, at half the cost.
+            # What `MetricsCollector.track_request` does for a series it knows, at a third of the cost.
             status = response.status_code
-            if status < 400 and not is_traced():
-                _known[request.method, request.resolver_match.route, status].add(seconds)  # type: ignore[union-attr]
+            if status < 400 and context.tracer is None:
+                timed = _known[request.method, request.resolver_match.route, status]  # type: ignore[union-attr]
+                timed.values.append(seconds)
+                if len(timed.values) >= timed.MAX_VALUES:
+                    timed.make_room()
                 return response
         except (KeyError, AttributeError):
             pass
@@ -88,5 +91,5 @@ def MetricsMiddleware(get_response: GetResponse) -> GetResponse:
 
 def _count(request: HttpRequest, response: HttpResponseBase, seconds: float) -> None:
     with guarded("MetricsMiddleware"):
-        exemplar = getattr(request, "enginel_error_id", None) or trace_id()
+        exemplar = getattr(request, "enginel_error_id", None) or context.trace_id()
         MetricsCollector.track_request(method_of(request), route_of(request), response.status_code, seconds, exemplar)

@@ -12,7 +12,7 @@ from django.http.response import FileResponse, HttpResponseBase, StreamingHttpRe
 from django.utils.decorators import sync_and_async_middleware
 from django.utils.functional import LazyObject
 
-from designs.context import accept_request_id, start_request
+from designs.context import start_request
 from designs.exceptions import EnginelBaseException
 from designs.handlers import mark_handled
 from designs.middleware.shared import GetResponse, is_async
@@ -29,8 +29,8 @@ def ErrorTrackingMiddleware(get_response: GetResponse) -> GetResponse:
     if is_async(get_response):
 
         async def aserve(request: HttpRequest) -> Any:
-            request_id = accept_request_id(request.META.get("HTTP_X_REQUEST_ID"))
-            start_request(request_id, request.method, request.path, ref(request), _user_id)
+            offered_id = request.META.get("HTTP_X_REQUEST_ID")
+            request_id = start_request(offered_id, request.method, request.path, ref(request), _user_id)
             response = await get_response(request)
             response[REQUEST_ID_HEADER] = request_id
             if response.status_code >= 500 or response.streaming:
@@ -40,9 +40,9 @@ def ErrorTrackingMiddleware(get_response: GetResponse) -> GetResponse:
         return aserve
 
     def serve(request: HttpRequest) -> Any:
-        request_id = accept_request_id(request.META.get("HTTP_X_REQUEST_ID"))
+        offered_id = request.META.get("HTTP_X_REQUEST_ID")
         # Set, not bound and restored: a streaming body runs after this, and every request sets its own.
-        start_request(request_id, request.method, request.path, ref(request), _user_id)
+        request_id = start_request(offered_id, request.method, request.path, ref(request), _user_id)
         response = get_response(request)
         try:
             # What Django does in four times as long for names and values that may hold anything: this is plain ASCII.

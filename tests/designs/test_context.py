@@ -79,14 +79,14 @@ def test_the_user_is_asked_for_when_wanted_and_not_known() -> None:
 
 def test_what_is_bound_within_a_request_keeps_its_user() -> None:
     context.start(RunContext(), identify=lambda: "before")
-    context.start_request("r", "GET", "/x" * 512, str, lambda _: "7")
+    context.start_request("requests-own-id", "GET", "/x" * 512, str, lambda _: "7")
 
     with context.use(RunContext(task="t")):
         assert context.current() == RunContext(task="t", user_id="7")
     token = context.bind(task="u")
-    assert context.current() == RunContext("r", "7", "GET", ("/x" * 512)[:512], task="u")
+    assert context.current() == RunContext("requests-own-id", "7", "GET", ("/x" * 512)[:512], task="u")
     context.unbind(token)
-    assert context.current() == RunContext("r", "7", "GET", ("/x" * 512)[:512])
+    assert context.current() == RunContext("requests-own-id", "7", "GET", ("/x" * 512)[:512])
 
 
 @pytest.mark.parametrize("offered", ["abcdefgh", "A" * 64, "0.1_2-3456", "8c2f6d1e-0b0a-4a67-9f7e-3f1f9d8f2b10"])
@@ -131,13 +131,18 @@ def test_new_request_ids_hold_no_number_that_might_be_a_payment_cards() -> None:
 
 
 def test_what_is_known_is_told_by_name() -> None:
-    context.start_request("r", None, "/x", str, lambda _: "7")
-    assert context.known() == {"request_id": "r", "path": "/x", "user_id": "7"}
-    context.start_request("r", "GET", "/x" * 512, str, lambda _: "")
-    assert context.known() == {"request_id": "r", "method": "GET", "path": ("/x" * 512)[:512]}
+    context.start_request("requests-own-id", None, "/x", str, lambda _: "7")
+    assert context.known() == {"request_id": "requests-own-id", "path": "/x", "user_id": "7"}
+    context.start_request("requests-own-id", "GET", "/x" * 512, str, lambda _: "")
+    assert context.known() == {"request_id": "requests-own-id", "method": "GET", "path": ("/x" * 512)[:512]}
 
     token = context.bind(task="t")
-    assert context.known() == {"request_id": "r", "method": "GET", "path": ("/x" * 512)[:512], "task": "t"}
+    assert context.known() == {
+        "request_id": "requests-own-id",
+        "method": "GET",
+        "path": ("/x" * 512)[:512],
+        "task": "t",
+    }
     context.unbind(token)
     context.start(RunContext())
     assert context.known() == {}

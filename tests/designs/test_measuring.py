@@ -20,6 +20,7 @@ from designs.exceptions import GeometryProcessingError
 from designs.logs import JSONFormatter
 from designs.monitoring import ErrorTracker, MetricsCollector, PerformanceMonitor, guard
 from designs.monitoring.metrics import registry
+from designs.monitoring.metrics.registry import Timed
 from tests.probe_views import doing, raising
 
 pytestmark = pytest.mark.urls("tests.urls")
@@ -60,7 +61,7 @@ def test_a_request_that_is_traced_is_an_example_and_another_is_none(get: Any, mo
         get(f"/{ROUTE}")
         assert exemplars() == []
 
-        monkeypatch.setattr("designs.context._trace", lambda: "0af7651916cd43dd8448eb211c80319c")
+        monkeypatch.setattr("designs.context.tracer", lambda: "0af7651916cd43dd8448eb211c80319c")
         get(f"/{ROUTE}")
 
     assert exemplars() == ["0af7651916cd43dd8448eb211c80319c"]
@@ -193,3 +194,15 @@ def test_a_failure_of_the_logging_reaches_no_client(get: Any, allow_swallowed: N
         logger.removeFilter(refuse)
 
     assert guard.swallowed["RequestLoggingMiddleware"] == 1
+
+
+def test_requests_that_nobody_hands_over_take_no_more_room_than_their_buckets(
+    get: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Timed, "MAX_VALUES", 10)
+    with doing(lambda request: HttpResponse("fine")):
+        for _ in range(25):
+            get(f"/{ROUTE}")
+
+    (timed,) = registry.family("requests").values()
+    assert (len(timed.values), timed.folded.count) == (5, 20)

@@ -20,12 +20,18 @@ OVERFLOW = "__overflow__"
 """Label of what came when there were too many series."""
 
 Labels = tuple[str, ...]
-_FOLD_AT = 4_096
 _MOST = 2**62
 
 
 class Timed:
-    """Durations of one series in this process."""
+    """Durations of one series in this process.
+
+    Attributes:
+        values: Those not folded yet, `MAX_VALUES` at most. Whoever counts in a microsecond appends here and calls
+            `make_room` itself, as `add` does.
+    """
+
+    MAX_VALUES = 4_096
 
     __slots__ = ("exemplars", "failures", "folded", "labels", "registry", "values")
 
@@ -40,8 +46,12 @@ class Timed:
     def add(self, seconds: float) -> None:
         values = self.values
         values.append(seconds)
-        if len(values) >= _FOLD_AT:
-            self.registry.fold(self)
+        if len(values) >= self.MAX_VALUES:
+            self.make_room()
+
+    def make_room(self) -> None:
+        """Fold what was appended so far."""
+        self.registry.fold(self)
 
     def add_failed(self, seconds: float) -> None:
         self.failures.append(None)
