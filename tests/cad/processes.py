@@ -11,6 +11,15 @@ from pathlib import Path
 
 import pytest
 
+from enginel.sample.damage import DAMAGED
+
+LINGER_MS = 5000
+
+
+def made(name: str) -> bytes:
+    """Return a damaged file."""
+    return next(case for case in DAMAGED if case.name == name).build()
+
 
 def children(pid: int) -> list[int]:
     """Return the children of a process, zombies included."""

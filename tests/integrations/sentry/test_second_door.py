@@ -15,7 +15,6 @@ from django.test import override_settings
 from designs import context
 from designs.exceptions import InvalidFileFormat
 from designs.monitoring import ErrorTracker, guard
-from enginel.celery import app
 from tests.outage import REFUSED_URL
 from tests.probe_views import doing, raising
 from tests.sentry_capture import Collecting, serve, started, transport
@@ -26,15 +25,6 @@ __all__ = ["transport"]
 pytestmark = pytest.mark.django_db
 
 log = logging.getLogger("designs.somewhere")
-
-
-class Unpicklable(Exception):
-    def __init__(self) -> None:
-        super().__init__("no way to send this")
-        self.lock = threading.Lock()
-
-    def __reduce__(self) -> Any:
-        raise TypeError("not picklable")
 
 
 def failing(text: str = "broken") -> ValueError:
@@ -191,54 +181,6 @@ def test_a_views_event_holds_its_request(transport: Collecting, path: str) -> No
     assert event["transaction"] == path
     assert event["tags"]["enginel.source"] == "http"
     assert len(event["contexts"]["trace"]["trace_id"]) == 32
-
-
-def run_task(body: Callable[..., Any], **options: Any) -> None:
-    task = app.task(name=f"tests.{body.__name__}", **options)(body)
-    try:
-        with override_settings(CELERY_TASK_ALWAYS_EAGER=True):
-            task.apply(throw=False)
-    finally:
-        app.tasks.pop(task.name)
-
-
-def ends_by_value_error() -> None:
-    raise ValueError("broken")
-
-
-def ends_by_key_error() -> None:
-    raise KeyError("expected")
-
-
-def ends_unpicklable() -> None:
-    raise Unpicklable
-
-
-def logs_each_attempt(self: Any) -> None:
-    try:
-        raise OSError("try again")
-    except OSError as error:
-        ErrorTracker.log_error(error)
-        raise self.retry(exc=error, countdown=0) from error
-
-
-TASKS: dict[str, tuple[Callable[..., Any], dict[str, Any], int]] = {
-    "task raises": (ends_by_value_error, {}, 1),
-    "unpicklable exception": (ends_unpicklable, {}, 1),
-    "expected by throws": (ends_by_key_error, {"throws": (KeyError,)}, 1),
-    # Two attempts that fail are two occurrences, and the second passes no gate.
-    "explicit in each attempt of a retry": (logs_each_attempt, {"bind": True, "max_retries": 1}, 2),
-}
-
-
-@pytest.mark.parametrize("case", TASKS)
-def test_a_failing_task_is_one_event(transport: Collecting, case: str) -> None:
-    body, options, expected = TASKS[case]
-    run_task(body, **options)
-
-    (event,) = transport.events
-    assert occurrences() == expected
-    assert event["tags"]["task"] == event["transaction"] == f"tests.{body.__name__}"
 
 
 def test_a_line_of_the_log_is_grouped_by_its_template(transport: Collecting) -> None:
