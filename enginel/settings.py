@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime
-import ipaddress
 import os
 import secrets
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import dj_database_url
-import redis
-from sentry_sdk.utils import BadDsn, Dsn
-
+from enginel import services
 from enginel.env import Env, EnvProblem
 from enginel.statedir import socket_path
 
@@ -28,31 +23,9 @@ ENGINEL_STATE_DIR = Path(env.text("ENGINEL_STATE_DIR", str(BASE_DIR / "var"))).r
 ENGINEL_RELEASE = env.text("ENGINEL_RELEASE")
 DEBUG = env.flag("ENGINEL_DEBUG")
 
-
-def _development_secret_key() -> str:
-    # Made once per checkout and shared by web, worker and commands; production has to bring its own.
-    path = ENGINEL_STATE_DIR / "secret_key"
-    try:
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            # Written aside and linked: of processes that start together, one wins and all read the same.
-            draft = path.with_suffix(f".{os.getpid()}")
-            draft.touch(mode=0o600)
-            draft.write_text(secrets.token_urlsafe(48))
-            with contextlib.suppress(FileExistsError):
-                os.link(draft, path)
-            draft.unlink()
-        return path.read_text()
-    except OSError:
-        env.report(
-            "ENGINEL_STATE_DIR",
-            "ENGINEL_STATE_DIR cannot be used.",
-            "Name a directory this user can write to.",
-        )
-        return secrets.token_urlsafe(48)
-
-
-SECRET_KEY = env.secret("ENGINEL_SECRET_KEY") or (_development_secret_key() if _LOCAL else "")
+SECRET_KEY = env.secret("ENGINEL_SECRET_KEY") or (
+    services.development_secret_key(env, ENGINEL_STATE_DIR) if _LOCAL else ""
+)
 if not SECRET_KEY:
     env.report(
         "ENGINEL_SECRET_KEY",
@@ -80,45 +53,11 @@ if not ALLOWED_HOSTS:
     )
 
 # --- Outside services --------------------------------------------------------------------------------
-_REDIS_SCHEMES = ("redis", "rediss", "unix")
 
-
-def _database() -> dict[str, Any]:
-    fallback = f"sqlite:///{ENGINEL_STATE_DIR / 'db.sqlite3'}"
-    url = env.url("DATABASE_URL", ("postgres", "postgresql", "sqlite"))
-    if not url and not _LOCAL and not any(problem.name == "DATABASE_URL" for problem in env.problems):
-        env.report("DATABASE_URL", "DATABASE_URL is not set.", "Set postgresql://USER:PASSWORD@HOST:PORT/NAME.")
-    config: dict[str, Any] = dict(dj_database_url.parse(url or fallback, conn_max_age=60, conn_health_checks=True))
-    if config["ENGINE"].endswith("sqlite3"):
-        # WAL lets the web read while a worker writes; IMMEDIATE takes the lock up front, so that the
-        # timeout applies instead of "database is locked" on the upgrade of a read transaction.
-        config["CONN_MAX_AGE"] = 0
-        config["OPTIONS"] = {
-            "timeout": 20,
-            "transaction_mode": "IMMEDIATE",
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
-        }
-    else:
-        config["OPTIONS"] = {"connect_timeout": 5, **config.get("OPTIONS", {})}
-    return config
-
-
-DATABASES = {"default": _database()}
+DATABASES = {"default": services.database(env, ENGINEL_STATE_DIR, local=_LOCAL)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-
-def _redis_url() -> str:
-    url = env.url("REDIS_URL", _REDIS_SCHEMES)
-    try:
-        if url:
-            redis.ConnectionPool.from_url(url).make_connection()
-    except (TypeError, ValueError):
-        env.report("REDIS_URL", "REDIS_URL has options that no client knows.", "Set redis://HOST:6379/0.")
-        return ""
-    return url
-
-
-REDIS_URL = _redis_url()
+REDIS_URL = services.redis_url(env)
 # True: no server was named, so development and tests use the one that enginel.local finds or starts.
 ENGINEL_EMBEDDED_VALKEY = _LOCAL and not REDIS_URL
 if ENGINEL_EMBEDDED_VALKEY:
@@ -126,13 +65,7 @@ if ENGINEL_EMBEDDED_VALKEY:
 elif not REDIS_URL and not any(problem.name == "REDIS_URL" for problem in env.problems):
     env.report("REDIS_URL", "REDIS_URL is not set.", "Set redis://HOST:6379/0 (Redis or Valkey 7 or newer).")
 
-
-def _broker_url() -> str:
-    url = env.url("CELERY_BROKER_URL", ("redis", "rediss", "unix", "redis+socket")) or REDIS_URL
-    return f"redis+socket://{url.removeprefix('unix://')}" if url.startswith("unix://") else url
-
-
-CELERY_BROKER_URL = _broker_url()
+CELERY_BROKER_URL = services.broker_url(env, REDIS_URL)
 CELERY_RESULT_BACKEND = CELERY_BROKER_URL
 CELERY_TASK_SERIALIZER = CELERY_RESULT_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
@@ -151,17 +84,7 @@ CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_timeout": 2, "socket_connect_timeout": 1, "max_retries": 0}
 CELERY_TASK_PUBLISH_RETRY = False
 
-
-def _sentry_dsn() -> str:
-    dsn = env.url("SENTRY_DSN", ("http", "https"))
-    try:
-        return str(Dsn(dsn)) if dsn else ""
-    except BadDsn:
-        env.report("SENTRY_DSN", "SENTRY_DSN is no DSN.", "Copy it from the project's settings in Sentry.")
-        return ""
-
-
-SENTRY_DSN = _sentry_dsn()
+SENTRY_DSN = services.sentry_dsn(env)
 # Seconds; designs.conf says what it is.
 ENGINEL_WINDOW_SECONDS = env.integer("ENGINEL_WINDOW_SECONDS", 300, minimum=1, maximum=86_400)
 ENGINEL_SENTRY_GROUPING = env.choice("ENGINEL_SENTRY_GROUPING", "enginel", ("enginel", "hybrid", "sentry"))
@@ -272,40 +195,8 @@ WHITENOISE_AUTOREFRESH = _LOCAL
 LOGIN_URL = "admin:login"
 CSRF_FAILURE_VIEW = "designs.handlers.csrf_failure"
 
-
-def _storage() -> dict[str, Any]:
-    if env.choice("ENGINEL_STORAGE", "local", ("local", "s3")) == "s3":
-        bucket = env.text("ENGINEL_S3_BUCKET")
-        if not bucket:
-            env.report(
-                "ENGINEL_S3_BUCKET",
-                "ENGINEL_S3_BUCKET is not set.",
-                "Name the bucket, or ENGINEL_STORAGE=local.",
-            )
-        options: dict[str, Any] = {"bucket_name": bucket, "default_acl": "private", "file_overwrite": False}
-        if endpoint := env.url("ENGINEL_S3_ENDPOINT_URL", ("http", "https")):
-            options["endpoint_url"] = endpoint
-        if region := env.text("ENGINEL_S3_REGION"):
-            options["region_name"] = region
-        if access_key := env.secret("ENGINEL_S3_ACCESS_KEY"):
-            options["access_key"] = access_key
-            options["secret_key"] = env.secret("ENGINEL_S3_SECRET_KEY")
-            if not options["secret_key"]:
-                env.report("ENGINEL_S3_SECRET_KEY", "ENGINEL_S3_SECRET_KEY is not set.", "Set both keys, or none.")
-        return {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options}
-    location = env.text("ENGINEL_STORAGE_DIR", str(ENGINEL_STATE_DIR / "storage"))
-    return {
-        "BACKEND": "django.core.files.storage.FileSystemStorage",
-        "OPTIONS": {
-            "location": location,
-            "file_permissions_mode": 0o600,
-            "directory_permissions_mode": 0o700,
-        },
-    }
-
-
 STORAGES = {
-    "default": _storage(),
+    "default": services.storage(env, ENGINEL_STATE_DIR),
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1 * _MEBIBYTE
@@ -317,21 +208,7 @@ ENGINEL_METRICS_TOKEN = env.secret("ENGINEL_METRICS_TOKEN")
 if ENGINEL_METRICS_TOKEN and len(ENGINEL_METRICS_TOKEN) < 16:
     env.report("ENGINEL_METRICS_TOKEN", "ENGINEL_METRICS_TOKEN is too short.", "Use at least 16 random characters.")
 
-
-def _metrics_allowed_ips() -> list[str]:
-    allowed = env.words("ENGINEL_METRICS_ALLOWED_IPS", ("127.0.0.0/8", "::1") if _LOCAL else ())
-    try:
-        return [str(ipaddress.ip_network(address, strict=False)) for address in allowed]
-    except ValueError:
-        env.report(
-            "ENGINEL_METRICS_ALLOWED_IPS",
-            "ENGINEL_METRICS_ALLOWED_IPS names something that is no address.",
-            "Use addresses or networks, for example 10.0.0.7, 10.1.0.0/16.",
-        )
-        return []
-
-
-ENGINEL_METRICS_ALLOWED_IPS = _metrics_allowed_ips()
+ENGINEL_METRICS_ALLOWED_IPS = services.metrics_allowed_ips(env, local=_LOCAL)
 
 # --- HTTP API ----------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
