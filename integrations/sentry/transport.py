@@ -5,7 +5,7 @@ in the SDK's queue, so that a storm does not push a check-in out.
 
 Private methods of the SDK used here: ``_prepare_envelope``, ``_update_headers``, ``_request``, ``_update_rate_limits``,
 ``_check_disabled``, ``_flush_client_reports``, ``_disabled_until``, ``_worker``; ``tests/integrations/sentry/
-test_sdk_contract.py`` tells what each must do.
+test_transport_contract.py`` tells what each must do.
 """
 
 from __future__ import annotations
