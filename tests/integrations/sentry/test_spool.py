@@ -152,6 +152,25 @@ def test_nothing_is_lost_between_writers_and_a_reader(spool: Spool) -> None:
     assert sorted(found) == sorted(f"e{number}" for number in range(300))
 
 
+def test_what_is_written_while_a_reader_takes_the_file_away_goes_to_the_next_file(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool.append(envelope_of("before", 1), "me", 0)
+    lock, read = module.fcntl.flock, list[str]()
+
+    def taken_away_first(descriptor: int, how: int) -> None:
+        monkeypatch.setattr(module.fcntl, "flock", lock)
+        read.extend(drained(spool))
+        spool.append(envelope_of("between", 2), "somebody", 0)
+        lock(descriptor, how)
+
+    monkeypatch.setattr(module.fcntl, "flock", taken_away_first)
+    spool.append(envelope_of("after", 3), "me", 0)
+
+    assert read == ["before"]
+    assert drained(spool) == ["between", "after"]
+
+
 def test_with_redis_away_a_healthy_sentry_gets_events_and_the_spool_forgets_them(
     sentry: FaultySentry, spool_dir: Path
 ) -> None:
