@@ -25,7 +25,8 @@ __all__ = ["Spool", "SpoolFull"]
 MAX_BYTES = 32 * 1024 * 1024
 MAX_LINE_BYTES = 4 * 1024 * 1024
 _NAME = "outbox.spool"
-_TRIES = 5
+# Each fails only if a reader takes the file away within the same microseconds.
+_TRIES = 100
 _ENTRY = re.compile(rb'\{"id": "([^"\\]+)"')
 _DONE = re.compile(rb'\{"done": "([^"\\]+)"')
 
