@@ -70,7 +70,10 @@ def _any_record(args: tuple[object, ...], facts: dict[str, Any]) -> logging.LogR
     return logger.makeRecord(logger.name, logging.INFO, __file__, 0, "%s %s %s", args, None, extra=facts)
 
 
-_first = vars(_any_record((), {}))
+# Imported within a coroutine it would bear the coroutine's name.
+_first: dict[str, Any] = {
+    name: None if name == "taskName" else value for name, value in vars(_any_record((), {})).items()
+}
 
 
 def _record(args: tuple[object, ...], facts: dict[str, Any]) -> logging.LogRecord:
