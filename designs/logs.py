@@ -67,8 +67,11 @@ class JSONFormatter(logging.Formatter):
         }
         extra = {key: value for key, value in vars(record).items() if key not in _NOT_EXTRA}
         for key, value in {redacted_str(key, _KEY_MAX_CHARS): value for key, value in extra.items()}.items():
-            # What the call gives must not pass for what the service says.
-            line[f"extra_{key}" if key in line or key == "exception" else key] = redact(value, key=key)
+            name = key
+            # What the call gives must not pass for what the service says, nor take another's place.
+            while name in line or name == "exception":
+                name = f"extra_{name}"
+            line[name] = redact(value, key=key)
         if exception := self._exception(record):
             line["exception"] = exception
         return _encode(line)
@@ -157,9 +160,11 @@ _starts: dict[str, str] = {}
 
 
 def _start(key: Any) -> str:
-    if type(key) is not str or len(key) > _KEY_MAX_CHARS or is_secret_name(key) or not is_plain(key):
+    if type(key) is not str or len(key) > _KEY_MAX_CHARS or key in _OWN_KEYS:
         return ""
-    start = f", {_quote(f'extra_{key}' if key in _OWN_KEYS else key)}: "
+    if is_secret_name(key) or not is_plain(key):
+        return ""
+    start = f", {_quote(key)}: "
     if len(_starts) < _MAX_STARTS:
         _starts[key] = start
     return start
