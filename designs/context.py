@@ -185,6 +185,7 @@ def start_request(
     Returns:
         The request's id.
     """
+    # As `accept_request_id` makes it: most requests bring none, and to ask would cost as much again.
     request_id = accept_request_id(offered_id) if offered_id else f"{_ids.prefix}{next(_ids.numbers)}"
     _current.set((request_id, method, path, request, identify))
     return request_id

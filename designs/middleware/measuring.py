@@ -73,7 +73,7 @@ def MetricsMiddleware(get_response: GetResponse) -> GetResponse:
         response = get_response(request)
         seconds = perf_counter() - began
         try:
-            # What `MetricsCollector.track_request` does for a series it knows, at a third of the cost.
+            # What `MetricsCollector.track_request` does for a series it knows, without its calls.
             status = response.status_code
             if status < 400 and context.tracer is None:
                 timed = _known[request.method, request.resolver_match.route, status]  # type: ignore[union-attr]

@@ -17,18 +17,16 @@ from rest_framework.response import Response
 from designs.exceptions import CorruptedFile, ExternalServiceError
 from designs.monitoring import ErrorTracker, errors
 from tests.probe_views import Action, doing, raising
+from tests.serving import KINDS, get_as
 
 pytestmark = pytest.mark.urls("tests.urls")
 
 DRF, PLAIN, ASYNC = "/api/probe/drf/", "/api/probe/plain/", "/api/probe/async/"
 
 
-@pytest.fixture(params=["sync", "async"])
+@pytest.fixture(params=KINDS)
 def get(request: pytest.FixtureRequest) -> Any:
-    """GET through the whole stack, once as WSGI and once as ASGI serve it."""
-    if request.param == "sync":
-        return Client(raise_request_exception=False).get
-    return async_to_sync(AsyncClient(raise_request_exception=False).get)
+    return get_as(request, raise_request_exception=False)
 
 
 def the_only_record() -> dict[str, Any]:

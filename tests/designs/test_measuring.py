@@ -2,37 +2,39 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
+import os
 import random
 import re
+import runpy
 import threading
 from typing import Any
 
 import pytest
 import redis
-from asgiref.sync import async_to_sync
 from django.conf import settings
 from django.http import HttpResponse
-from django.test import AsyncClient, Client, override_settings
+from django.test import Client, override_settings
 
 from designs.exceptions import GeometryProcessingError
 from designs.logs import JSONFormatter
+from designs.middleware import logs as module
 from designs.monitoring import ErrorTracker, MetricsCollector, PerformanceMonitor, guard
 from designs.monitoring.metrics import registry
 from designs.monitoring.metrics.registry import Timed
 from tests.probe_views import doing, raising
+from tests.serving import KINDS, get_as
 
 pytestmark = pytest.mark.urls("tests.urls")
 
 ROUTE = "api/probe/plain/"
 
 
-@pytest.fixture(params=["sync", "async"])
+@pytest.fixture(params=KINDS)
 def get(request: pytest.FixtureRequest) -> Any:
-    if request.param == "sync":
-        return Client().get
-    return async_to_sync(AsyncClient().get)
+    return get_as(request)
 
 
 def test_a_request_is_one_by_method_route_and_status(get: Any) -> None:
@@ -164,10 +166,25 @@ def test_the_record_of_a_request_is_like_any_other(get: Any, caplog: pytest.LogC
     assert logging.Formatter("%(levelname)s %(threadName)s %(message)s").format(record).endswith(f"GET /{ROUTE} 200")
 
 
-def test_a_sync_request_is_logged_by_its_own_thread(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_record_of_a_sync_request_names_its_own_thread_and_process(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As of the process that imported the module and forked since.
+    for name in ("thread", "threadName", "process"):
+        monkeypatch.setitem(module._first, name, "another's")
+
     record = logged(caplog, Client().get)
 
-    assert (record.thread, record.threadName) == (threading.get_ident(), threading.current_thread().name)
+    assert (record.process, record.threadName) == (os.getpid(), threading.current_thread().name)
+    assert record.thread == threading.get_ident()
+
+
+def test_a_module_that_is_imported_within_a_coroutine_names_it_on_no_record() -> None:
+    async def imported() -> dict[str, Any]:
+        return runpy.run_path(str(module.__file__))
+
+    # Before Python 3.12 records have no such name.
+    assert asyncio.run(imported())["_first"].get("taskName") is None
 
 
 def test_a_record_factory_makes_the_records_of_requests_too(

@@ -21,18 +21,16 @@ from designs.logs import JSONFormatter
 from designs.monitoring import ErrorTracker, errors
 from tests.outage import REFUSED_URL
 from tests.probe_views import doing, raising
+from tests.serving import KINDS, get_as
 
 pytestmark = pytest.mark.urls("tests.urls")
 
 ID = "0123456789abcdef"
 
 
-@pytest.fixture(params=["sync", "async"])
+@pytest.fixture(params=KINDS)
 def get(request: pytest.FixtureRequest) -> Any:
-    """GET through the whole stack, once as WSGI and once as ASGI serve it."""
-    if request.param == "sync":
-        return Client(raise_request_exception=False).get
-    return async_to_sync(AsyncClient(raise_request_exception=False).get)
+    return get_as(request, raise_request_exception=False)
 
 
 def records() -> list[dict[str, Any]]:
