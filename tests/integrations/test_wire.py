@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import socket
 import threading
 import time
@@ -12,15 +13,32 @@ from pathlib import Path
 import pytest
 import redis
 from django.conf import settings
+from freezegun import freeze_time
 
-from integrations.wire import NotConnected, Wires
+from integrations.wire import NotConnected, Wire, Wires
 from tests.outage import REFUSED_URL, FrozenValkey, own_valkey
 
 TIMEOUT_SECONDS = 0.2
+BUSY_FOR_MILLISECONDS = "for _ = 1, 1000000 do end"
 
 
 def wires_to(url: str, most: int = 4) -> Wires:
     return Wires(redis.ConnectionPool.from_url(url), TIMEOUT_SECONDS, most)
+
+
+def spy_on_looks(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> list[int | None]:
+    """Return what looking brings each time from now on: bytes, or None; sleeping at once is no look."""
+    look, brought = wire._look, []
+
+    def spy() -> int | None:
+        is_asleep = wire._sleeps_left > 0
+        size = look()
+        if not is_asleep:
+            brought.append(size)
+        return size
+
+    monkeypatch.setattr(wire, "_look", spy)
+    return brought
 
 
 @pytest.fixture
@@ -108,6 +126,38 @@ def test_a_silent_server_costs_the_timeout(server: FrozenValkey) -> None:
             wire.ask("PING")
         assert 0.15 < time.perf_counter() - began < 2
     wires.drop(wire)
+
+
+def test_a_silent_server_costs_the_timeout_while_a_test_has_stopped_the_clock(server: FrozenValkey) -> None:
+    wires = wires_to(server.url)
+    wire = wires.take()
+    with server.frozen(), freeze_time("2026-01-31"), pytest.raises(redis.TimeoutError):
+        wire.ask("PING")
+    wires.drop(wire)
+
+
+def test_nobody_goes_on_looking_for_answers_that_take_their_time(wires: Wires, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After each answer that looking did not bring, twice as many are slept for at once, up to 128."""
+    wire = wires.take()
+    looks = spy_on_looks(wire, monkeypatch)
+    for _ in range(254):
+        wire.ask("EVAL", BUSY_FOR_MILLISECONDS, 0)
+    # Eight, and one or two more where the server took the processor as soon as it was asked.
+    assert 8 <= len(looks) <= 16
+    wires.give_back(wire)
+
+
+def test_answers_that_come_at_once_are_looked_for_again(wires: Wires, monkeypatch: pytest.MonkeyPatch) -> None:
+    wire = wires.take()
+    wire._sleeps = 128
+    looks = spy_on_looks(wire, monkeypatch)
+    for left in (64, 32, 16, 8, 4, 2, 1, 0, 0):
+        wire._socket.sendall(b"*1\r\n$4\r\nPING\r\n")
+        select.select([wire._socket], [], [], 5)
+        assert wire._read() == b"PONG"
+        assert wire._sleeps == left
+    assert None not in looks
+    wires.give_back(wire)
 
 
 def test_bytes_that_dribble_in_do_not_hold_a_caller() -> None:
