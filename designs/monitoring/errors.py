@@ -20,6 +20,7 @@ from designs.monitoring.fingerprint import Fingerprint, fingerprint_exception, f
 from designs.monitoring.guard import guarded
 from designs.monitoring.health import HealthChecker
 from designs.monitoring.marks import mark_of, set_mark
+from designs.monitoring.records import iso_of
 from designs.monitoring.safe import safe_str
 from designs.monitoring.store import ErrorStore, Outcome
 from designs.monitoring.tracebacks import format_traceback
@@ -227,7 +228,7 @@ def _forward(exc: BaseException | None, event: ErrorEvent, fingerprint: Fingerpr
             fingerprint.site,
             outcome.occurrences,
             outcome.represents,
-            first_seen=lambda: store.first_seen(fingerprint.key),
+            first_seen=iso_of(outcome.first_seen_ms) if outcome.first_seen_ms else "",
             window_seconds=conf.window_seconds,
         )
 

@@ -6,16 +6,15 @@ import json
 import struct
 from collections import Counter
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any, cast
 
+from designs.monitoring.records import iso_of
 from integrations.redis import FailFastRedis
 
 __all__ = [
     "GROUP_PREFIX",
     "PREFIX",
     "due_summaries",
-    "first_seen",
     "keep_template",
     "read_group",
     "read_groups",
@@ -79,8 +78,8 @@ def read_group(redis: FailFastRedis, key: str, now_ms: int) -> dict[str, Any] | 
     related = [other.decode() for other in same_site if other.decode() != key] if row["site"] else []
     return {
         **row,
-        "first_seen": _iso(int(row["first_seen_ms"])),
-        "last_seen": _iso(int(row["last_seen_ms"])),
+        "first_seen": iso_of(int(row["first_seen_ms"])),
+        "last_seen": iso_of(int(row["last_seen_ms"])),
         "aliases": (aliases or b"").decode().split(),
         "why": json.loads(row["parts"] or "[]"),
         "forwarded": int(forwarded or 0),
@@ -88,16 +87,6 @@ def read_group(redis: FailFastRedis, key: str, now_ms: int) -> dict[str, Any] | 
         "traceback": (traceback or b"").decode(),
         "related": _rows(redis, related),
     }
-
-
-def first_seen(redis: FailFastRedis, key: str) -> str:
-    """Return when a group began, ISO in UTC; empty for an unknown one.
-
-    Raises:
-        RedisUnavailable: Redis does not answer.
-    """
-    began = redis.run(lambda client: cast("bytes | None", client.hget(GROUP_PREFIX + key, "first_seen_ms")))
-    return _iso(int(began)) if began else ""
 
 
 def keep_template(redis: FailFastRedis, key: str, packed: bytes) -> None:
@@ -188,8 +177,4 @@ def _series(packed: bytes, running: int, running_n: int, now_ms: int) -> list[li
     for minute, number in struct.iter_unpack(">II", packed):
         sums[minute] += number
     first = now_ms // 60_000 - MINUTES
-    return [[_iso(minute * 60_000), number] for minute, number in sorted(sums.items()) if minute > first and number]
-
-
-def _iso(ms: int) -> str:
-    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return [[iso_of(minute * 60_000), number] for minute, number in sorted(sums.items()) if minute > first and number]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.utils import timezone
@@ -13,7 +13,7 @@ from designs.monitoring.event import ErrorEvent
 from designs.monitoring.fingerprint import Fingerprint
 from designs.monitoring.redaction import redact_text
 
-__all__ = ["bounded_json", "counter_of", "facts_of", "ms_of", "now_ms", "record_of", "with_additions"]
+__all__ = ["bounded_json", "counter_of", "facts_of", "iso_of", "ms_of", "now_ms", "record_of", "with_additions"]
 
 _KINDS = {"rule client error": "client", "rule dependency outage": "outage", "rule task limit": "limit"}
 
@@ -56,6 +56,10 @@ def now_ms() -> int:
 
 def ms_of(timestamp: str) -> int:
     return int(datetime.fromisoformat(timestamp).timestamp() * 1000)
+
+
+def iso_of(ms: int) -> str:
+    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def record_of(event_json: str | bytes, key: str, occurrences: int, traceback: str) -> dict[str, Any]:

@@ -16,13 +16,14 @@ from celery import current_task
 
 from designs import context as run_context
 from designs.conf import conf
-from designs.monitoring.errors import fingerprint_of, record_new, store
+from designs.monitoring.errors import fingerprint_of, record_new
 from designs.monitoring.event import SEVERITIES, ErrorEvent, build_event
 from designs.monitoring.fingerprint import Fingerprint, fingerprint_event
 from designs.monitoring.fingerprint.core import with_override
 from designs.monitoring.fingerprint.override import entries_of
 from designs.monitoring.guard import guarded
 from designs.monitoring.marks import mark_of
+from designs.monitoring.records import iso_of
 from designs.monitoring.safe import raw_text
 from designs.monitoring.store import Outcome
 from integrations.sentry import Decision, Occurrence
@@ -114,7 +115,7 @@ def _occurrence(exc: BaseException | None, event: ErrorEvent, fingerprint: Finge
         fingerprint.site,
         outcome.occurrences,
         outcome.represents,
-        store.first_seen(fingerprint.key),
+        iso_of(outcome.first_seen_ms) if outcome.first_seen_ms else "",
         conf.window_seconds,
         str(getattr(exc, "default_code", "") or "") if exc is not None else "",
     )

@@ -47,6 +47,7 @@ class Outcome(NamedTuple):
         needs_facts: The group is not described yet.
         needs_traceback: The group has no stored traceback yet.
         in_window: Occurrences of the group in the gate's window, of all processes.
+        first_seen_ms: When the group began, where it is forwarded and Redis was asked; else 0.
     """
 
     state: str
@@ -59,6 +60,7 @@ class Outcome(NamedTuple):
     needs_facts: bool = False
     needs_traceback: bool = False
     in_window: int = 0
+    first_seen_ms: int = 0
 
 
 class ErrorStore:
@@ -167,13 +169,6 @@ class ErrorStore:
             RedisUnavailable: Redis does not answer.
         """
         return groups.due_summaries(self.redis, int(now.timestamp() * 1000) if now else now_ms(), limit)
-
-    def first_seen(self, key: str) -> str:
-        """Return when a group began, ISO in UTC; empty for an unknown one or while Redis is away."""
-        try:
-            return groups.first_seen(self.redis, key)
-        except RedisUnavailable:
-            return ""
 
     def keep_template(self, key: str, packed: bytes) -> None:
         """Keep a group's template for its summaries, unless it has one; it goes when the group goes.
@@ -286,8 +281,8 @@ class ErrorStore:
             facts_of(event, pending.fingerprint) if describe else "", pending.traceback,
         )  # fmt: skip
         try:
-            state, event_id, total, *flags, represents, needs_facts, needs_traceback, in_window = self.redis.script(
-                "record_error", keys, args
+            state, event_id, total, *flags, represents, needs_facts, needs_traceback, in_window, first_seen_ms = (
+                self.redis.script("record_error", keys, args)
             )
         except RedisUnavailable as error:
             if not (error.asked or pending.maybe_recorded):
@@ -305,7 +300,7 @@ class ErrorStore:
         is_new, is_regressed, forward = map(bool, flags)
         return Outcome(
             state.decode(), event_id.decode(), total, is_new, is_regressed, forward, represents or 1,
-            bool(needs_facts), bool(needs_traceback), in_window,
+            bool(needs_facts), bool(needs_traceback), in_window, first_seen_ms,
         )  # fmt: skip
 
     def _keep(self, pending: Pending) -> Outcome:

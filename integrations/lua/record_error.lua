@@ -8,7 +8,7 @@
 --        17 user ('' = none)  18 operation ('' = cannot be repeated elsewhere)
 --        19 group facts (JSON object of text, '' = not sent)  20 traceback ('' = not sent)
 -- Gives  {state, event_id, total, is_new, is_regressed, forward, represents, needs_facts, needs_traceback,
---        occurrences of the window}
+--        occurrences of the window, ms the group was seen first, 0 when not forwarded}
 --        state 'seen': this operation was recorded before under that event_id, and nothing was counted.
 -- Times are the application's. The group hash: total, forwarded_total, window_ms, window_n, due (a summary is booked),
 -- state, resolved_ms, minute and minute_n (the running minute), minutes (8 bytes each past one: minute, count), facts.
@@ -31,14 +31,14 @@ if done then
       if call('HSETNX', group, 'due', '1') == 1 then call('ZADD', due, now_ms + window_ms, fingerprint) end
     end
     call('SET', guard, done, 'EX', ARGV[13])
-    return {'recorded', event_id, tonumber(call('HGET', group, 'total') or '0'), 0, 0, 0, 0, 0, 0, 0}
+    return {'recorded', event_id, tonumber(call('HGET', group, 'total') or '0'), 0, 0, 0, 0, 0, 0, 0, 0}
   end
 end
 if ARGV[18] ~= '' then
   local operations, order = prefix .. 'operations', prefix .. 'operations_order'
   if call('HSETNX', operations, ARGV[18], event_id) == 0 then
     call('SET', guard, ARGV[14] .. ':-1', 'EX', ARGV[13])
-    return {'seen', call('HGET', operations, ARGV[18]), 0, 0, 0, 0, 0, 0, 0, 0}
+    return {'seen', call('HGET', operations, ARGV[18]), 0, 0, 0, 0, 0, 0, 0, 0, 0}
   end
   if call('RPUSH', order, ARGV[18]) > tonumber(ARGV[7]) then
     call('HDEL', operations, call('LPOP', order))
@@ -221,5 +221,6 @@ if minute ~= running or group_seconds < 600 then
 end
 return {
   'recorded', event_id, total, is_new and 1 or 0, is_regressed and 1 or 0, forward and 1 or 0, represents,
-  described and 0 or 1, traced and 0 or 1, in_window
+  described and 0 or 1, traced and 0 or 1, in_window,
+  forward and (is_new and now_ms or math.min(now_ms, tonumber(known[10]))) or 0
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -31,7 +31,7 @@ def forward_error(
     occurrences: int,
     represents: int,
     *,
-    first_seen: Callable[[], str],
+    first_seen: str,
     window_seconds: int,
 ) -> str | None:
     """Send an occurrence that passed the gate.
@@ -43,7 +43,7 @@ def forward_error(
         site: Type and innermost own frame.
         occurrences: Total of the group.
         represents: Occurrences since the last one sent, this one included.
-        first_seen: Tells when the group began, ISO in UTC.
+        first_seen: When the group began, ISO in UTC; empty where nobody knows.
         window_seconds: Period of the gate.
 
     Returns:
@@ -54,7 +54,7 @@ def forward_error(
     if integration is None:
         return None
     code = str(getattr(exc, "default_code", "") or "") if exc is not None else ""
-    occurrence = Occurrence(record, key, site, occurrences, represents, first_seen(), window_seconds, code)
+    occurrence = Occurrence(record, key, site, occurrences, represents, first_seen, window_seconds, code)
     event: dict[str, Any]
     if exc is None:
         event = {"logentry": {"formatted": record["error_message"]}}

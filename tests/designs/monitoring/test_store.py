@@ -195,6 +195,16 @@ class TestGate:
 
         assert [outcome.represents for outcome in outcomes if outcome.forward] == [1, 9, 90]
 
+    def test_what_passes_knows_when_its_group_began(self, store: ErrorStore) -> None:
+        with freeze_time(NOON) as clock:
+            told = []
+            for _ in range(10):
+                told.append(record(store, "storm").first_seen_ms)
+                clock.tick(1)
+
+        noon_ms = int(NOON.timestamp() * 1000)
+        assert told == [noon_ms, *[0] * 8, noon_ms]
+
     def test_a_new_window_passes_its_first(self, store: ErrorStore) -> None:
         with freeze_time(NOON) as clock:
             for _ in range(5):
