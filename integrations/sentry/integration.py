@@ -13,7 +13,7 @@ from sentry_sdk.scope import add_global_event_processor
 from sentry_sdk.utils import event_from_exception
 
 from integrations.sentry.describe import decorate
-from integrations.sentry.enrich import enrich
+from integrations.sentry.enrich import Ready, enrich
 from integrations.sentry.model import OWN, Decision, Gate, Scrubber
 
 __all__ = ["EnginelIntegration"]
@@ -36,6 +36,8 @@ class EnginelIntegration(Integration):
     @staticmethod
     def setup_once() -> None:
         add_global_event_processor(_process)
+        # That of a scope goes after all the global ones, the SDK's own among them.
+        sentry_sdk.get_global_scope().add_event_processor(_with_ready_modules)
 
     def process(self, event: dict[str, Any], hint: dict[str, Any]) -> dict[str, Any] | None:
         """Return the event with all that its group says, or None when it is not sent."""
@@ -84,6 +86,14 @@ def _process(event: Any, hint: Any) -> Any:
         return integration.process(event, hint)
     finally:
         _inside.now = False
+
+
+def _with_ready_modules(event: Any, hint: Any) -> Any:
+    # To look at some hundred names of packages again takes the SDK a third of what it spends on a short stack.
+    modules = event.get("modules")
+    if isinstance(modules, dict) and sentry_sdk.get_client().get_integration(EnginelIntegration) is not None:
+        event["modules"] = Ready(modules)
+    return event
 
 
 def _as_log_entry(event: dict[str, Any]) -> None:

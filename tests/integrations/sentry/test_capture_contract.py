@@ -8,6 +8,7 @@ import logging
 from importlib.metadata import version
 from typing import Any
 
+import django
 import pytest
 import sentry_sdk
 from sentry_sdk import scope as sdk_scope
@@ -104,6 +105,17 @@ def test_what_names_itself_ready_is_not_walked() -> None:
 
     assert serialize({"a": held}, max_value_length=10)["a"] == dict(held), (
         "enrich.py hands frames over by __sentry_repr__; else each kept event costs twice as much"
+    )
+
+
+def test_the_packages_of_an_event_are_not_walked(transport: Collecting, monkeypatch: pytest.MonkeyPatch) -> None:
+    handed: list[Any] = []
+    monkeypatch.setattr(Ready, "__sentry_repr__", lambda ready: handed.append(ready) or dict(ready))
+    sentry_sdk.capture_message("x", level="error")
+
+    assert transport.events[0]["modules"]["django"] == django.__version__
+    assert transport.events[0]["modules"] in handed, (
+        "integration.py has a processor of the global scope come after that of the SDK's ModulesIntegration"
     )
 
 
