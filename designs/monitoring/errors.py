@@ -207,9 +207,12 @@ def record_new(
     _log(event, fingerprint, outcome)
     if outcome.forward:
         (forward or _forward)(exc, event, fingerprint, outcome)
-    record = {**_as_record(event, fingerprint.key, outcome.occurrences), "traceback": traceback}
-    # What waits must not change with what the caller does to its record.
-    return {**record, "context": copy.deepcopy(event.context)} if outcome.state == "kept" else record
+    record = _as_record(event, fingerprint.key, outcome.occurrences)
+    record["traceback"] = traceback
+    if outcome.state == "kept":
+        # What waits must not change with what the caller does to its record.
+        record["context"] = copy.deepcopy(event.context)
+    return record
 
 
 def fingerprint_of(exc: BaseException, event: ErrorEvent) -> Fingerprint:

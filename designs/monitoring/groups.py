@@ -23,7 +23,7 @@ __all__ = [
 ]
 
 # The number is that of the layout: what another one left behind expires by itself.
-PREFIX = "enginel:{errors}:2:"
+PREFIX = "enginel:{errors}:3:"
 GROUP_PREFIX = f"{PREFIX}group:"
 
 MINUTES = 1_440

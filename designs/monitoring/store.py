@@ -140,7 +140,9 @@ class ErrorStore:
         facts = "" if describe is None or isinstance(fingerprint, str) else facts_of(describe, fingerprint)
         args = [event_id, bounded_json(additions) if additions else "", traceback, facts, PREFIX, key, now_ms()]
         try:
-            return bool(self.redis.script("merge_error", [f"{PREFIX}records", GROUP_PREFIX + key], args))
+            return bool(
+                self.redis.script("merge_error", [f"{PREFIX}ring", f"{PREFIX}records", GROUP_PREFIX + key], args)
+            )
         except RedisUnavailable:
             return False
 

@@ -1,7 +1,7 @@
 -- One occurrence, or several of one group handed over late: ring, group, minutes, users, totals and the gate's
 -- decision, in one atomic call.
 --
--- KEYS   ring, records, places, groups, totals, due, guard of the slot, group, its users, its entries in the ring
+-- KEYS   ring, records, places, groups, totals, due, guard of the slot, group, its users, its places in the ring
 -- ARGV   1 prefix of all keys  2 ring_size  3 ring_ms  4 group_seconds  5 window_ms  6 max_groups  7 max_operations
 --        8 now_ms  9 event_id  10 fingerprint  11 kind|severity|source  12 record (JSON)  13 seconds the guard lives  14 sequence in the slot
 --        15 occurrences this call stands for  16 '' when live; handed over: how many of them were forwarded already
@@ -10,6 +10,8 @@
 -- Gives  {state, event_id, total, is_new, is_regressed, forward, represents, needs_facts, needs_traceback,
 --        occurrences of the window, ms the group was seen first, 0 when not forwarded}
 --        state 'seen': this operation was recorded before under that event_id, and nothing was counted.
+-- The ring holds places, by time. Of each, `records` has the record, beside it (#) "arrival|event_id|fingerprint", and (+)
+-- what other hooks add. A storm puts its newest into the place of its oldest.
 -- Times are the application's. The group hash: total, forwarded_total, window_ms, window_n, due (a summary is booked),
 -- state, resolved_ms, minute and minute_n (the running minute), minutes (8 bytes each past one: minute, count), facts.
 local ring, records, places, groups, totals, due, guard, group, users, held = unpack(KEYS)
@@ -99,11 +101,12 @@ else
   past = struct.pack('>I4I4', minute, weight)
 end
 -- Ring: what is too old goes first; then, if it is full, the oldest entry of the group with most places.
-local function drop(entry)
-  local id, of = string.match(entry, '^%d+|([^|]+)|(.+)$')
-  call('ZREM', ring, entry)
-  call('HDEL', records, id, id .. '+')
-  call('LREM', prefix .. 'held:' .. of, 1, entry)
+local function drop(place)
+  local of = string.match(call('HGET', records, place .. '#') or '', '^%d+|[^|]+|(.+)$')
+  call('ZREM', ring, place)
+  if not of then return end
+  call('HDEL', records, place, place .. '#', place .. '+')
+  call('LREM', prefix .. 'held:' .. of, 1, place)
   if tonumber(call('ZINCRBY', places, -1, of)) <= 0 then call('ZREM', places, of) end
 end
 
@@ -114,32 +117,29 @@ if minute ~= running then
     oldest = call('ZRANGE', ring, 0, 0, 'WITHSCORES')
   end
 end
--- A storm replaces its own oldest entry, and nobody's number of places changes.
-local too_many, own = call('ZCARD', ring) + 1 - tonumber(ARGV[2]), nil
+local too_many, place = call('ZCARD', ring) + 1 - tonumber(ARGV[2]), nil
 if too_many == 1 then
   local most = call('ZREVRANGE', places, 0, 0)
-  if most[1] == fingerprint then own = call('LPOP', held) end
+  if most[1] == fingerprint then place = call('LMOVE', held, held, 'LEFT', 'RIGHT') end
 end
--- Entries of one millisecond stand in the order they came.
-local entry = string.format('%015.0f', arrival) .. '|' .. event_id .. '|' .. fingerprint
-call('ZADD', ring, now, entry)
-call('HSET', records, event_id, ARGV[12])
-call('RPUSH', held, entry)
-if own then
-  local id = string.match(own, '^%d+|([^|]+)|')
-  call('ZREM', ring, own)
-  call('HDEL', records, id, id .. '+')
-else
+local is_reused = place
+if not is_reused then
+  -- Places of one millisecond stand in the order they were made.
+  place = string.format('%015.0f', arrival)
+  call('RPUSH', held, place)
   call('ZINCRBY', places, 1, fingerprint)
-  while too_many > 0 do
-    local most = call('ZREVRANGE', places, 0, 0, 'WITHSCORES')
-    if tonumber(most[2]) <= 1 then
-      drop(call('ZRANGE', ring, 0, 0)[1])
-    else
-      drop(call('LINDEX', prefix .. 'held:' .. most[1], 0))
-    end
-    too_many = too_many - 1
+end
+call('ZADD', ring, now, place)
+call('HSET', records, place, ARGV[12], place .. '#', string.format('%.0f', arrival) .. '|' .. event_id .. '|' .. fingerprint,
+  place .. '+', '')
+while too_many > 0 and not is_reused do
+  local most = call('ZREVRANGE', places, 0, 0, 'WITHSCORES')
+  if tonumber(most[2]) <= 1 then
+    drop(call('ZRANGE', ring, 0, 0)[1])
+  else
+    drop(call('LINDEX', prefix .. 'held:' .. most[1], 0))
   end
+  too_many = too_many - 1
 end
 
 if past then

@@ -70,6 +70,8 @@ class History:
 
     def components_down(self) -> list[str]:
         """Return the components found unhealthy within the last minute, here or elsewhere. Asks nobody."""
+        if not self._last and not self._heard:
+            return []
         oldest = time.monotonic() - _KNOWN_SECONDS
         fresh = {name: outcome for name, outcome in list(self._last.items()) if outcome.found_at > oldest}
         down = {name for name, outcome in fresh.items() if outcome.status == UNHEALTHY}

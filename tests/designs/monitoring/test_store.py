@@ -56,7 +56,8 @@ class TestRing:
                 record(store, f"failure {'x' * number}")
                 assert raw("ZCARD", f"{PREFIX}ring") <= 10
 
-        assert raw("HLEN", f"{PREFIX}records") == 10
+        # The record, whose it is, and what other hooks add.
+        assert raw("HLEN", f"{PREFIX}records") == 10 * 3
         assert messages(store)[0] == f"failure {'x' * 49}"
 
     def test_a_storm_does_not_push_out_a_rare_failure(self, store: ErrorStore) -> None:
@@ -68,6 +69,17 @@ class TestRing:
         assert len(found) == 100
         assert found.count("rare") == 1
         assert found[0] == "storm 499"
+
+    def test_a_storm_within_a_millisecond_stands_in_the_order_it_came(self, store: ErrorStore) -> None:
+        with override_settings(ENGINEL_RING_SIZE=5), freeze_time(NOON):
+            record(store, "rare")
+            for number in range(12):
+                record(store, "storm", context={"number": number})
+            found = store.recent(100)
+            newest = store.recent(2)
+
+        assert [one["context"].get("number") for one in found] == [11, 10, 9, 8, None]
+        assert newest == found[:2]
 
     def test_two_storms_share_the_room(self, store: ErrorStore) -> None:
         for _ in range(100):
@@ -96,7 +108,9 @@ class TestRing:
             clock.tick(timedelta(hours=2))
             record(store, "new")
 
-        assert raw("ZCARD", f"{PREFIX}ring") == raw("HLEN", f"{PREFIX}records") == raw("ZCARD", f"{PREFIX}places") == 1
+        assert (
+            raw("ZCARD", f"{PREFIX}ring") == raw("HLEN", f"{PREFIX}records") / 3 == raw("ZCARD", f"{PREFIX}places") == 1
+        )
 
     def test_what_is_handed_over_late_stands_where_it_belongs(self, store: ErrorStore) -> None:
         with freeze_time(NOON) as clock:
@@ -248,6 +262,24 @@ class TestMerging:
         found = store.recent(1)[0]
         assert found["context"] == {"both": "first", "more": "x\ny"}
         assert found["user_id"] == "7"
+
+    def test_the_record_is_found_whatever_group_the_second_hook_thinks_of(self, store: ErrorStore) -> None:
+        """A task's main process sees an exception without its traceback."""
+        outcome = record(store, "failure")
+        for number in range(10):
+            record(store, f"other {'x' * number}")
+
+        assert store.merge(outcome.event_id, fingerprint_message("another").key, {"context": {"a": 1}})
+        assert [found["context"] for found in store.recent(100)][-1] == {"a": 1}
+
+    def test_what_was_added_goes_when_a_storm_takes_the_place(self, store: ErrorStore) -> None:
+        with override_settings(ENGINEL_RING_SIZE=1):
+            outcome = record(store, "storm")
+            assert store.merge(outcome.event_id, fingerprint_message("storm").key, {"context": {"a": 1}})
+            record(store, "storm")
+
+            assert [found["context"] for found in store.recent(100)] == [{}]
+            assert not store.merge(outcome.event_id, fingerprint_message("storm").key, {"context": {"a": 1}})
 
     def test_a_record_that_is_gone_is_let_be(self, store: ErrorStore) -> None:
         assert not store.merge("gone", "1:gone", {"context": {"a": 1}}, "the stack")
