@@ -13,6 +13,12 @@ _MAX_LINES = 2
 _MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 _TIME = r"\d{1,2}:\d\d(?::\d\d)?+(?:[.,]\d{1,9}+)?+"
 _IP4 = r"(?:\d{1,3}\.){3}\d{1,3}(?::\d{1,5}+)?+(?![\w.]\w)"
+_HEX4 = r"[0-9a-fA-F]{1,4}"
+# Whole, or with its zeros left out: not a C++ name, which seldom holds a digit.
+_IP6 = (
+    rf"(?:{_HEX4}:){{7}}{_HEX4}(?!\w)(?::\d{{1,5}}+)?+"
+    rf"|(?=[a-fA-F:]{{0,39}}+\d){_HEX4}(?:(?::{_HEX4}){{0,6}}::{_HEX4}(?::{_HEX4}){{0,5}}|(?::{_HEX4}){{1,6}}::)(?![\w:])"
+)
 # Endings of host names that are no endings of modules and files.
 _TLD = (
     r"(?:com|net|org|edu|gov|mil|local|internal|lan|localdomain"
@@ -36,7 +42,7 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
         ),
     ),
     ("mac", r"(?:[0-9a-fA-F]{2}[:-]){5}[0-9a-fA-F]{2}(?!\w)"),
-    ("ip", rf"/?{_IP4}|/?(?:[0-9a-fA-F]{{1,4}}:){{7}}[0-9a-fA-F]{{1,4}}(?!\w)(?::\d{{1,5}}+)?+"),
+    ("ip", rf"/?{_IP4}|/?(?:{_IP6})"),
     ("path", r"(?<![.])(?:[A-Za-z]:\\|~?/)[^\s\"'<>|:;,()\[\]]{1,255}+"),
     (
         "hex",

@@ -20,6 +20,12 @@ CASES = [
     ("value datetime.datetime(2026, 1, 31, 12, 0)", "value <date>"),
     ("device 00:1B:44:11:3A:B7 lost", "device <mac> lost"),
     ("peer 10.1.2.3:6379 refused", "peer <ip> refused"),
+    ("upstream [2001:db8::1]:8080 timed out", "upstream [<ip>]:<number> timed out"),
+    ("from fe80::1ff:fe23:4567:890a and 2001:db8:0:0:0:0:0:1, of 2001:db8::", "from <ip> and <ip>, of <ip>"),
+    (
+        "std::bad_alloc in dead::beef::run, 12:: and part a1::",
+        "std::bad_alloc in dead::beef::run, <number>:: and part a1::",
+    ),
     ("no file /srv/data/part-7.step here", "no file <path> here"),
     (r"no file C:\data\part.step here", "no file <path> here"),
     ("object at 0x7f3a2c", "object at <hex>"),
@@ -55,6 +61,7 @@ def test_the_result_is_bounded() -> None:
     [
         "a" * 4096,
         "1." * 2048,
+        "a::1" * 1024,
         "a@" * 2048,
         "0x" * 2048,
         "-" * 4096,
