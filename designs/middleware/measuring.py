@@ -77,8 +77,9 @@ def MetricsMiddleware(get_response: GetResponse) -> GetResponse:
             status = response.status_code
             if status < 400 and context.tracer is None:
                 timed = _known[request.method, request.resolver_match.route, status]  # type: ignore[union-attr]
-                timed.values.append(seconds)
-                if len(timed.values) >= timed.MAX_VALUES:
+                values = timed.values
+                values.append(seconds)
+                if len(values) >= timed.MAX_VALUES:
                     timed.make_room()
                 return response
         except (KeyError, AttributeError):

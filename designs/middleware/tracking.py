@@ -12,7 +12,7 @@ from django.http.response import FileResponse, HttpResponseBase, StreamingHttpRe
 from django.utils.decorators import sync_and_async_middleware
 from django.utils.functional import LazyObject
 
-from designs.context import start_request
+from designs.context import accept_request_id, request_ids, start_request, start_with
 from designs.exceptions import EnginelBaseException
 from designs.handlers import mark_handled
 from designs.middleware.shared import GetResponse, is_async
@@ -41,8 +41,10 @@ def ErrorTrackingMiddleware(get_response: GetResponse) -> GetResponse:
 
     def serve(request: HttpRequest) -> Any:
         offered_id = request.META.get("HTTP_X_REQUEST_ID")
-        # Set, not bound and restored: a streaming body runs after this, and every request sets its own.
-        request_id = start_request(offered_id, request.method, request.path, ref(request), _user_id)
+        # What `start_request` does, without its call. Set, not bound and restored: a streaming body runs after this,
+        # and every request sets its own.
+        request_id = accept_request_id(offered_id) if offered_id else f"{request_ids.prefix}{next(request_ids.numbers)}"
+        start_with((request_id, request.method, request.path, ref(request), _user_id))
         response = get_response(request)
         try:
             # What Django does in four times as long for names and values that may hold anything: this is plain ASCII.
