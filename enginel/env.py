@@ -110,12 +110,16 @@ class Env:
         """Return a comma-separated list."""
         return [word.strip() for word in self.text(name).split(",") if word.strip()] or list(default)
 
-    def url(self, name: str, schemes: Collection[str]) -> str:
-        """Return a URL with one of the schemes, which may hold a password; empty when unset or unusable."""
+    def url(self, name: str, schemes: Collection[str], unchecked: Collection[str] = ()) -> str:
+        """Return a URL with one of the schemes, which may hold a password; empty when unset or unusable.
+
+        What follows the ``unchecked`` schemes, several hosts for example, is the caller's to check.
+        """
         raw = self.secret(name)
-        if not raw:
-            return ""
-        hint = f"Use a URL that starts with one of: {', '.join(f'{scheme}://' for scheme in schemes)}."
+        if not raw or raw.partition("://")[0] in unchecked:
+            return raw
+        known = ", ".join(f"{scheme}://" for scheme in (*schemes, *unchecked))
+        hint = f"Use a URL that starts with one of: {known}."
         try:
             parts = urlsplit(raw)
             usable = parts.scheme in schemes and (parts.port is None or parts.port > 0)

@@ -17,6 +17,7 @@ import redis
 from sentry_sdk.utils import BadDsn, Dsn
 
 from enginel.env import Env
+from integrations.redis_url import TOPOLOGY_SCHEMES, UnusableRedisURL, has_topology, parse_topology
 
 __all__ = [
     "broker_url",
@@ -75,10 +76,18 @@ def database(env: Env, state_dir: Path, *, local: bool) -> dict[str, Any]:
 
 def redis_url(env: Env) -> str:
     """Return ``REDIS_URL``; empty when it is not set, or nothing a client understands."""
-    url = env.url("REDIS_URL", ("redis", "rediss", "unix"))
+    url = env.url("REDIS_URL", ("redis", "rediss", "unix"), TOPOLOGY_SCHEMES)
     try:
-        if url:
+        if has_topology(url):
+            address = parse_topology(url)
+            # As all of its connections are made.
+            connection_class = redis.SSLConnection if address.is_tls else redis.Connection
+            redis.ConnectionPool(connection_class, **address.options).make_connection()
+        elif url:
             redis.ConnectionPool.from_url(url).make_connection()
+    except UnusableRedisURL as error:
+        env.report("REDIS_URL", f"REDIS_URL {error}", error.hint)
+        return ""
     except (TypeError, ValueError):
         env.report("REDIS_URL", "REDIS_URL has options that no client knows.", "Set redis://HOST:6379/0.")
         return ""
@@ -87,7 +96,16 @@ def redis_url(env: Env) -> str:
 
 def broker_url(env: Env, redis_url: str) -> str:
     """Return the broker's URL as Celery spells it: Redis, unless another is named."""
-    url = env.url("CELERY_BROKER_URL", ("redis", "rediss", "unix", "redis+socket")) or redis_url
+    url = env.url("CELERY_BROKER_URL", ("redis", "rediss", "unix", "redis+socket"))
+    if not url and has_topology(redis_url):
+        if not any(problem.name == "CELERY_BROKER_URL" for problem in env.problems):
+            env.report(
+                "CELERY_BROKER_URL",
+                "CELERY_BROKER_URL is not set, and Celery cannot use the cluster or the Sentinel of REDIS_URL.",
+                "Set redis://HOST:6379/0 of a single server.",
+            )
+        return ""
+    url = url or redis_url
     return f"redis+socket://{url.removeprefix('unix://')}" if url.startswith("unix://") else url
 
 

@@ -7,22 +7,22 @@ window.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import threading
 import time
 import weakref
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from importlib import resources
 from typing import Any, TypeVar
 
 import redis
-from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError
-from redis.retry import Retry
+from redis.exceptions import ClusterError
 
-from integrations.wire import NotConnected, Wire, Wires
+from integrations.redis_cluster import Cluster
+from integrations.redis_scripts import load_script
+from integrations.redis_servers import Master, Server, is_own_command, own_commands, server_at
+from integrations.redis_url import has_topology, parse_topology
+from integrations.wire import NotConnected
 
 __all__ = ["FailFastRedis", "RedisUnavailable", "is_own_command", "load_script", "redis_for"]
 
@@ -32,17 +32,22 @@ TIMEOUT_SECONDS = 0.2
 BREAKER_SECONDS = 2.0
 MAX_CONNECTIONS = 64
 
-# Answers of a server that is there and cannot do its work: disk full, script running, cluster or replica in trouble.
-_REFUSALS = (
-    "MISCONF",
-    "BUSY",
-    "CLUSTERDOWN",
-    "MASTERDOWN",
-    "TRYAGAIN",
-    "NOREPLICAS",
-    "NOAUTH",
-    "NOPERM",
-    "WRONGPASS",
+# Answers of a server that is there and cannot do its work: disk full, script running, cluster or replica in trouble,
+# keys on their way to another node.
+_REFUSALS = frozenset(
+    {
+        "ASK",
+        "BUSY",
+        "CLUSTERDOWN",
+        "MASTERDOWN",
+        "MISCONF",
+        "MOVED",
+        "NOAUTH",
+        "NOPERM",
+        "NOREPLICAS",
+        "TRYAGAIN",
+        "WRONGPASS",
+    }
 )
 
 
@@ -55,23 +60,23 @@ class RedisUnavailable(Exception):
 
 
 _gateways: weakref.WeakSet[FailFastRedis] = weakref.WeakSet()
-_running = threading.local()
 
 
 class FailFastRedis:
-    """A Redis client that answers or fails at once. Thread-safe; a forked child gets connections of its own."""
+    """A Redis client that answers or fails at once. Thread-safe; a forked child gets connections of its own.
+
+    Args:
+        url: ``redis://``, ``rediss://`` or ``unix://`` of a server, or one of a cluster or of Sentinel
+            (`integrations.redis_url`). Nobody is connected to before the first command.
+        timeout_seconds: For a connection, and for an answer.
+        breaker_seconds: How long nothing is tried after a failure.
+    """
 
     def __init__(
         self, url: str, *, timeout_seconds: float = TIMEOUT_SECONDS, breaker_seconds: float = BREAKER_SECONDS
     ) -> None:
-        self._client = redis.Redis.from_url(
-            url,
-            socket_timeout=timeout_seconds,
-            socket_connect_timeout=timeout_seconds,
-            retry=Retry(NoBackoff(), 0),
-            max_connections=MAX_CONNECTIONS,
-        )
-        self._wires = Wires(self._client.connection_pool, timeout_seconds, MAX_CONNECTIONS)
+        self._wires = _wires_to(url, timeout_seconds, MAX_CONNECTIONS)
+        self._evaluate = self._wires.evaluate
         self._breaker_seconds = breaker_seconds
         self._closed_again_at: float | None = None
         self._lock = threading.Lock()
@@ -84,50 +89,25 @@ class FailFastRedis:
         return closed_again_at is not None and time.monotonic() < closed_again_at
 
     def run(self, command: Callable[[redis.Redis], T]) -> T:
-        """Run a command.
+        """Run a command on a client of redis-py: a ``RedisCluster`` where the URL names a cluster.
 
         Raises:
             RedisUnavailable: Redis is away, refuses, or is loading its data; or the breaker is open.
         """
 
         def ask() -> T:
-            _running.depth = getattr(_running, "depth", 0) + 1
-            try:
-                return command(self._client)
-            finally:
-                _running.depth -= 1
+            with own_commands():
+                return self._wires.run(command)
 
         return self._guard(ask)
 
     def script(self, name: str, keys: Sequence[str], args: Sequence[Any]) -> Any:
-        """Run one of the Lua scripts beside this module; it is loaded again when the server forgot it.
+        """Run one of the Lua scripts beside this module. All keys share a hash tag: on a cluster the first decides.
 
         Raises:
             RedisUnavailable: As `run`.
         """
         return self._guard(lambda: self._evaluate(name, keys, args))
-
-    def _evaluate(self, name: str, keys: Sequence[str], args: Sequence[Any]) -> Any:
-        wire = self._wires.take()
-        try:
-            answer = wire.ask("EVALSHA", _digest(name), len(keys), *keys, *args)
-        except NoScriptError:
-            answer = self._load_and_evaluate(wire, name, keys, args)
-        except redis.ResponseError:
-            self._wires.give_back(wire)
-            raise
-        except BaseException:
-            self._wires.drop(wire)
-            raise
-        self._wires.give_back(wire)
-        return answer
-
-    def _load_and_evaluate(self, wire: Wire, name: str, keys: Sequence[str], args: Sequence[Any]) -> Any:
-        try:
-            return wire.ask("EVAL", load_script(name), len(keys), *keys, *args)
-        except BaseException:
-            self._wires.drop(wire)
-            raise
 
     def _guard(self, ask: Callable[[], T]) -> T:
         if not self._may_try():
@@ -146,10 +126,14 @@ class FailFastRedis:
             self._open_breaker()
             raise RedisUnavailable(type(error).__name__, asked=True) from error
         except redis.ResponseError as error:
-            if not str(error).startswith(_REFUSALS):
+            code = error.status_code or str(error).split(" ", 1)[0]
+            if code not in _REFUSALS:
                 raise
             self._open_breaker()
-            raise RedisUnavailable(str(error).split(" ", 1)[0], asked=False) from error
+            raise RedisUnavailable(code, asked=False) from error
+        except ClusterError as error:
+            self._open_breaker()
+            raise RedisUnavailable(type(error).__name__, asked=True) from error
         self._closed_again_at = None
         return answer
 
@@ -180,25 +164,18 @@ class FailFastRedis:
         self._closed_again_at = time.monotonic() + self._breaker_seconds
 
 
-def is_own_command() -> bool:
-    """Tell whether this thread is inside of a command of ours: whoever watches the client may look away then."""
-    return bool(getattr(_running, "depth", 0))
-
-
 @lru_cache(maxsize=8)
 def redis_for(url: str) -> FailFastRedis:
     """Return this process's client for a URL."""
     return FailFastRedis(url)
 
 
-@lru_cache(maxsize=32)
-def load_script(name: str) -> str:
-    return (resources.files("integrations") / "lua" / f"{name}.lua").read_text()
-
-
-@lru_cache(maxsize=32)
-def _digest(name: str) -> str:
-    return hashlib.sha1(load_script(name).encode(), usedforsecurity=False).hexdigest()
+def _wires_to(url: str, timeout_seconds: float, most: int) -> Server | Cluster:
+    if not has_topology(url):
+        return server_at(url, timeout_seconds, most)
+    address = parse_topology(url)
+    kind = Cluster if address.kind == "cluster" else Master
+    return kind(address, timeout_seconds, most)
 
 
 def _start_over() -> None:

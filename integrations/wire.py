@@ -193,6 +193,15 @@ class Wires:
             self._open -= 1
         wire.close()
 
+    def drop_idle(self) -> None:
+        """Close the wires nobody holds: their server is no longer the one to ask."""
+        while self._idle:
+            try:
+                wire = self._idle.pop()
+            except IndexError:
+                break
+            self.drop(wire)
+
 
 def _is_usable(wire: Wire) -> bool:
     try:

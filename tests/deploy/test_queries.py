@@ -91,7 +91,7 @@ def service(tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch) -> I
         server.shutdown()
         server.server_close()
         thread.join()
-        redis_for(valkey.url)._client.close()
+        redis_for(valkey.url)._wires.client.close()
         redis_for.cache_clear()
         valkey.stop()
 

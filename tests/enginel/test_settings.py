@@ -122,7 +122,15 @@ GARBAGE = [
     ("REDIS_URL", f"http://u:{SECRET}@h"),
     ("REDIS_URL", f"redis://u:{SECRET}@h?db=many"),
     ("REDIS_URL", f"redis://u:{SECRET}@h?no_such_option=1"),
+    ("REDIS_URL", f"redis+cluster://u:{SECRET}@"),
+    ("REDIS_URL", f"redis+cluster://u:{SECRET}@a:1,b:port"),
+    ("REDIS_URL", f"redis+cluster://u:{SECRET}@a:1/1"),
+    ("REDIS_URL", f"redis+cluster://u:{SECRET}@a:1?no_such_option=1"),
+    ("REDIS_URL", f"redis+sentinel://u:{SECRET}@a:1"),
+    ("REDIS_URL", f"redis+gossip://u:{SECRET}@a:1"),
     ("CELERY_BROKER_URL", f"amqp://u:{SECRET}@h"),
+    ("CELERY_BROKER_URL", f"redis+cluster://u:{SECRET}@h"),
+    ("CELERY_BROKER_URL", f"redis+sentinel://u:{SECRET}@h/x"),
     ("ENGINEL_TASKS_EAGER", "x"),
     ("SENTRY_DSN", "sentry.example.com"),
     ("SENTRY_DSN", "https://sentry.example.com/"),
@@ -154,6 +162,30 @@ def test_garbage_is_a_problem_with_its_name_and_a_hint(load: Load, name: str, va
     assert name in problem.message
     assert problem.hint
     assert SECRET not in problem.message + problem.hint
+
+
+TOPOLOGIES = [
+    "redis+cluster://u:p@a:7000,b:7001",
+    "rediss+cluster://a:7000,[::1]:7001/0?ssl_cert_reqs=none",
+    "redis+sentinel://:p@a:26379,b:26379/enginel/1",
+    "rediss+sentinel://a/enginel",
+]
+
+
+@pytest.mark.parametrize("url", TOPOLOGIES)
+class TestTopologies:
+    def test_clusters_and_sentinels_are_taken(self, load: Load, url: str) -> None:
+        settings = load(**{**PRODUCTION, "REDIS_URL": url, "CELERY_BROKER_URL": "redis://broker/0"})
+
+        assert names(settings) == []
+        assert (url, "redis://broker/0") == (settings.REDIS_URL, settings.CELERY_BROKER_URL)
+
+    def test_celery_must_be_given_a_server_of_its_own(self, load: Load, url: str) -> None:
+        (problem,) = load(**{**PRODUCTION, "REDIS_URL": url}).ENGINEL_ENV_PROBLEMS
+
+        assert problem.name == "CELERY_BROKER_URL"
+        assert "not set" in problem.message
+        assert "single server" in problem.hint
 
 
 def test_an_unknown_name_is_told(load: Load) -> None:

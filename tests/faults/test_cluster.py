@@ -1,39 +1,48 @@
-"""The stores' scripts and reads on a cluster of three nodes: each call stays on one node, families spread over them."""
+"""On a cluster of three nodes each call stays on one node, families spread over them, and nodes and slots may go."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.utils import timezone
 from redis.crc import key_slot
 
 from designs.context import RunContext
 from designs.monitoring import MetricsCollector, PerformanceMonitor
 from designs.monitoring.event import build_event
 from designs.monitoring.fingerprint import Fingerprint, fingerprint_message
+from designs.monitoring.health.history import History
+from designs.monitoring.health.model import Outcome
 from designs.monitoring.metrics import flusher, read_families
 from designs.monitoring.metrics import flusher as flusher_of_this_process
 from designs.monitoring.metrics.flusher import Flusher
 from designs.monitoring.store import ErrorStore
-from tests.cluster import ClusterGateway, cluster
+from integrations import health as plugins
+from integrations.heartbeat import WORKERS_KEY, read_beats, tell, untell
+from integrations.redis import FailFastRedis
+from integrations.sentry.outbox import Outbox, Waiting
+from tests.cluster import Cluster, cluster, gateway_to
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClusterGateway]:
-    with cluster(tmp_path_factory.mktemp("cluster")) as gateway:
-        yield gateway
+def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with cluster(tmp_path_factory.mktemp("cluster")) as nodes:
+        yield nodes
 
 
 @pytest.fixture
-def gateway(nodes: ClusterGateway, monkeypatch: pytest.MonkeyPatch) -> ClusterGateway:
+def gateway(nodes: Cluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[FailFastRedis]:
     """Let the stores of this process use the cluster, emptied."""
-    nodes.client.flushall(target_nodes="all")
-    monkeypatch.setattr(ErrorStore, "redis", nodes)
-    monkeypatch.setattr(Flusher, "redis", nodes)
-    return nodes
+    nodes.flush()
+    with gateway_to(nodes.url, breaker_seconds=0.05) as gateway:
+        monkeypatch.setattr(ErrorStore, "redis", gateway)
+        monkeypatch.setattr(Flusher, "redis", gateway)
+        yield gateway
 
 
 def record(store: ErrorStore, message: str, **facts: Any) -> Any:
@@ -41,7 +50,7 @@ def record(store: ErrorStore, message: str, **facts: Any) -> Any:
 
 
 class TestMetrics:
-    def test_all_families_are_merged_and_read(self, gateway: ClusterGateway) -> None:
+    def test_all_families_are_merged_and_read(self, gateway: FailFastRedis) -> None:
         for _ in range(3):
             MetricsCollector.track_request("GET", "api/x/", 200, 0.1)
             MetricsCollector.track_task("designs.scan_design", "SUCCESS", 0.5, queue_seconds=0.1)
@@ -49,36 +58,36 @@ class TestMetrics:
             PerformanceMonitor._record_duration("op", 1.0, error_occurred=True)
             assert flusher.flush()
 
-        families = read_families(gateway)  # type: ignore[arg-type]
+        families = read_families(gateway)
         assert {name: sum(one.count for one in each.values()) for name, each in families.histograms.items()} == {
             "requests": 3, "operations": 3, "tasks": 3, "task_queue": 3,
         }  # fmt: skip
         assert families.counters["flat"][("n",)] == 6
         assert families.histograms["operations"][("op",)].errors == 3
 
-    def test_a_batch_sent_twice_is_added_once(self, gateway: ClusterGateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_batch_sent_twice_is_added_once(self, gateway: FailFastRedis, monkeypatch: pytest.MonkeyPatch) -> None:
         sent: list[tuple[Any, ...]] = []
-        script = ClusterGateway.script
+        script = FailFastRedis.script
 
-        def keep(self: ClusterGateway, *call: Any) -> Any:
+        def keep(self: FailFastRedis, *call: Any) -> Any:
             sent.append(call)
             return script(self, *call)
 
-        monkeypatch.setattr(ClusterGateway, "script", keep)
+        monkeypatch.setattr(FailFastRedis, "script", keep)
         MetricsCollector.increment_counter("n", 5)
         assert flusher_of_this_process.flush()
         for call in sent:
             assert script(gateway, *call) == 0
 
-        assert read_families(gateway).counters["flat"][("n",)] == 5  # type: ignore[arg-type]
+        assert read_families(gateway).counters["flat"][("n",)] == 5
 
-    def test_families_spread_over_the_nodes(self, gateway: ClusterGateway) -> None:
+    def test_families_spread_over_the_nodes(self, gateway: FailFastRedis) -> None:
         slots = {key_slot(f"{{m:{family}}}".encode()) * 3 // 16_384 for family in ("requests", "operations", "tasks")}
         assert len(slots) > 1
 
 
 class TestErrors:
-    def test_occurrences_are_counted_kept_and_read(self, gateway: ClusterGateway) -> None:
+    def test_occurrences_are_counted_kept_and_read(self, gateway: FailFastRedis) -> None:
         store = ErrorStore()
         outcomes = [record(store, "a", user_id=number) for number in range(3)]
         record(store, "b")
@@ -90,7 +99,7 @@ class TestErrors:
         assert group is not None
         assert (group["total"], group["users"]) == ("3", 3)
 
-    def test_groups_are_resolved_related_and_found_by_alias(self, gateway: ClusterGateway) -> None:
+    def test_groups_are_resolved_related_and_found_by_alias(self, gateway: FailFastRedis) -> None:
         store = ErrorStore()
         for name in "ab":
             fingerprint = Fingerprint(f"1:{name}", "1", (name,), (f"1:alias-{name}",), "site")
@@ -100,3 +109,47 @@ class TestErrors:
         assert found is not None
         assert [other["fingerprint"] for other in found["related"]] == ["1:b"]
         assert store.resolve("1:a")
+
+    def test_templates_are_kept_and_summaries_found(self, gateway: FailFastRedis) -> None:
+        store = ErrorStore()
+        record(store, "a")
+        key = fingerprint_message("a").key
+        store.keep_template(key, b"packed")
+
+        assert store.templates([key, "1:b"]) == [b"packed", None]
+        assert store.due_summaries() == []
+
+
+def test_the_outbox_keeps_and_tells(gateway: FailFastRedis) -> None:
+    outbox = Outbox(gateway)
+    assert outbox.add(Waiting("e1", 1000.0 * time.time(), b"envelope"), "me", 0) == "kept"
+    assert outbox.lock("me", 10)
+    outbox.unlock("me")
+    taken = outbox.take_oldest("me", 10)
+
+    assert isinstance(taken, Waiting)
+    assert outbox.facts()["depth"] == 1
+    assert outbox.accepted("e1", by="replay")
+    outbox.count(1, "me", {"x": 2})
+    assert outbox.state_of("e1") == "delivered"
+    assert outbox.dead_letters() == []
+
+
+def test_heartbeats_are_told_and_read(gateway: FailFastRedis) -> None:
+    assert tell(gateway, WORKERS_KEY, "w", {"pid": 1})
+    assert [beat.name for beat in read_beats(gateway)] == ["w"]
+    gateway.run(lambda client: client.time())
+    untell(gateway, WORKERS_KEY, "w")
+    assert read_beats(gateway) == []
+
+
+def test_health_is_checked_and_its_history_read(gateway: FailFastRedis, monkeypatch: pytest.MonkeyPatch) -> None:
+    plugins.Redis(gateway).run()
+    monkeypatch.setattr(History, "redis", gateway)
+    history = History()
+    history.note(Outcome("redis", "healthy", "fine", at=timezone.now()))
+    history.settle()
+
+    assert history.last_known()["redis"]["status"] == "healthy"
+    assert history.strips(["redis", "database"])["redis"][-1] == "healthy"
+    assert history.totals() is not None
