@@ -14,7 +14,7 @@ from django.http.response import HttpResponseBase
 from django.utils.decorators import sync_and_async_middleware
 
 from designs.conf import conf
-from designs.middleware.shared import GetResponse, is_async, method_of, route_of
+from designs.middleware.shared import GetResponse, is_async, method_of, ours, route_of, within
 from designs.monitoring import guarded
 
 __all__ = ["RequestLoggingMiddleware"]
@@ -30,6 +30,7 @@ def RequestLoggingMiddleware(get_response: GetResponse) -> GetResponse:
 
     Of the paths below `conf.request_log_prefixes` only: probes and static files would drown the rest.
     """
+    get_response = within(get_response)
     if is_async(get_response):
 
         async def aserve(request: HttpRequest) -> Any:
@@ -38,7 +39,7 @@ def RequestLoggingMiddleware(get_response: GetResponse) -> GetResponse:
             _log(request, response, perf_counter() - began, _any_record)
             return response
 
-        return aserve
+        return ours(aserve)
 
     def serve(request: HttpRequest) -> Any:
         began = perf_counter()
@@ -46,7 +47,7 @@ def RequestLoggingMiddleware(get_response: GetResponse) -> GetResponse:
         _log(request, response, perf_counter() - began, _record)
         return response
 
-    return serve
+    return ours(serve)
 
 
 def _log(request: HttpRequest, response: HttpResponseBase, seconds: float, make: MakeRecord) -> None:

@@ -11,7 +11,7 @@ from django.utils.decorators import sync_and_async_middleware
 
 from designs import context
 from designs.conf import conf
-from designs.middleware.shared import GetResponse, is_async, method_of, route_of
+from designs.middleware.shared import GetResponse, is_async, method_of, ours, route_of, within
 from designs.monitoring import MetricsCollector, PerformanceMonitor, guarded
 
 __all__ = ["MetricsMiddleware", "PerformanceMonitoringMiddleware"]
@@ -25,6 +25,7 @@ _known = MetricsCollector.known
 @sync_and_async_middleware
 def PerformanceMonitoringMiddleware(get_response: GetResponse) -> GetResponse:
     """Tells of slow requests: a WARNING and a count, see `designs.monitoring.PerformanceMonitor`."""
+    get_response = within(get_response)
     if is_async(get_response):
 
         async def aserve(request: HttpRequest) -> Any:
@@ -34,7 +35,7 @@ def PerformanceMonitoringMiddleware(get_response: GetResponse) -> GetResponse:
                 _tell_if_slow(request, seconds)
             return response
 
-        return aserve
+        return ours(aserve)
 
     def serve(request: HttpRequest) -> Any:
         began = perf_counter()
@@ -43,7 +44,7 @@ def PerformanceMonitoringMiddleware(get_response: GetResponse) -> GetResponse:
             _tell_if_slow(request, seconds)
         return response
 
-    return serve
+    return ours(serve)
 
 
 def _tell_if_slow(request: HttpRequest, seconds: float) -> None:
@@ -58,6 +59,7 @@ def MetricsMiddleware(get_response: GetResponse) -> GetResponse:
 
     A failure's record, or else the trace the request is part of, is kept as an example of its duration.
     """
+    get_response = within(get_response)
     if is_async(get_response):
 
         async def aserve(request: HttpRequest) -> Any:
@@ -66,7 +68,7 @@ def MetricsMiddleware(get_response: GetResponse) -> GetResponse:
             _count(request, response, perf_counter() - began)
             return response
 
-        return aserve
+        return ours(aserve)
 
     def serve(request: HttpRequest) -> Any:
         began = perf_counter()
@@ -87,7 +89,7 @@ def MetricsMiddleware(get_response: GetResponse) -> GetResponse:
         _count(request, response, seconds)
         return response
 
-    return serve
+    return ours(serve)
 
 
 def _count(request: HttpRequest, response: HttpResponseBase, seconds: float) -> None:

@@ -15,7 +15,7 @@ from django.utils.functional import LazyObject
 from designs.context import accept_request_id, request_ids, start_request, start_with
 from designs.exceptions import EnginelBaseException
 from designs.handlers import mark_handled
-from designs.middleware.shared import GetResponse, is_async
+from designs.middleware.shared import GetResponse, is_async, ours, within
 from designs.monitoring import ErrorTracker, guarded
 
 __all__ = ["ErrorTrackingMiddleware", "record_unhandled"]
@@ -26,6 +26,7 @@ REQUEST_ID_HEADER = "X-Request-ID"
 @sync_and_async_middleware
 def ErrorTrackingMiddleware(get_response: GetResponse) -> GetResponse:
     """Outermost: gives the request its id and context, and records a 5xx that nobody else has seen to."""
+    get_response = within(get_response)
     if is_async(get_response):
 
         async def aserve(request: HttpRequest) -> Any:
@@ -37,7 +38,7 @@ def ErrorTrackingMiddleware(get_response: GetResponse) -> GetResponse:
                 _look_after(request, response)
             return response
 
-        return aserve
+        return ours(aserve)
 
     def serve(request: HttpRequest) -> Any:
         offered_id = request.META.get("HTTP_X_REQUEST_ID")
@@ -55,7 +56,7 @@ def ErrorTrackingMiddleware(get_response: GetResponse) -> GetResponse:
             _look_after(request, response)
         return response
 
-    return serve
+    return ours(serve)
 
 
 def _look_after(request: HttpRequest, response: HttpResponseBase) -> None:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import logging
+from functools import wraps
 from typing import Any
 
 import pytest
-from asgiref.sync import async_to_sync
+from asgiref.sync import async_to_sync, iscoroutinefunction
+from django.conf import settings
 from django.contrib.auth.models import User
-from django.http import HttpResponse
+from django.core.handlers.exception import convert_exception_to_response
+from django.http import HttpRequest, HttpResponse
 from django.test import AsyncClient, Client, override_settings
+from django.utils.decorators import sync_and_async_middleware
 from knox.models import AuthToken
 from rest_framework.exceptions import APIException
 from rest_framework.response import Response
@@ -18,6 +22,8 @@ from rest_framework.response import Response
 from designs import context
 from designs.exceptions import GeometryProcessingError, ITARViolation
 from designs.logs import JSONFormatter
+from designs.middleware import MetricsMiddleware
+from designs.middleware.shared import within
 from designs.monitoring import ErrorTracker, errors
 from tests.outage import REFUSED_URL
 from tests.probe_views import doing, raising
@@ -285,3 +291,49 @@ def test_a_very_long_path_is_cut() -> None:
         Client().get("/api/" + "x" * 3000)
 
     assert len(context.current().path) == 512
+
+
+class TestWithin:
+    """A middleware of ours calls the next one of ours without what Django puts between; nobody else is passed by."""
+
+    def test_djangos_try_is_left_out_around_ours_only(self) -> None:
+        def view(request: HttpRequest) -> HttpResponse:
+            return HttpResponse()
+
+        innermost = convert_exception_to_response(view)
+        of_ours = MetricsMiddleware(innermost)
+
+        assert within(innermost) is innermost
+        assert within(convert_exception_to_response(of_ours)) is of_ours
+        assert within(somebody := passing(of_ours)) is somebody
+
+    def test_a_middleware_of_somebody_else_is_called(self, get: Any) -> None:
+        passed.clear()
+        ours = settings.MIDDLEWARE
+        with override_settings(MIDDLEWARE=[*ours[:2], f"{__name__}.passing", *ours[2:]]):
+            assert get("/api/health/").status_code == 200
+
+        assert passed == ["/api/health/"]
+
+
+passed: list[str] = []
+
+
+@sync_and_async_middleware
+def passing(get_response: Any) -> Any:
+    """A middleware that looks like the one within, as ``functools.wraps`` makes it."""
+    if iscoroutinefunction(get_response):
+
+        @wraps(get_response)
+        async def aserve(request: HttpRequest) -> Any:
+            passed.append(request.path)
+            return await get_response(request)
+
+        return aserve
+
+    @wraps(get_response)
+    def serve(request: HttpRequest) -> Any:
+        passed.append(request.path)
+        return get_response(request)
+
+    return serve
