@@ -101,11 +101,12 @@ else
   past = struct.pack('>I4I4', minute, weight)
 end
 -- Ring: what is too old goes first; then, if it is full, the oldest entry of the group with most places.
-local function drop(place)
-  local of = string.match(call('HGET', records, place .. '#') or '', '^%d+|[^|]+|(.+)$')
+-- What a script cut short, or a key that expired before the others, left behind goes the same way.
+local function drop(place, of)
+  of = of or string.match(call('HGET', records, place .. '#') or '', '^%d+|[^|]+|(.+)$')
   call('ZREM', ring, place)
-  if not of then return end
   call('HDEL', records, place, place .. '#', place .. '+')
+  if not of then return end
   call('LREM', prefix .. 'held:' .. of, 1, place)
   if tonumber(call('ZINCRBY', places, -1, of)) <= 0 then call('ZREM', places, of) end
 end
@@ -124,20 +125,20 @@ if too_many == 1 then
 end
 local is_reused = place
 if not is_reused then
-  -- Places of one millisecond stand in the order they were made.
-  place = string.format('%015.0f', arrival)
-  call('RPUSH', held, place)
-  call('ZINCRBY', places, 1, fingerprint)
+  -- Places of one millisecond stand in the order they were made; numbers may begin anew while the ring lives on.
+  place = string.format('%015.0f', arrival) .. '|' .. event_id
+  call('ZADD', places, call('RPUSH', held, place), fingerprint)
 end
 call('ZADD', ring, now, place)
 call('HSET', records, place, ARGV[12], place .. '#', string.format('%.0f', arrival) .. '|' .. event_id .. '|' .. fingerprint,
   place .. '+', '')
 while too_many > 0 and not is_reused do
   local most = call('ZREVRANGE', places, 0, 0, 'WITHSCORES')
-  if tonumber(most[2]) <= 1 then
+  if tonumber(most[2] or 0) <= 1 then
     drop(call('ZRANGE', ring, 0, 0)[1])
   else
-    drop(call('LINDEX', prefix .. 'held:' .. most[1], 0))
+    local oldest = call('LINDEX', prefix .. 'held:' .. most[1], 0)
+    if oldest then drop(oldest, most[1]) else call('ZREM', places, most[1]) end
   end
   too_many = too_many - 1
 end

@@ -90,6 +90,32 @@ class TestRing:
         found = messages(store)
         assert found.count("storm one") == found.count("storm two") == 50
 
+    @pytest.mark.parametrize("lost", ["places", "records", "totals", "a list", "an entry", "an entry of the list"])
+    def test_it_heals_whatever_part_of_it_was_lost(self, store: ErrorStore, lost: str) -> None:
+        """A key expired before the others, or a script was cut short while its keys went to another node."""
+        storm = f"{PREFIX}held:{fingerprint_message('storm').key}"
+        with override_settings(ENGINEL_RING_SIZE=10):
+            for number in range(10):
+                record(store, "storm" if number < 8 else f"rare {'x' * number}")
+            oldest = raw("LINDEX", storm, 0)
+            match lost:
+                case "a list":
+                    raw("DEL", storm)
+                case "an entry":
+                    raw("ZREM", f"{PREFIX}ring", oldest)
+                    raw("HDEL", f"{PREFIX}records", oldest, oldest + b"#", oldest + b"+")
+                case "an entry of the list":
+                    raw("LPOP", storm)
+                case key:
+                    raw("DEL", f"{PREFIX}{key}")
+            for number in range(60):
+                record(store, f"other {'y' * (number % 6)}")
+            record(store, "storm")
+
+            assert raw("ZCARD", f"{PREFIX}ring") <= 10
+            assert messages(store)[0] == "storm"
+            assert messages(store)[1] == f"other {'y' * 5}"
+
     def test_age_is_judged_by_the_applications_clock(self, store: ErrorStore) -> None:
         with freeze_time(NOON) as clock:
             record(store, "old")
