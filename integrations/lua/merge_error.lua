@@ -21,14 +21,17 @@ if (ARGV[3] ~= '' or ARGV[4] ~= '') and redis.call('EXISTS', KEYS[3]) == 1 then
     redis.call('EXPIRE', site, redis.call('TTL', KEYS[3]))
   end
 end
--- Whoever adds to an occurrence mostly does so at once.
+-- Whoever adds to an occurrence mostly does so at once; what a large ring holds of long ago is not looked through.
 local function place_of(id)
-  for _, part in ipairs({{0, 4}, {5, -1}}) do
-    for _, place in ipairs(redis.call('ZREVRANGE', KEYS[1], part[1], part[2])) do
-      local about = redis.call('HGET', KEYS[2], place .. '#')
-      if about and string.match(about, '^%d+|([^|]+)|') == id then return place end
+  local first, many = 0, 5
+  repeat
+    local places, names = redis.call('ZREVRANGE', KEYS[1], first, first + many - 1), {}
+    for number, place in ipairs(places) do names[number] = place .. '#' end
+    for number, about in ipairs(#names > 0 and redis.call('HMGET', KEYS[2], unpack(names)) or {}) do
+      if about and string.match(about, '^%d+|([^|]+)|') == id then return places[number] end
     end
-  end
+    first, many = first + many, 100
+  until #places == 0 or first > 500
 end
 local place = ARGV[2] ~= '' and place_of(ARGV[1])
 if not place then return 0 end
