@@ -150,7 +150,9 @@ class Cluster:
         raise NotConnected("no node of the cluster answers")
 
     def _client_from(self, address: tuple[str, int]) -> _Client | None:
-        options = {**fail_fast_options(self._timeout_seconds), **self._address.options}
+        options = {
+            "max_connections": self._most, **fail_fast_options(self._timeout_seconds), **self._address.options
+        }  # fmt: skip
         del options["db"]
         node = None
         try:
@@ -159,7 +161,7 @@ class Cluster:
                 return _Client(
                     startup_nodes=[node],
                     dynamic_startup_nodes=False, require_full_coverage=False,
-                    ssl=self._address.is_tls, max_connections=self._most, **options,
+                    ssl=self._address.is_tls, **options,
                 )  # fmt: skip
         except (redis.RedisError, RedisClusterException, OSError, LookupError):
             if node is not None and node.redis_connection is not None:

@@ -90,7 +90,8 @@ class _Sentinels(Sentinel):
             try:
                 with own_commands():
                     masters: Any = sentinel.sentinel_masters()
-            except (redis.ConnectionError, redis.TimeoutError):
+            except redis.RedisError:
+                # Away, or none: an ordinary server refuses the question.
                 masters = {}
             state = masters.get(service_name)
             if state and self.check_master_state(state, service_name):  # type: ignore[no-untyped-call]

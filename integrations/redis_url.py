@@ -70,7 +70,7 @@ def parse_topology(url: str) -> TopologyAddress:
     service, _, database = path.partition("/") if kind == "sentinel" else ("", "", path)
     if kind == "sentinel" and not service:
         raise UnusableRedisURL("names no service.", _hint(kind))
-    options = _options(f"{base}://{credentials}{at}{nodes[0][0]}{mark}{query}", kind)
+    options = _options(f"{base}://{credentials}{at}any{mark}{query}", kind)
     options["db"] = _database(database or str(options.get("db", 0)), kind)
     return TopologyAddress(kind, nodes, service, base == "rediss", options)
 

@@ -49,6 +49,12 @@ def record(store: ErrorStore, message: str, **facts: Any) -> Any:
     return store.record(build_event(message, RunContext(), **facts), fingerprint_message(message))
 
 
+def test_options_of_the_url_are_those_of_redis_py(nodes: Cluster) -> None:
+    with gateway_to(f"{nodes.url}?max_connections=5") as gateway:
+        assert gateway.script("beat", ["{b}", "{b}:facts"], ["a", "{}", 1]) is not None
+        assert gateway.run(lambda client: client.ping())
+
+
 class TestMetrics:
     def test_all_families_are_merged_and_read(self, gateway: FailFastRedis) -> None:
         for _ in range(3):

@@ -102,11 +102,19 @@ def test_silent_nodes_cost_one_timeout_whatever_their_number(silent: list[socket
     assert outcomes == [False] * 4
 
 
-def test_a_server_that_is_no_cluster_is_an_outage_and_left_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize("form", ["redis+cluster://{}", "redis+sentinel://{},127.0.0.1:1/x"])
+def test_a_server_that_is_none_is_an_outage_and_left_alone(tmp_path: Path, form: str) -> None:
     server = Valkey(tmp_path / "server", *DATA)
+    gateway = FailFastRedis(form.format(f"127.0.0.1:{server.port}"))
+    wires: Any = gateway._wires
     try:
-        with pytest.raises(RedisUnavailable, match="no node of the cluster answers"):
-            ping(FailFastRedis(f"redis+cluster://127.0.0.1:{server.port}"))
+        with pytest.raises(RedisUnavailable):
+            ping(gateway)
+        if "sentinel" in form:
+            manager = wires.client.connection_pool.sentinel_manager
+            asked_last = manager.sentinels[-2:]
+            manager.close()
+            assert [each.get_connection_kwargs()["port"] for each in asked_last] == [server.port, 1]
         wait_for(lambda: len(server.client.client_list()) == 1)
     finally:
         server.stop()

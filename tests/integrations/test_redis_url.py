@@ -32,6 +32,7 @@ def test_sentinels_name_the_master_of_a_service() -> None:
     [
         ("redis+cluster://a", (("a", 6379),)),
         ("redis+cluster://a,[::1]/0", (("a", 6379), ("::1", 6379))),
+        ("redis+cluster://user:pw@[::1]:7002,a:1", (("::1", 7002), ("a", 1))),
         ("redis+sentinel://a,b/x", (("a", 26_379), ("b", 26_379))),
     ],
 )
