@@ -14,10 +14,11 @@ _MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 _TIME = r"\d{1,2}:\d\d(?::\d\d)?+(?:[.,]\d{1,9}+)?+"
 _IP4 = r"(?:\d{1,3}\.){3}\d{1,3}(?::\d{1,5}+)?+(?![\w.]\w)"
 _HEX4 = r"[0-9a-fA-F]{1,4}"
-# Whole, or with its zeros left out: not a C++ name, which seldom holds a digit.
+# Whole, or with zeros left out, of three groups or a first one of four digits: a C++ name seldom holds such.
 _IP6 = (
     rf"(?:{_HEX4}:){{7}}{_HEX4}(?!\w)(?::\d{{1,5}}+)?+"
-    rf"|(?=[a-fA-F:]{{0,39}}+\d){_HEX4}(?:(?::{_HEX4}){{0,6}}::{_HEX4}(?::{_HEX4}){{0,5}}|(?::{_HEX4}){{1,6}}::)(?![\w:])"
+    rf"|(?=[a-fA-F:]{{0,39}}+\d)(?:{_HEX4}(?::{_HEX4}){{1,6}}::(?:{_HEX4}(?::{_HEX4}){{0,5}})?|{_HEX4}::{_HEX4}(?::{_HEX4}){{1,5}}"
+    rf"|(?=[a-fA-F]{{0,3}}\d)[0-9a-fA-F]{{4}}::{_HEX4})(?!\w|:[\w:])"
 )
 # Endings of host names that are no endings of modules and files.
 _TLD = (

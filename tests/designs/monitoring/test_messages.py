@@ -21,6 +21,8 @@ CASES = [
     ("device 00:1B:44:11:3A:B7 lost", "device <mac> lost"),
     ("peer 10.1.2.3:6379 refused", "peer <ip> refused"),
     ("upstream [2001:db8::1]:8080 timed out", "upstream [<ip>]:<number> timed out"),
+    ("peer 2001:db8::1: refused, fe80::1 too", "peer <ip>: refused, <ip> too"),
+    ("in f64::add of x[1::2]", "in f64::add of x[<number>::<number>]"),
     ("from fe80::1ff:fe23:4567:890a and 2001:db8:0:0:0:0:0:1, of 2001:db8::", "from <ip> and <ip>, of <ip>"),
     (
         "std::bad_alloc in dead::beef::run, 12:: and part a1::",
