@@ -8,6 +8,8 @@ workers = 2
 threads = 4
 timeout = 60
 graceful_timeout = 5
+# Longer than whoever sends requests keeps idle connections, a minute mostly: one that meets a closing one fails.
+keepalive = 75
 # Its default place is the user's home, which a container may mount read-only.
 control_socket_disable = True
 logconfig_dict = {

@@ -15,6 +15,7 @@ import pytest
 import urllib3
 from pytest_django.live_server_helper import LiveServer
 
+from enginel import gunicorn
 from enginel.local.processes import die_with_parent, stop
 from enginel.local.stack import free_port
 from tests.needs import needs
@@ -130,6 +131,21 @@ def test_without_enginel_the_answer_is_json(tmp_path: Path, settings: Any) -> No
 
     assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
     assert json.loads(answer.data)["code"] == "unavailable"
+
+
+def test_who_answers_keeps_idle_connections_longer_than_who_asks() -> None:
+    """A request that meets a connection being closed is a 502."""
+    of_the_balancer = json.loads((FOLDER.parent / "aws" / "load-balancer.json").read_text())["Resources"][
+        "LoadBalancer"
+    ]["Properties"]["LoadBalancerAttributes"]
+    idle = {each["Key"]: each["Value"] for each in of_the_balancer}["idle_timeout.timeout_seconds"]
+    to_clients, to_gunicorn = (
+        int(re.findall(r"keepalive_timeout (\d+)s;", (FOLDER / name).read_text())[0])
+        for name in ("enginel.conf", "enginel-upstream.inc")
+    )
+
+    assert int(idle) < to_clients
+    assert to_gunicorn < gunicorn.keepalive
 
 
 def test_uploads_may_be_as_large_as_enginel_takes_them(settings: Any) -> None:
