@@ -29,11 +29,11 @@ _LOOKS = 100
 """How often a caller looks for its answer before it sleeps: for a quarter of a millisecond, twice what a script beside
 us takes. A number, not a time: a test may have stopped the clock.
 """
-_GLANCE_SECONDS = 0.00002
-"""How long a single look may take, ten times what it does: beyond it others want the processor, or the GIL."""
-_MOST_SLEEPS = 128
+_GLANCE_SECONDS = 0.00005
+"""How long a single look may take, twenty times what it does: beyond it others want the processor, or the GIL."""
+_MOST_SLEEPS = 32
 """Answers slept for at once where looking was in vain: 1 after the first time, twice as many after each that follows.
-A server far away, or a processor with better things to do, is then looked at for a thousandth of the time.
+A server far away, or a processor with better things to do, is looked at once in so many answers.
 """
 # What a caller tells from other refusals; the text stays whole.
 _ERRORS: dict[str, type[redis.RedisError]] = {
@@ -129,7 +129,7 @@ class Wire:
                     break
                 looked_at = now
             else:
-                self._sleeps //= 2
+                self._sleeps = 0
                 return size
         self._sleeps_left = self._sleeps = min(2 * self._sleeps or 1, _MOST_SLEEPS)
         return None
