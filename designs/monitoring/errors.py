@@ -20,7 +20,6 @@ from designs.monitoring.fingerprint import Fingerprint, fingerprint_exception, f
 from designs.monitoring.guard import guarded
 from designs.monitoring.health import HealthChecker
 from designs.monitoring.marks import mark_of, set_mark
-from designs.monitoring.records import iso_of
 from designs.monitoring.safe import safe_str
 from designs.monitoring.store import ErrorStore, Outcome
 from designs.monitoring.tracebacks import format_traceback
@@ -231,7 +230,7 @@ def _forward(exc: BaseException | None, event: ErrorEvent, fingerprint: Fingerpr
             fingerprint.site,
             outcome.occurrences,
             outcome.represents,
-            first_seen=iso_of(outcome.first_seen_ms) if outcome.first_seen_ms else "",
+            first_seen=outcome.first_seen,
             window_seconds=conf.window_seconds,
         )
 

@@ -9,7 +9,7 @@ from typing import Any
 from django.utils import timezone
 
 from designs.conf import conf
-from designs.monitoring.event import ErrorEvent
+from designs.monitoring.event import ErrorEvent, iso_utc
 from designs.monitoring.fingerprint import Fingerprint
 from designs.monitoring.redaction import redact_text
 
@@ -59,7 +59,7 @@ def ms_of(timestamp: str) -> int:
 
 
 def iso_of(ms: int) -> str:
-    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return iso_utc(datetime.fromtimestamp(ms / 1000, UTC))
 
 
 def record_of(event_json: str | bytes, key: str, occurrences: int, traceback: str) -> dict[str, Any]:

@@ -23,7 +23,6 @@ from designs.monitoring.fingerprint.core import with_override
 from designs.monitoring.fingerprint.override import entries_of
 from designs.monitoring.guard import guarded
 from designs.monitoring.marks import mark_of
-from designs.monitoring.records import iso_of
 from designs.monitoring.safe import raw_text
 from designs.monitoring.store import Outcome
 from integrations.sentry import Decision, Occurrence
@@ -115,7 +114,7 @@ def _occurrence(exc: BaseException | None, event: ErrorEvent, fingerprint: Finge
         fingerprint.site,
         outcome.occurrences,
         outcome.represents,
-        iso_of(outcome.first_seen_ms) if outcome.first_seen_ms else "",
+        outcome.first_seen,
         conf.window_seconds,
         str(getattr(exc, "default_code", "") or "") if exc is not None else "",
     )

@@ -18,7 +18,16 @@ from designs.monitoring.event import ErrorEvent
 from designs.monitoring.fingerprint import Fingerprint
 from designs.monitoring.groups import GROUP_PREFIX, PREFIX
 from designs.monitoring.handover import Handover
-from designs.monitoring.records import bounded_json, counter_of, facts_of, ms_of, now_ms, record_of, with_additions
+from designs.monitoring.records import (
+    bounded_json,
+    counter_of,
+    facts_of,
+    iso_of,
+    ms_of,
+    now_ms,
+    record_of,
+    with_additions,
+)
 from designs.monitoring.slots import Slots
 from integrations.redis import FailFastRedis, RedisUnavailable, redis_for
 
@@ -61,6 +70,11 @@ class Outcome(NamedTuple):
     needs_traceback: bool = False
     in_window: int = 0
     first_seen_ms: int = 0
+
+    @property
+    def first_seen(self) -> str:
+        """The same, ISO in UTC; empty where it is not known."""
+        return iso_of(self.first_seen_ms) if self.first_seen_ms else ""
 
 
 class ErrorStore:
