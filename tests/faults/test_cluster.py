@@ -24,15 +24,11 @@ from integrations import health as plugins
 from integrations.heartbeat import WORKERS_KEY, read_beats, tell, untell
 from integrations.redis import FailFastRedis
 from integrations.sentry.outbox import Outbox, Waiting
-from tests.cluster import Cluster, cluster, gateway_to
+from tests.cluster import Cluster, gateway_to, nodes
+
+__all__ = ["nodes"]
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with cluster(tmp_path_factory.mktemp("cluster")) as nodes:
-        yield nodes
 
 
 @pytest.fixture

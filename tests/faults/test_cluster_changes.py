@@ -21,20 +21,16 @@ from designs.monitoring.fingerprint import fingerprint_message
 from designs.monitoring.store import ErrorStore, Outcome
 from integrations import redis_scripts
 from integrations.redis import FailFastRedis, RedisUnavailable
-from tests.cluster import Cluster, cluster, gateway_to
+from tests.cluster import Cluster, cluster, gateway_to, nodes
 from tests.stack import wait_for
+
+__all__ = ["nodes"]
 
 pytestmark = pytest.mark.slow
 
 KEY = "{errors}totals"
 COUNT = "return redis.call('INCR', KEYS[1])"
 THREADS = 4
-
-
-@pytest.fixture(scope="module")
-def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with cluster(tmp_path_factory.mktemp("cluster")) as nodes:
-        yield nodes
 
 
 @pytest.fixture
