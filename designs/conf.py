@@ -1,12 +1,13 @@
 """Settings of the monitoring: each with default, unit and reason, read when used.
 
 Reading at use lets `override_settings` work in every test and keeps import time free of settings. A value once read is
-kept until Django tells that settings changed: an error reads twenty of them.
+kept as a plain attribute until Django tells that settings changed: an error reads twenty of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any, TypeVar, cast
 
 from django.conf import settings
@@ -24,121 +25,117 @@ _SLOW_SECONDS = {
     "upload": 60.0,
     "file_upload": 60.0,
 }
-_read: dict[str, Any] = {}
 _T = TypeVar("_T")
 
 
 class Conf:
     """Typed view of the ``ENGINEL_*`` Django settings."""
 
-    @property
+    @cached_property
     def service(self) -> str:
         """Name of this service in liveness answers, logs and events."""
         return self._get("ENGINEL_SERVICE", "enginel")
 
-    @property
+    @cached_property
     def environment(self) -> str:
         return self._get("ENGINEL_ENVIRONMENT", "production")
 
-    @property
+    @cached_property
     def release(self) -> str:
         """Version of the running code, so that a regression can be told from an old bug."""
         return self._get("ENGINEL_RELEASE", "")
 
-    @property
+    @cached_property
     def ring_size(self) -> int:
         """Occurrences kept in the ring: what one person can look through (100)."""
         return self._get("ENGINEL_RING_SIZE", 100)
 
-    @property
+    @cached_property
     def ring_seconds(self) -> int:
         """Age at which an occurrence leaves the ring (one hour)."""
         return self._get("ENGINEL_RING_SECONDS", 3600)
 
-    @property
+    @cached_property
     def group_seconds(self) -> int:
         """How long a group is remembered after its last occurrence (a day, as its minute buckets)."""
         return self._get("ENGINEL_GROUP_SECONDS", 86_400)
 
-    @property
+    @cached_property
     def max_groups(self) -> int:
         """Groups kept in Redis; beyond it the least recent goes, and is counted (10,000: some 20 MB)."""
         return self._get("ENGINEL_MAX_GROUPS", 10_000)
 
-    @property
+    @cached_property
     def window_seconds(self) -> int:
         """Period of the gate (five minutes): the same failure passes on at 1, 10, 100, ... within it."""
         return self._get("ENGINEL_WINDOW_SECONDS", 300)
 
-    @property
+    @cached_property
     def max_event_bytes(self) -> int:
         """Size of one event as JSON (64 KiB), so that a hundred of them never strain Redis or a page."""
         return self._get("ENGINEL_MAX_EVENT_BYTES", 64 * _KIBIBYTE)
 
-    @property
+    @cached_property
     def local_ring_size(self) -> int:
         """Full records a process keeps while Redis is away; the counts behind them stay exact."""
         return self._get("ENGINEL_LOCAL_RING_SIZE", 100)
 
-    @property
+    @cached_property
     def hand_over_seconds(self) -> float:
         """How often a process tries to hand over what it kept while Redis was away (a second); 0: never by itself."""
         return self._get("ENGINEL_HAND_OVER_SECONDS", 1.0)
 
-    @property
+    @cached_property
     def redact_email(self) -> bool:
         """Whether e-mail addresses are removed from records. Off: they are how users are told apart."""
         return self._get("ENGINEL_REDACT_EMAIL", False)
 
-    @property
+    @cached_property
     def redact_ip(self) -> bool:
         """Whether IP addresses are removed from records."""
         return self._get("ENGINEL_REDACT_IP", False)
 
-    @property
+    @cached_property
     def metrics_flush_seconds(self) -> float:
         """How often a process hands over what it measured (a second: what a SIGKILL may cost); 0: only when read."""
         return self._get("ENGINEL_METRICS_FLUSH_SECONDS", 1.0)
 
-    @property
+    @cached_property
     def metrics_max_series(self) -> int:
         """Series a process keeps (1,000: a megabyte); what comes beyond is counted under ``__overflow__``."""
         return self._get("ENGINEL_METRICS_MAX_SERIES", 1_000)
 
-    @property
+    @cached_property
     def metrics_seconds(self) -> int:
         """How long counters are kept after they grew last (a day)."""
         return self._get("ENGINEL_METRICS_SECONDS", 86_400)
 
-    @property
+    @cached_property
     def operation_stats_seconds(self) -> int:
         """How long statistics of an operation are kept after it ran last (an hour)."""
         return self._get("ENGINEL_OPERATION_STATS_SECONDS", 3_600)
 
-    @property
+    @cached_property
     def gauge_seconds(self) -> int:
         """Age at which a gauge says nothing any more (five minutes)."""
         return self._get("ENGINEL_GAUGE_SECONDS", 300)
 
-    @property
+    @cached_property
     def slow_seconds(self) -> dict[str, float]:
         """Durations from which an operation is slow, by its name; ``""`` is for all others (30 s)."""
         return {**_SLOW_SECONDS, **self._get("ENGINEL_SLOW_SECONDS", {})}
 
-    @property
+    @cached_property
     def request_log_prefixes(self) -> tuple[str, ...]:
         """Beginnings of the paths whose requests are logged; ``("",)`` logs all (the API: the rest is noise)."""
         return tuple(self._get("ENGINEL_REQUEST_LOG_PREFIXES", ("/api/",)))
 
-    @property
+    @cached_property
     def in_app_roots(self) -> tuple[str, ...]:
         """Folders whose code is ours; frames below them decide the grouping."""
-        if (roots := _read.get("in_app_roots")) is None:
-            given = self._get("ENGINEL_IN_APP_ROOTS", (str(getattr(settings, "BASE_DIR", "")),))
-            roots = _read["in_app_roots"] = tuple(given)
-        return cast("tuple[str, ...]", roots)
+        return tuple(self._get("ENGINEL_IN_APP_ROOTS", (str(getattr(settings, "BASE_DIR", "")),)))
 
-    @property
+    @cached_property
     def fingerprint_source_line(self) -> bool:
         """Whether the innermost own source line is part of the key.
 
@@ -147,7 +144,7 @@ class Conf:
         """
         return self._get("ENGINEL_FINGERPRINT_SOURCE_LINE", True)
 
-    @property
+    @cached_property
     def fingerprint_outage_off(self) -> tuple[str, ...]:
         """Dependencies whose outages are grouped by stack after all.
 
@@ -155,92 +152,92 @@ class Conf:
         """
         return tuple(self._get("ENGINEL_FINGERPRINT_OUTAGE_OFF", ()))
 
-    @property
+    @cached_property
     def fingerprint_hook(self) -> str | Callable[..., Any] | None:
         """Callable, or its dotted path, that may name a failure's group: from a dict to a list, or None."""
         return self._get("ENGINEL_FINGERPRINT_HOOK", None)
 
-    @property
+    @cached_property
     def sentry_options(self) -> dict[str, Any]:
         """Further options of the Sentry SDK, for what only a deployment knows (proxies, its own integrations)."""
         return dict(self._get("ENGINEL_SENTRY_OPTIONS", {}))
 
-    @property
+    @cached_property
     def sentry_lease_seconds(self) -> float:
         """How long who captured an event has it for himself before replay sends it (30 s: three requests)."""
         return self._get("ENGINEL_SENTRY_LEASE_SECONDS", 30.0)
 
-    @property
+    @cached_property
     def sentry_issue_url(self) -> str:
         """Address of the list of issues in Sentry; records link to their issue below it. Empty: no links."""
         return self._get("ENGINEL_SENTRY_ISSUE_URL", "")
 
-    @property
+    @cached_property
     def metrics_token(self) -> str:
         """Secret that Prometheus sends to /metrics as a bearer token; empty: no token opens it."""
         return self._get("ENGINEL_METRICS_TOKEN", "")
 
-    @property
+    @cached_property
     def metrics_allowed_ips(self) -> tuple[str, ...]:
         """Addresses and networks that may read /metrics without the token (none)."""
         return tuple(self._get("ENGINEL_METRICS_ALLOWED_IPS", ()))
 
-    @property
+    @cached_property
     def metrics_cache_seconds(self) -> float:
         """How long a process answers /metrics with one page (a second, so that a storm of scrapes is one read)."""
         return self._get("ENGINEL_METRICS_CACHE_SECONDS", 1.0)
 
-    @property
+    @cached_property
     def metrics_health_seconds(self) -> float:
         """Age of the last health checks at which a scrape asks anew (half a minute); 0: a scrape never asks."""
         return self._get("ENGINEL_METRICS_HEALTH_SECONDS", 30.0)
 
-    @property
+    @cached_property
     def behind_proxy(self) -> bool:
         """Whether X-Forwarded-For is a proxy's word."""
         return self._get("ENGINEL_BEHIND_PROXY", False)
 
-    @property
+    @cached_property
     def health_cache_seconds(self) -> float:
         """How long a check's result is given again (a second): a storm of probes costs one run a second."""
         return self._get("ENGINEL_HEALTH_CACHE_SECONDS", 1.0)
 
-    @property
+    @cached_property
     def health_deadline_seconds(self) -> float:
         """How long a check may take (two seconds): probes of load balancers give up after five or more."""
         return self._get("ENGINEL_HEALTH_DEADLINE_SECONDS", 2.0)
 
-    @property
+    @cached_property
     def health_queue_depth(self) -> int:
         """Unfinished tasks beyond which Celery is degraded (1,000: more than an evening's uploads)."""
         return self._get("ENGINEL_HEALTH_QUEUE_DEPTH", 1_000)
 
-    @property
+    @cached_property
     def health_task_seconds(self) -> float:
         """Age of an unfinished task beyond which Celery is degraded (15 minutes: tasks take seconds)."""
         return self._get("ENGINEL_HEALTH_TASK_SECONDS", 900.0)
 
-    @property
+    @cached_property
     def health_storage_free_bytes(self) -> int:
         """Free space below which the storage is degraded (256 MiB: a few of the largest uploads)."""
         return self._get("ENGINEL_HEALTH_STORAGE_FREE_BYTES", 256 * _KIBIBYTE * _KIBIBYTE)
 
-    @property
+    @cached_property
     def health_delivery_seconds(self) -> float:
         """Age of an event that Sentry has not taken beyond which its delivery is degraded (a minute)."""
         return self._get("ENGINEL_HEALTH_DELIVERY_SECONDS", 60.0)
 
-    @property
+    @cached_property
     def health_database_write(self) -> bool:
         """Whether the check of SQLite asks for its write lock. A test's transaction holds it, so tests do not."""
         return self._get("ENGINEL_HEALTH_DATABASE_WRITE", True)
 
-    @property
+    @cached_property
     def health_refresh_seconds(self) -> float:
         """How often a process whose errors are recorded asks what others found (10 s); 0: never."""
         return self._get("ENGINEL_HEALTH_REFRESH_SECONDS", 10.0)
 
-    @property
+    @cached_property
     def ready_components(self) -> tuple[str, ...]:
         """Components without which a web process is taken out of service.
 
@@ -251,11 +248,7 @@ class Conf:
 
     @staticmethod
     def _get(name: str, default: _T) -> _T:
-        try:
-            return cast("_T", _read[name])
-        except KeyError:
-            _read[name] = value = getattr(settings, name, default)
-            return value
+        return cast("_T", getattr(settings, name, default))
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(f"{name} is read from Django settings; use override_settings in tests")
@@ -265,7 +258,7 @@ conf = Conf()
 
 
 def _forget(**changed: object) -> None:
-    _read.clear()
+    vars(conf).clear()
 
 
 setting_changed.connect(_forget, dispatch_uid="enginel.conf")
