@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
-
-from django.utils import timezone
 
 from designs.conf import conf
 from designs.context import RunContext
@@ -22,6 +20,9 @@ SEVERITIES = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 MAX_MESSAGE_CHARS = 2_048
 MAX_FIELD_CHARS = 512
+
+# What is encoded is scrubbed: a copy, of bounded depth, in which nothing contains itself.
+_encode = json.JSONEncoder(check_circular=False).encode
 
 
 @dataclass(frozen=True)
@@ -47,11 +48,10 @@ class ErrorEvent:
 
     def as_json(self) -> str:
         """Return the event as JSON of at most `conf.max_event_bytes`; a context that breaks it is left out."""
-        text = json.dumps(vars(self))
+        text = _encode(vars(self))
         if len(text) <= conf.max_event_bytes:
             return text
-        slim = {**vars(self), "context": {"[cut]": f"context of {len(text)} bytes left out"}}
-        return json.dumps(slim)
+        return _encode({**vars(self), "context": {"[cut]": f"context of {len(text)} bytes left out"}})
 
 
 def build_event(
@@ -80,9 +80,11 @@ def build_event(
     if run.trace_id:
         facts = {"trace_id": run.trace_id, **facts}
     severity = severity.upper() if isinstance(severity, str) else "ERROR"
-    return ErrorEvent(
+    event = object.__new__(ErrorEvent)
+    # What the frozen class's own __init__ would do, in a third of its time.
+    vars(event).update(
         event_id=os.urandom(16).hex(),
-        timestamp=iso_utc(timezone.now()),
+        timestamp=iso_utc(datetime.now(UTC)),
         error_type=type_name(error) if isinstance(error, BaseException) else "message",
         error_message=_message(error),
         severity=severity if severity in SEVERITIES else "ERROR",
@@ -94,12 +96,15 @@ def build_event(
         release=conf.release,
         source=source,
     )
+    return event
 
 
 def iso_utc(moment: datetime) -> str:
     """Return ``2026-01-31T12:00:00.000000Z``."""
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
     # A quarter of the time strftime takes.
-    return f"{moment.astimezone(tz=_UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
+    return f"{moment.isoformat(timespec='microseconds')[: -len('+00:00')]}Z"
 
 
 def _message(error: object) -> str:
@@ -129,6 +134,3 @@ def _field(value: object) -> str:
     if value is None or (type(value) is str and not value):
         return ""
     return redacted_str(value, MAX_FIELD_CHARS)
-
-
-_UTC = timezone.get_fixed_timezone(0)
