@@ -31,6 +31,7 @@ PURE = (
     "designs.monitoring.fingerprint.qualnames",
     "designs.monitoring.fingerprint.rules",
     "designs.monitoring.fingerprint.sentry_event",
+    "designs.monitoring.fingerprint.stacks",
     "designs.monitoring.fingerprint.types",
     "designs.monitoring.fingerprint.wording",
     "designs.monitoring.frames",

@@ -12,24 +12,25 @@ from designs.monitoring.fingerprint import override
 from designs.monitoring.fingerprint.clues import LiveFacts
 from designs.monitoring.fingerprint.core import describe, is_told_by_shape, with_override
 from designs.monitoring.fingerprint.model import MAX_CHAIN, MAX_NODES, Fingerprint, Raised, make
+from designs.monitoring.fingerprint.stacks import (
+    KnownStacks,
+    Shape,
+    cause_of,
+    context_of,
+    is_suppressed,
+    members_of,
+    shape_of,
+    traceback_of,
+)
 from designs.monitoring.fingerprint.types import bases_of, name_of
 from designs.monitoring.frames import clean_name, collapse_line, is_in_app, is_plumbing, module_of
+from designs.monitoring.safe import raw_text
 
 __all__ = ["fingerprint_exception"]
 
 _MAX_FRAMES = 20_000
 _MAX_CODES = 8_192
-_MAX_SHAPES = 2_048
-_MAX_SHAPE_FRAMES = 512
 _HIDDEN = frozenset({"__traceback_hide__", "__tracebackhide__"})
-
-# Read by descriptor: a subclass may have put code of its own before them.
-_slots: dict[str, Any] = {**vars(BaseException), **vars(BaseExceptionGroup)}
-_traceback_of = _slots["__traceback__"].__get__
-_cause_of = _slots["__cause__"].__get__
-_context_of = _slots["__context__"].__get__
-_suppressed = _slots["__suppress_context__"].__get__
-_members_of = _slots["exceptions"].__get__
 
 
 class _Code:
@@ -54,28 +55,22 @@ class _Code:
 
 
 class _Codes:
-    """The code objects seen so far, and the fingerprints of whole stacks of them, under the roots that were set then.
-
-    A storm shows the same stack again and again. Its shape (types, code objects and the instructions they stand at)
-    says all the key is made of, unless a rule reads the exception itself.
-    """
+    """The code objects and the stacks of them seen so far, under the roots that were set then."""
 
     def __init__(self) -> None:
         self.by_id: dict[int, _Code] = {}
-        # Each holds its types, as `by_id` holds the code objects: their ids stay their own.
-        self.by_shape: dict[Any, tuple[Fingerprint, list[type]]] = {}
+        self.stacks = KnownStacks()
         self.roots: tuple[str, ...] = ()
 
-    def current(self) -> dict[int, _Code]:
+    def refresh(self) -> None:
+        """Forget what is known when there is too much of it, or when other code is ours now."""
         roots = conf.in_app_roots
-        if roots != self.roots or len(self.by_id) > _MAX_CODES:
-            self.by_id, self.by_shape, self.roots = {}, {}, roots
-        return self.by_id
+        if roots is not self.roots or len(self.by_id) > _MAX_CODES:
+            self.by_id, self.stacks, self.roots = {}, KnownStacks(), roots
 
-    def keep(self, shape: Any, fingerprint: Fingerprint, kinds: list[type]) -> None:
-        if len(self.by_shape) >= _MAX_SHAPES:
-            self.by_shape = {}
-        self.by_shape[shape] = (fingerprint, kinds)
+    def gives_line(self, code: CodeType) -> bool:
+        info = self.by_id.get(id(code))
+        return info is not None and info.own and not info.hidden
 
 
 _codes = _Codes()
@@ -95,41 +90,27 @@ def fingerprint_exception(exc: BaseException, task: str = "") -> Fingerprint:
 
 
 def _fingerprint(exc: BaseException, task: str) -> Fingerprint:
-    reader = _Reader()
-    shape, kinds = _shape_of(exc, task, with_line=reader.with_line)
-    known = _codes.by_shape.get(shape) if shape is not None else None
-    if known is None or conf.fingerprint_hook is not None:
-        raised = reader.read(exc)
-        fingerprint, is_ours = _described(exc, raised, task)
-        if is_ours and shape is not None and is_told_by_shape(raised):
-            _codes.keep(shape, fingerprint, kinds)
-        return fingerprint
-    wanted = override.from_exception(exc, LiveFacts(exc).message)
-    return known[0] if wanted is None else with_override(wanted, known[0])
+    _codes.refresh()
+    if conf.fingerprint_hook is not None:
+        return _described(exc, _Reader().read(exc), task)[0]
+    stacks, with_line = _codes.stacks, conf.fingerprint_source_line
+    known = stacks.last(exc, task, with_line)
+    if known is None:
+        shape = shape_of(exc)
+        known = stacks.find(shape, task, with_line) if shape is not None else None
+        if known is None:
+            return _learnt(exc, shape, task, with_line)
+    wanted = override.from_exception(exc, lambda: raw_text(exc))
+    return known if wanted is None else with_override(wanted, known)
 
 
-def _shape_of(exc: BaseException, task: str, *, with_line: bool) -> tuple[Any, list[type]]:
-    """Return what tells two stacks apart, and the types in it; None for what is too large or holds a group."""
-    kinds: list[type] = []
-    codes: list[CodeType] = []
-    stands: list[int] = []
-    seen = set()
-    link: BaseException | None = exc
-    while link is not None and len(kinds) < MAX_CHAIN and id(link) not in seen:
-        seen.add(id(link))
-        kinds.append(type(link))
-        stands.append(-1)
-        traceback: TracebackType | None = _traceback_of(link)
-        add_code, add_stand = codes.append, stands.append
-        while traceback is not None:
-            add_code(traceback.tb_frame.f_code)
-            add_stand(traceback.tb_lasti)
-            traceback = traceback.tb_next
-            if len(codes) > _MAX_SHAPE_FRAMES:
-                return None, kinds
-        following: BaseException | None = _cause_of(link)
-        link = _context_of(link) if following is None and not _suppressed(link) else following
-    return (task, with_line, *map(id, kinds), *map(id, codes), *stands), kinds
+def _learnt(exc: BaseException, shape: Shape | None, task: str, with_line: bool) -> Fingerprint:
+    stacks = _codes.stacks
+    raised = _Reader().read(exc)
+    fingerprint, is_ours = _described(exc, raised, task)
+    if is_ours and shape is not None and is_told_by_shape(raised):
+        stacks.keep(shape, task, with_line, fingerprint=fingerprint, gives_line=_codes.gives_line)
+    return fingerprint
 
 
 def _described(exc: BaseException, raised: Raised, task: str) -> tuple[Fingerprint, bool]:
@@ -164,7 +145,7 @@ class _Reader:
     """One walk over a chain with its groups, in the order in which Sentry's SDK walks it."""
 
     def __init__(self) -> None:
-        self.codes = _codes.current()
+        self.codes = _codes.by_id
         self.with_line = conf.fingerprint_source_line
         self.seen: set[int] = set()
 
@@ -189,22 +170,22 @@ class _Reader:
         following = self._led_to_by(group)
         if following is not None:
             members.append(self.read(following, depth + 1))
-        for member in _members_of(group):
+        for member in members_of(group):
             if len(self.seen) >= MAX_NODES:
                 return
             if id(member) not in self.seen:
                 members.append(self.read(member, depth + 1))
 
     def _led_to_by(self, exc: BaseException) -> BaseException | None:
-        following: BaseException | None = _cause_of(exc)
-        if following is None and not _suppressed(exc):
-            following = _context_of(exc)
+        following: BaseException | None = cause_of(exc)
+        if following is None and not is_suppressed(exc):
+            following = context_of(exc)
         return None if following is None or id(following) in self.seen else following
 
     def _one(self, exc: BaseException) -> Raised:
         self.seen.add(id(exc))
         kind = type(exc)
-        own, every, line = self._frames(_traceback_of(exc))
+        own, every, line = self._frames(traceback_of(exc))
         bases = bases_of(kind)
         members: list[Raised] | None = [] if "BaseExceptionGroup" in bases else None
         return Raised(name_of(kind), bases, own, every, line, LiveFacts(exc), None, members)
