@@ -7,12 +7,17 @@ another is merely being handled (``__context__``) is a failure of its own.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TypedDict, cast
 
 __all__ = ["Mark", "mark_of", "set_mark"]
 
 _ATTRIBUTE = "__enginel__"
 _MAX_CAUSES = 10
+# Past any `__getattribute__` of a class. Every exception has a dictionary, whatever its class says of slots; it may be
+# of a class with code of its own, which is passed by, too.
+_attributes_of: Callable[[BaseException], dict[str, object]] = vars(BaseException)["__dict__"].__get__
+_cause_of: Callable[[BaseException], BaseException | None] = vars(BaseException)["__cause__"].__get__
 
 
 class Mark(TypedDict):
@@ -37,18 +42,11 @@ def _nearest_mark(error: object) -> Mark | None:
     for _ in range(_MAX_CAUSES):
         if not isinstance(error, BaseException):
             return None
-        try:
-            mark = object.__getattribute__(error, _ATTRIBUTE)
-        except AttributeError:
-            # Past any `__getattribute__` of its class, as above.
-            error = _cause_of(error)
-            continue
-        return cast("Mark", mark) if isinstance(mark, dict) else None
+        mark = dict.get(_attributes_of(error), _ATTRIBUTE)
+        if mark is not None:
+            return cast("Mark", mark) if isinstance(mark, dict) else None
+        error = _cause_of(error)
     return None
-
-
-def _cause_of(error: BaseException) -> object:
-    return object.__getattribute__(error, "__cause__")
 
 
 def set_mark(exc: BaseException, *, event_id: str, fingerprint: str, occurrences: int, request_id: str = "") -> None:
@@ -59,4 +57,4 @@ def set_mark(exc: BaseException, *, event_id: str, fingerprint: str, occurrences
         "occurrences": occurrences,
         "request_id": request_id,
     }
-    object.__setattr__(exc, _ATTRIBUTE, mark)
+    dict.__setitem__(_attributes_of(exc), _ATTRIBUTE, mark)

@@ -21,12 +21,35 @@ class Stubborn(Exception):
         raise RuntimeError("no")
 
 
+class Facts(dict[str, Any]):
+    def get(self, *args: Any) -> Any:
+        raise RuntimeError("no")
+
+    __setitem__ = get
+
+
+class Odd(Exception):
+    """Keeps its attributes in a dictionary that has code of its own, and nowhere else."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        self.__dict__ = Facts()
+
+    def __getattribute__(self, name: str) -> Any:
+        if name == "__enginel__":
+            raise RuntimeError("no")
+        return super().__getattribute__(name)
+
+
 def marked(error: BaseException) -> BaseException:
     set_mark(error, event_id="e1", fingerprint="1:abc", occurrences=3, request_id="r1")
     return error
 
 
-@pytest.mark.parametrize("make", [ValueError, Stubborn, KeyboardInterrupt, lambda: ExceptionGroup("g", [OSError()])])
+@pytest.mark.parametrize(
+    "make", [ValueError, Stubborn, Odd, KeyboardInterrupt, lambda: ExceptionGroup("g", [OSError()])]
+)
 def test_a_mark_is_found_again(make: Callable[[], BaseException]) -> None:
     error = make()
 
