@@ -1,4 +1,8 @@
-"""The Lua scripts beside this module, and wires that run them."""
+"""The Lua scripts beside this module, and wires that run them.
+
+A script is named by its file. Behind the name, after a space, stand the values that are written in for the ``= ...`` of
+a script that has it: numbers that seldom change, which a call need not bring along then.
+"""
 
 from __future__ import annotations
 
@@ -61,11 +65,13 @@ class ScriptWires(Wires):
         return NotConnected("READONLY")
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=64)
 def load_script(name: str) -> str:
-    return (resources.files("integrations") / "lua" / f"{name}.lua").read_text()
+    file, _, values = name.partition(" ")
+    text = (resources.files("integrations") / "lua" / f"{file}.lua").read_text()
+    return text.replace("= ...\n", f"= {values}\n", 1) if values else text
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=64)
 def _digest(name: str) -> str:
     return hashlib.sha1(load_script(name).encode(), usedforsecurity=False).hexdigest()

@@ -23,12 +23,16 @@ MAX_SLOTS = 64
 
 
 class Slot:
-    """One command at a time; ``sequence`` is that of the command that holds it, or held it last."""
+    """One command at a time; ``sequence`` is that of the command that holds it, or held it last.
 
-    __slots__ = ("number", "sequence")
+    Args:
+        name: No other slot of any process has it.
+    """
 
-    def __init__(self, number: int) -> None:
-        self.number = number
+    __slots__ = ("name", "sequence")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
         self.sequence = 0
 
 
@@ -48,7 +52,7 @@ class Slots:
             number = next(self._numbers)
             if number >= MAX_SLOTS:
                 return None
-            slot = Slot(number)
+            slot = Slot(f"{self.token}:{number}")
         slot.sequence += 1
         return slot
 

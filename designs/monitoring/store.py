@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, NamedTuple, cast
 
 from django.conf import settings
@@ -40,6 +41,7 @@ GUARD_SECONDS = 172_800
 """How long a command without an answer can be told from one that was lost: two days."""
 
 _DRAIN_BATCH = 50
+_SHORT = 2
 _KEYS = tuple(PREFIX + name for name in ("ring", "records", "places", "groups", "totals", "due"))
 
 
@@ -283,23 +285,24 @@ class ErrorStore:
         if slot is None:
             raise RedisUnavailable("too many commands without an answer", asked=False)
         event, key = pending.event, pending.fingerprint.key
-        group_seconds = conf.group_seconds
         keys = (
-            *_KEYS, f"{PREFIX}guard:{self.slots.token}:{slot.number}", GROUP_PREFIX + key, f"{PREFIX}users:{key}",
-            f"{PREFIX}held:{key}",
+            *_KEYS, f"{PREFIX}guard:{slot.name}", GROUP_PREFIX + key, f"{PREFIX}users:{key}", f"{PREFIX}held:{key}"
         )  # fmt: skip
-        args = (
-            PREFIX, conf.ring_size, conf.ring_seconds * 1000, group_seconds, conf.window_seconds * 1000,
-            conf.max_groups, MAX_OPERATIONS,
+        args: tuple[str | int, ...] = (
             ms_of(event.timestamp), event.event_id, key, counter_of(event, pending.fingerprint), event.as_json(),
-            max(2 * group_seconds, GUARD_SECONDS), slot.sequence, pending.occurrences,
-            "" if live else pending.represented, event.user_id or "", pending.operation,
-            facts_of(event, pending.fingerprint) if describe else "", pending.traceback,
+            slot.sequence,
+        )  # fmt: skip
+        facts = facts_of(event, pending.fingerprint) if describe else ""
+        if not live or facts or event.user_id or pending.operation or pending.traceback:
+            args += (
+                event.user_id or "", pending.operation, facts, pending.traceback,
+                pending.occurrences, "" if live else pending.represented,
+            )  # fmt: skip
+        script = _script(
+            conf.ring_size, conf.ring_seconds, conf.group_seconds, conf.window_seconds, conf.max_groups
         )  # fmt: skip
         try:
-            state, event_id, total, *flags, represents, needs_facts, needs_traceback, in_window, first_seen_ms = (
-                self.redis.script("record_error", keys, args)
-            )
+            answer = self.redis.script(script, keys, args)
         except RedisUnavailable as error:
             if not (error.asked or pending.maybe_recorded):
                 self.slots.release(slot)
@@ -313,11 +316,7 @@ class ErrorStore:
             raise
         self.slots.release(slot)
         pending.slot = None
-        is_new, is_regressed, forward = map(bool, flags)
-        return Outcome(
-            state.decode(), event_id.decode(), total, is_new, is_regressed, forward, represents or 1,
-            bool(needs_facts), bool(needs_traceback), in_window, first_seen_ms,
-        )  # fmt: skip
+        return _outcome(answer, event.event_id)
 
     def _keep(self, pending: Pending) -> Outcome:
         represents = self.backlog.passes(pending.fingerprint.key, time.monotonic(), conf.window_seconds)
@@ -329,3 +328,25 @@ class ErrorStore:
         for pending in dropped:
             if pending.slot is not None:
                 self.slots.release(pending.slot)
+
+
+@lru_cache(maxsize=8)
+def _script(ring_size: int, ring_seconds: int, group_seconds: int, window_seconds: int, max_groups: int) -> str:
+    """Return the name of the script that records, with what the settings say."""
+    values = (
+        ring_size, ring_seconds * 1000, group_seconds, window_seconds * 1000, max_groups, MAX_OPERATIONS,
+        max(2 * group_seconds, GUARD_SECONDS),
+    )  # fmt: skip
+    return f"record_error '{PREFIX}', {', '.join(str(int(value)) for value in values)}"
+
+
+def _outcome(answer: list[Any], event_id: str) -> Outcome:
+    if len(answer) == _SHORT:
+        total, in_window = answer
+        return Outcome("recorded", event_id, total, in_window=in_window)
+    state, recorded, total, *flags, represents, needs_facts, needs_traceback, in_window, first_seen_ms = answer
+    is_new, is_regressed, forward = map(bool, flags)
+    return Outcome(
+        state.decode(), recorded.decode(), total, is_new, is_regressed, forward, represents or 1,
+        bool(needs_facts), bool(needs_traceback), in_window, first_seen_ms,
+    )  # fmt: skip

@@ -2,27 +2,30 @@
 -- decision, in one atomic call.
 --
 -- KEYS   ring, records, places, groups, totals, due, guard of the slot, group, its users, its places in the ring
--- ARGV   1 prefix of all keys  2 ring_size  3 ring_ms  4 group_seconds  5 window_ms  6 max_groups  7 max_operations
---        8 now_ms  9 event_id  10 fingerprint  11 kind|severity|source  12 record (JSON)  13 seconds the guard lives  14 sequence in the slot
---        15 occurrences this call stands for  16 '' when live; handed over: how many of them were forwarded already
---        17 user ('' = none)  18 operation ('' = cannot be repeated elsewhere)
---        19 group facts (JSON object of text, '' = not sent)  20 traceback ('' = not sent)
--- Gives  {state, event_id, total, is_new, is_regressed, forward, represents, needs_facts, needs_traceback,
+-- ARGV   1 now_ms  2 event_id  3 fingerprint  4 kind|severity|source  5 record (JSON)  6 sequence in the slot
+--        The others may be left out together:
+--        7 user ('' = none)  8 operation ('' = cannot be repeated elsewhere)
+--        9 group facts (JSON object of text, '' = not sent)  10 traceback ('' = not sent)
+--        11 occurrences this call stands for  12 '' when live; handed over: how many of them were forwarded already
+-- Gives  {total, occurrences of the window} when nothing else is to be told; or
+--        {state, event_id, total, is_new, is_regressed, forward, represents, needs_facts, needs_traceback,
 --        occurrences of the window, ms the group was seen first, 0 when not forwarded}
 --        state 'seen': this operation was recorded before under that event_id, and nothing was counted.
 -- The ring holds places, by time. Of each, `records` has the record, beside it (#) "arrival|event_id|fingerprint", and (+)
 -- what other hooks add. A storm puts its newest into the place of its oldest.
 -- Times are the application's. The group hash: total, forwarded_total, window_ms, window_n, due (a summary is booked),
 -- state, resolved_ms, minute and minute_n (the running minute), minutes (8 bytes each past one: minute, count), facts.
+-- What the settings say, and the prefix of all keys: written in for the three dots.
+local prefix, ring_size, ring_ms, group_seconds, window_ms, max_groups, max_operations, guard_seconds = ...
 local ring, records, places, groups, totals, due, guard, group, users, held = unpack(KEYS)
-local prefix, group_seconds, window_ms = ARGV[1], tonumber(ARGV[4]), tonumber(ARGV[5])
-local now, event_id, fingerprint = ARGV[8], ARGV[9], ARGV[10]
-local now_ms, sequence, weight = tonumber(now), tonumber(ARGV[14]), tonumber(ARGV[15])
-local live, represented = ARGV[16] == '', tonumber(ARGV[16]) or 0
+local now, event_id, fingerprint, record = ARGV[1], ARGV[2], ARGV[3], ARGV[5]
+local user, operation, told_facts, traceback = ARGV[7] or '', ARGV[8] or '', ARGV[9] or '', ARGV[10] or ''
+local now_ms, sequence, weight = tonumber(now), tonumber(ARGV[6]), tonumber(ARGV[11] or '1')
+local live, represented = (ARGV[12] or '') == '', tonumber(ARGV[12] or '') or 0
 local call = redis.call
 
 -- A slot's commands come one after the other: what is not beyond the last one recorded is a repetition.
-local done = call('SET', guard, ARGV[14] .. ':0', 'EX', ARGV[13], 'GET')
+local done = call('SET', guard, ARGV[6] .. ':0', 'EX', guard_seconds, 'GET')
 if done then
   local last, given = string.match(done, '^(%d+):(-?%d+)$')
   if tonumber(last) >= sequence then
@@ -32,24 +35,24 @@ if done then
       done = last .. ':' .. represented
       if call('HSETNX', group, 'due', '1') == 1 then call('ZADD', due, now_ms + window_ms, fingerprint) end
     end
-    call('SET', guard, done, 'EX', ARGV[13])
+    call('SET', guard, done, 'EX', guard_seconds)
     return {'recorded', event_id, tonumber(call('HGET', group, 'total') or '0'), 0, 0, 0, 0, 0, 0, 0, 0}
   end
 end
-if ARGV[18] ~= '' then
+if operation ~= '' then
   local operations, order = prefix .. 'operations', prefix .. 'operations_order'
-  if call('HSETNX', operations, ARGV[18], event_id) == 0 then
-    call('SET', guard, ARGV[14] .. ':-1', 'EX', ARGV[13])
-    return {'seen', call('HGET', operations, ARGV[18]), 0, 0, 0, 0, 0, 0, 0, 0, 0}
+  if call('HSETNX', operations, operation, event_id) == 0 then
+    call('SET', guard, ARGV[6] .. ':-1', 'EX', guard_seconds)
+    return {'seen', call('HGET', operations, operation), 0, 0, 0, 0, 0, 0, 0, 0, 0}
   end
-  if call('RPUSH', order, ARGV[18]) > tonumber(ARGV[7]) then
+  if call('RPUSH', order, operation) > max_operations then
     call('HDEL', operations, call('LPOP', order))
     call('HINCRBY', totals, 'operations_forgotten', 1)
   end
   for _, key in ipairs({operations, order}) do call('EXPIRE', key, group_seconds * 2) end
 end
 
-call('HINCRBY', totals, 'by:' .. ARGV[11], weight)
+call('HINCRBY', totals, 'by:' .. ARGV[4], weight)
 local arrival = call('HINCRBY', totals, 'occurrences', weight)
 
 -- Group: created once, then counted.
@@ -67,8 +70,8 @@ local function set(field, value)
   changes[#changes + 1] = value
 end
 
-if ARGV[19] ~= '' and not described then
-  local facts = cjson.decode(ARGV[19])
+if told_facts ~= '' and not described then
+  local facts = cjson.decode(told_facts)
   for field, value in pairs(facts) do set(field, value) end
   set('described', '1')
   described = true
@@ -77,8 +80,8 @@ if ARGV[19] ~= '' and not described then
   call('ZREMRANGEBYRANK', site, 0, -51)
   for alias in string.gmatch(facts.aliases or '', '%S+') do call('HSETNX', prefix .. 'aliases', alias, fingerprint) end
 end
-if ARGV[20] ~= '' and not traced then
-  set('traceback', ARGV[20])
+if traceback ~= '' and not traced then
+  set('traceback', traceback)
   set('traced', '1')
   traced = true
 end
@@ -113,12 +116,12 @@ end
 
 if minute ~= running then
   local oldest = call('ZRANGE', ring, 0, 0, 'WITHSCORES')
-  while oldest[1] and tonumber(oldest[2]) < now_ms - tonumber(ARGV[3]) do
+  while oldest[1] and tonumber(oldest[2]) < now_ms - ring_ms do
     drop(oldest[1])
     oldest = call('ZRANGE', ring, 0, 0, 'WITHSCORES')
   end
 end
-local too_many, place = call('ZCARD', ring) + 1 - tonumber(ARGV[2]), nil
+local too_many, place = call('ZCARD', ring) + 1 - ring_size, nil
 if too_many == 1 then
   local most = call('ZREVRANGE', places, 0, 0)
   if most[1] == fingerprint then place = call('LMOVE', held, held, 'LEFT', 'RIGHT') end
@@ -130,7 +133,7 @@ if not is_reused then
   call('ZADD', places, call('RPUSH', held, place), fingerprint)
 end
 call('ZADD', ring, now, place)
-call('HSET', records, place, ARGV[12], place .. '#', string.format('%.0f', arrival) .. '|' .. event_id .. '|' .. fingerprint,
+call('HSET', records, place, record, place .. '#', string.format('%.0f', arrival) .. '|' .. event_id .. '|' .. fingerprint,
   place .. '+', '')
 while too_many > 0 and not is_reused do
   local most = call('ZREVRANGE', places, 0, 0, 'WITHSCORES')
@@ -157,7 +160,7 @@ if past then
   end
   set('minutes', minutes)
 end
-if ARGV[17] ~= '' then call('PFADD', users, ARGV[17]) end
+if user ~= '' then call('PFADD', users, user) end
 
 -- Gate: within a window the 1st, 10th, 100th, ... occurrence passes; a new or regressed group always does. What is
 -- handed over was decided where it was kept. Clocks of several hosts differ: a bit before the window is within it.
@@ -193,11 +196,11 @@ end
 if tostring(forwarded) ~= known[2] then set('forwarded_total', forwarded) end
 if state ~= known[6] then set('state', state) end
 call('HSET', group, unpack(changes))
-if represents > 0 then call('SET', guard, ARGV[14] .. ':' .. represents, 'EX', ARGV[13]) end
+if represents > 0 then call('SET', guard, ARGV[6] .. ':' .. represents, 'EX', guard_seconds) end
 
 if is_new then
   call('HINCRBY', totals, 'groups', 1)
-  local excess = call('ZCARD', groups) - tonumber(ARGV[6])
+  local excess = call('ZCARD', groups) - max_groups
   if excess > 0 then
     for _, gone in ipairs(call('ZRANGE', groups, 0, excess - 1)) do
       local facts = call('HMGET', prefix .. 'group:' .. gone, 'site', 'aliases')
@@ -215,11 +218,12 @@ end
 -- Once a minute is enough to keep what is in use from expiring.
 if minute ~= running or group_seconds < 600 then
   for _, key in ipairs({ring, records, places, held}) do
-    call('EXPIRE', key, math.floor(tonumber(ARGV[3]) / 1000) + group_seconds)
+    call('EXPIRE', key, math.floor(ring_ms / 1000) + group_seconds)
   end
   local site = prefix .. 'site:' .. (call('HGET', group, 'site') or '')
   for _, key in ipairs({groups, totals, due, group, users, site, prefix .. 'aliases'}) do call('EXPIRE', key, group_seconds * 2) end
 end
+if described and traced and not (is_new or is_regressed or forward) then return {total, in_window} end
 return {
   'recorded', event_id, total, is_new and 1 or 0, is_regressed and 1 or 0, forward and 1 or 0, represents,
   described and 0 or 1, traced and 0 or 1, in_window,

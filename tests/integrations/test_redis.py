@@ -189,7 +189,15 @@ def test_each_script_is_a_file_that_loads() -> None:
     assert {"record_error", "read_errors", "merge_error"} <= set(names)
     gateway = redis_for(settings.REDIS_URL)
     for name in names:
-        assert gateway.run(lambda client, name=name: client.script_load(load_script(name)))
+        assert gateway.run(lambda client, name=name: client.script_load(load_script(f"{name} 1, 2")))
+
+
+def test_a_script_can_be_given_values_by_its_name() -> None:
+    bare, filled = (load_script(f"record_error{values}") for values in ("", " 'p:', 5, 7"))
+
+    before, after = bare.split("= ...\n")
+    assert filled == f"{before}= 'p:', 5, 7\n{after}"
+    assert load_script("beat 1, 2") == load_script("beat")
 
 
 def test_a_url_has_one_client_for_the_process() -> None:
