@@ -17,7 +17,7 @@ from designs import context as run_context
 from designs.conf import conf
 from designs.monitoring.event import ErrorEvent, build_event
 from designs.monitoring.fingerprint import Fingerprint, fingerprint_exception, fingerprint_message
-from designs.monitoring.guard import guarded
+from designs.monitoring.guard import guarded, swallow
 from designs.monitoring.health import HealthChecker
 from designs.monitoring.marks import mark_of, set_mark
 from designs.monitoring.safe import safe_str
@@ -69,7 +69,7 @@ class ErrorTracker:
         Returns:
             The record (see `get_recent_errors`); an empty dict if recording itself failed.
         """
-        with guarded("log_error"):
+        try:
             run = run_context.current()
             event = build_event(
                 error,
@@ -85,6 +85,8 @@ class ErrorTracker:
                 store.merge(mark["event_id"], mark["fingerprint"], _additions(event))
                 return _as_record(event, mark["fingerprint"], mark["occurrences"], event_id=mark["event_id"])
             return record_new(error, event, operation)
+        except Exception as failure:  # noqa: BLE001 - whatever it was, the caller goes on
+            swallow("log_error", failure)
         return {}
 
     @staticmethod
@@ -215,8 +217,10 @@ def record_new(
 
 
 def fingerprint_of(exc: BaseException, event: ErrorEvent) -> Fingerprint:
-    with guarded("fingerprint"):
+    try:
         return fingerprint_exception(exc, event.task)
+    except Exception as failure:  # noqa: BLE001 - see below
+        swallow("fingerprint", failure)
     # One that cannot be grouped by its stack is still an occurrence.
     return fingerprint_message(event.error_type)
 

@@ -276,7 +276,8 @@ class ErrorStore:
         return batch
 
     def _send(self, pending: Pending, *, live: bool, describe: bool) -> Outcome:
-        if self.redis.is_open:
+        gateway = self.redis
+        if gateway.is_open:
             # Before anything is put together for it.
             raise RedisUnavailable("breaker open", asked=False)
         if pending.slot is None:
@@ -302,7 +303,7 @@ class ErrorStore:
             conf.ring_size, conf.ring_seconds, conf.group_seconds, conf.window_seconds, conf.max_groups
         )  # fmt: skip
         try:
-            answer = self.redis.script(script, keys, args)
+            answer = gateway.script(script, keys, args)
         except RedisUnavailable as error:
             if not (error.asked or pending.maybe_recorded):
                 self.slots.release(slot)

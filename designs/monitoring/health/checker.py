@@ -16,7 +16,7 @@ from health_check.base import HealthCheck
 from health_check.exceptions import HealthCheckException
 
 from designs.conf import conf
-from designs.monitoring.guard import guarded
+from designs.monitoring.guard import guarded, swallow
 from designs.monitoring.health.history import History
 from designs.monitoring.health.model import HEALTHY, UNHEALTHY, HealthReport, Outcome, UnknownComponent, status_of
 from designs.monitoring.health.runner import Flight, Runner
@@ -143,10 +143,12 @@ class HealthChecker:
     @staticmethod
     def components_down() -> list[str]:
         """Return the components found unhealthy within the last minute, as far as this process knows. Asks nobody."""
-        with guarded("health_components_down"):
+        try:
             if history.is_refresh_due(conf.health_refresh_seconds):
                 runner.aside(history.refresh)
             return history.components_down()
+        except Exception as failure:  # noqa: BLE001 - asked for each error, which is recorded all the same
+            swallow("health_components_down", failure)
         return []
 
     @staticmethod
