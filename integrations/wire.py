@@ -9,6 +9,7 @@ once: to be woken takes as long as a script in the server, and longer on a virtu
 from __future__ import annotations
 
 import os
+import select
 import socket
 import ssl
 import struct
@@ -61,6 +62,8 @@ class Wire:
         self._finalizer.atexit = False
         self._may_look = not isinstance(self._socket, ssl.SSLSocket)
         self._sleeps_left = self._sleeps = 0
+        self._events = select.poll()
+        self._events.register(self._socket, select.POLLIN)
         if self._may_look:
             self._let_the_kernel_time_it()
         self._reader: Any = hiredis.Reader(replyError=_error_of, notEnoughData=...)
@@ -136,7 +139,8 @@ class Wire:
 
     def is_quiet(self) -> bool:
         """Tell whether it is open and nothing unasked for has come."""
-        return not self._connection.can_read(0)
+        # Of TLS something may have been read and not been given out.
+        return not self._events.poll(0) and (self._may_look or not self._connection.can_read(0))
 
     def close(self) -> None:
         self._finalizer()
