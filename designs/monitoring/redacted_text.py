@@ -41,7 +41,7 @@ _STEMS = (
 )  # fmt: skip
 _URL_CREDENTIALS = re.compile(r"(?<=://)(?:[^\s/@:'\"]{0,256}+:[^\s/'\"]{1,256}@|[^\s/@:'\"]{16,256}+@)")
 _NAME = re.compile(r"[\w.-]++")
-_SEPARATOR = re.compile(r"(?:\\{0,4}+[\"'])?+\]?+[ \t]{0,3}+(?:=>|[=:])[ \t]{0,3}+")
+_NAME_AND_SEPARATOR = re.compile(r"([\w.-]++)((?:\\{0,4}+[\"'])?+\]?+[ \t]{0,3}+(?:=>|[=:])[ \t]{0,3}+)?")
 _VALUE = re.compile(
     r"\[filtered\]|(?:(?:Bearer|Basic|Token) )?(?:[bru]{1,2}(?=[\"']))?"
     r"(?:\\{1,4}+\"[^\"\n\\]{1,4096}+(?:\\{1,4}+\")?|\\{1,4}+'[^'\n\\]{1,4096}+(?:\\{1,4}+')?"
@@ -95,6 +95,13 @@ _TOKENS: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
         (r"ya29\.[\w-]{20,255}", ("ya29.",)),
     )
 )
+_SIGNS = ("_", "-", ".")
+
+
+def _sign_of(beginning: str) -> str:
+    return next((sign for sign in _SIGNS if sign in beginning), "")
+
+
 _SLACK = re.compile(r"(hooks\.slack\.com/services/)[A-Za-z0-9/]{10,255}")
 _PRIVATE_KEY = re.compile(
     r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
@@ -118,8 +125,10 @@ _SCHEMES = ("bearer ", "basic ", "token ")
 _BEGINNINGS = (*(beginning for _, beginnings in _TOKENS for beginning in beginnings), "hooks.slack", "-----BEGIN ")
 # By a sign that most text does not have, so that few of them are looked for.
 _BEGINNINGS_BY_SIGN = tuple(
-    (sign, tuple(one for one in _BEGINNINGS if next((mark for mark in "_-." if mark in one), "") == sign))
-    for sign in ("_", "-", ".", "")
+    (sign, tuple(one for one in _BEGINNINGS if _sign_of(one) == sign)) for sign in (*_SIGNS, "")
+)
+_TOKENS_AND_SIGNS = tuple(
+    (pattern, tuple((one, _sign_of(one)) for one in beginnings)) for pattern, beginnings in _TOKENS
 )
 _CARD_LIKE = re.compile(r"\d[\d -]{12}", re.ASCII)
 
@@ -242,15 +251,14 @@ def _filter_pairs(text: str, lowered: str, hits: list[int]) -> str:
         if hit < looked:
             continue
         start = _start_of_name(text, hit, looked)
-        name = _NAME.match(text, start)
-        if name is None:
+        pair = _NAME_AND_SEPARATOR.match(text, start)
+        if pair is None:
             continue
-        looked = name.end()
-        separator = _SEPARATOR.match(text, looked)
-        if separator is None or not is_secret_name(text[max(start, looked - MAX_KEY_CHARS) : looked]):
+        looked, begins = pair.end(1), pair.end(2)
+        if begins < 0 or not is_secret_name(text[max(start, looked - MAX_KEY_CHARS) : looked]):
             continue
-        if value := _VALUE.match(text, separator.end()):
-            pieces += (text[done : separator.end()], FILTERED)
+        if value := _VALUE.match(text, begins):
+            pieces += (text[done:begins], FILTERED)
             done = looked = value.end()
     return "".join((*pieces, text[done:])) if pieces else text
 
@@ -263,11 +271,12 @@ def _start_of_name(text: str, hit: int, floor: int) -> int:
 
 
 def _filter_tokens(text: str) -> str:
-    for pattern, beginnings in _TOKENS:
-        for beginning in beginnings:
-            if beginning in text:
+    signs = {sign for sign in (*_SIGNS, "") if sign in text}
+    for pattern, beginnings in _TOKENS_AND_SIGNS:
+        for beginning, sign in beginnings:
+            if sign in signs and beginning in text:
                 text = _filter_shape(text, pattern, beginning)
-    return _SLACK.sub(rf"\1{FILTERED}", text)
+    return _SLACK.sub(rf"\1{FILTERED}", text) if "." in signs else text
 
 
 def _filter_shape(text: str, pattern: re.Pattern[str], beginning: str) -> str:
