@@ -7,11 +7,11 @@ kept as a plain attribute until Django tells that settings changed: an error rea
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property
 from typing import Any, TypeVar, cast
 
 from django.conf import settings
 from django.core.signals import setting_changed
+from django.utils.functional import cached_property
 
 __all__ = ["Conf", "conf"]
 

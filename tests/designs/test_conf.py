@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-
 import pytest
 from django.conf import settings
 from django.test import override_settings
+from django.utils.functional import cached_property
 
 from designs.conf import Conf, conf
 
