@@ -7,24 +7,21 @@ from __future__ import annotations
 
 import time
 from datetime import datetime
-from functools import lru_cache
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 from django.conf import settings
 
 from designs.conf import conf
 from designs.monitoring import groups
 from designs.monitoring.backlog import Backlog, Pending
+from designs.monitoring.command import Outcome, command_of, outcome_of
 from designs.monitoring.event import ErrorEvent
 from designs.monitoring.fingerprint import Fingerprint
 from designs.monitoring.groups import GROUP_PREFIX, PREFIX
 from designs.monitoring.handover import Handover
 from designs.monitoring.records import (
     bounded_json,
-    counter_of,
     facts_of,
-    iso_of,
-    ms_of,
     now_ms,
     record_of,
     with_additions,
@@ -34,49 +31,7 @@ from integrations.redis import FailFastRedis, RedisUnavailable, redis_for
 
 __all__ = ["PREFIX", "ErrorStore", "Outcome"]
 
-MAX_OPERATIONS = 50_000
-"""Operations remembered (some 10 MB), the oldest out first: what other processes may report again, task attempts."""
-
-GUARD_SECONDS = 172_800
-"""How long a command without an answer can be told from one that was lost: two days."""
-
 _DRAIN_BATCH = 50
-_SHORT = 2
-_KEYS = tuple(PREFIX + name for name in ("ring", "records", "places", "groups", "totals", "due"))
-
-
-class Outcome(NamedTuple):
-    """What became of an occurrence.
-
-    Attributes:
-        state: ``recorded``; ``seen`` when this operation had been recorded before; ``kept`` while Redis is away.
-        event_id: Id of the record, of the earlier one when ``seen``.
-        occurrences: Total of the group.
-        is_regressed: The group had been resolved before this happened.
-        forward: Whether the gate lets it pass.
-        represents: Occurrences since the last one that passed.
-        needs_facts: The group is not described yet.
-        needs_traceback: The group has no stored traceback yet.
-        in_window: Occurrences of the group in the gate's window, of all processes.
-        first_seen_ms: When the group began, where it is forwarded and Redis was asked; else 0.
-    """
-
-    state: str
-    event_id: str
-    occurrences: int = 1
-    is_new: bool = False
-    is_regressed: bool = False
-    forward: bool = False
-    represents: int = 1
-    needs_facts: bool = False
-    needs_traceback: bool = False
-    in_window: int = 0
-    first_seen_ms: int = 0
-
-    @property
-    def first_seen(self) -> str:
-        """The same, ISO in UTC; empty where it is not known."""
-        return iso_of(self.first_seen_ms) if self.first_seen_ms else ""
 
 
 class ErrorStore:
@@ -285,25 +240,8 @@ class ErrorStore:
         slot = pending.slot
         if slot is None:
             raise RedisUnavailable("too many commands without an answer", asked=False)
-        event, key = pending.event, pending.fingerprint.key
-        keys = (
-            *_KEYS, f"{PREFIX}guard:{slot.name}", GROUP_PREFIX + key, f"{PREFIX}users:{key}", f"{PREFIX}held:{key}"
-        )  # fmt: skip
-        args: tuple[str | int, ...] = (
-            ms_of(event.timestamp), event.event_id, key, counter_of(event, pending.fingerprint), event.as_json(),
-            slot.sequence,
-        )  # fmt: skip
-        facts = facts_of(event, pending.fingerprint) if describe else ""
-        if not live or facts or event.user_id or pending.operation or pending.traceback:
-            args += (
-                event.user_id or "", pending.operation, facts, pending.traceback,
-                pending.occurrences, "" if live else pending.represented,
-            )  # fmt: skip
-        script = _script(
-            conf.ring_size, conf.ring_seconds, conf.group_seconds, conf.window_seconds, conf.max_groups
-        )  # fmt: skip
         try:
-            answer = gateway.script(script, keys, args)
+            answer = gateway.script(*command_of(pending, slot, live=live, describe=describe))
         except RedisUnavailable as error:
             if not (error.asked or pending.maybe_recorded):
                 self.slots.release(slot)
@@ -317,7 +255,7 @@ class ErrorStore:
             raise
         self.slots.release(slot)
         pending.slot = None
-        return _outcome(answer, event.event_id)
+        return outcome_of(answer, pending.event.event_id)
 
     def _keep(self, pending: Pending) -> Outcome:
         represents = self.backlog.passes(pending.fingerprint.key, time.monotonic(), conf.window_seconds)
@@ -329,25 +267,3 @@ class ErrorStore:
         for pending in dropped:
             if pending.slot is not None:
                 self.slots.release(pending.slot)
-
-
-@lru_cache(maxsize=8)
-def _script(ring_size: int, ring_seconds: int, group_seconds: int, window_seconds: int, max_groups: int) -> str:
-    """Return the name of the script that records, with what the settings say."""
-    values = (
-        ring_size, ring_seconds * 1000, group_seconds, window_seconds * 1000, max_groups, MAX_OPERATIONS,
-        max(2 * group_seconds, GUARD_SECONDS),
-    )  # fmt: skip
-    return f"record_error '{PREFIX}', {', '.join(str(int(value)) for value in values)}"
-
-
-def _outcome(answer: list[Any], event_id: str) -> Outcome:
-    if len(answer) == _SHORT:
-        total, in_window = answer
-        return Outcome("recorded", event_id, total, in_window=in_window)
-    state, recorded, total, *flags, represents, needs_facts, needs_traceback, in_window, first_seen_ms = answer
-    is_new, is_regressed, forward = map(bool, flags)
-    return Outcome(
-        state.decode(), recorded.decode(), total, is_new, is_regressed, forward, represents or 1,
-        bool(needs_facts), bool(needs_traceback), in_window, first_seen_ms,
-    )  # fmt: skip
