@@ -20,6 +20,7 @@ PURE = (
     "designs.context",
     "designs.exceptions",
     "designs.monitoring.backlog",
+    "designs.monitoring.bare",
     "designs.monitoring.event",
     "designs.monitoring.exposition",
     "designs.monitoring.fingerprint",

@@ -7,17 +7,14 @@ another is merely being handled (``__context__``) is a failure of its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TypedDict, cast
+
+from designs.monitoring.bare import attributes_of, cause_of
 
 __all__ = ["Mark", "mark_of", "set_mark"]
 
 _ATTRIBUTE = "__enginel__"
 _MAX_CAUSES = 10
-# Past any `__getattribute__` of a class. Every exception has a dictionary, whatever its class says of slots; it may be
-# of a class with code of its own, which is passed by, too.
-_attributes_of: Callable[[BaseException], dict[str, object]] = vars(BaseException)["__dict__"].__get__
-_cause_of: Callable[[BaseException], BaseException | None] = vars(BaseException)["__cause__"].__get__
 
 
 class Mark(TypedDict):
@@ -42,10 +39,11 @@ def _nearest_mark(error: object) -> Mark | None:
     for _ in range(_MAX_CAUSES):
         if not isinstance(error, BaseException):
             return None
-        mark = dict.get(_attributes_of(error), _ATTRIBUTE)
+        # Its dictionary may be of a class with a `get` of its own.
+        mark = dict.get(attributes_of(error), _ATTRIBUTE)
         if mark is not None:
             return cast("Mark", mark) if isinstance(mark, dict) else None
-        error = _cause_of(error)
+        error = cause_of(error)
     return None
 
 
@@ -57,4 +55,4 @@ def set_mark(exc: BaseException, *, event_id: str, fingerprint: str, occurrences
         "occurrences": occurrences,
         "request_id": request_id,
     }
-    dict.__setitem__(_attributes_of(exc), _ATTRIBUTE, mark)
+    dict.__setitem__(attributes_of(exc), _ATTRIBUTE, mark)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Iterator
 
+from designs.monitoring.bare import cause_of, context_of, led_to_by, members_of, traceback_of
 from designs.monitoring.redaction import redacted_str, redacted_tail
 from designs.monitoring.safe import type_name
 
@@ -22,12 +23,6 @@ _MAX_LINKS = 10
 _MAX_WALK = 100_000
 _MAX_MESSAGE_CHARS = 2_048
 _MAX_NOTE_CHARS = 16_384
-
-_cause_of = vars(BaseException)["__cause__"].__get__
-_context_of = vars(BaseException)["__context__"].__get__
-_suppressed = vars(BaseException)["__suppress_context__"].__get__
-_traceback_of = vars(BaseException)["__traceback__"].__get__
-_members_of = vars(BaseExceptionGroup)["exceptions"].__get__
 
 
 def format_traceback(exc: BaseException, message: str = "") -> str:
@@ -62,9 +57,9 @@ def _is_large(exc: BaseException) -> bool:
         seen.add(id(link))
         if len(seen) > _MAX_EXCEPTIONS or _notes_chars(link) > _MAX_NOTE_CHARS:
             return True
-        waiting += [led for led in (_cause_of(link), _context_of(link)) if led is not None]
+        waiting += [led for led in (cause_of(link), context_of(link)) if led is not None]
         if issubclass(type(link), BaseExceptionGroup):
-            waiting += _members_of(link)[: _MAX_EXCEPTIONS + 1]
+            waiting += members_of(link)[: _MAX_EXCEPTIONS + 1]
     return False
 
 
@@ -102,18 +97,17 @@ def _chain(exc: BaseException) -> tuple[list[BaseException], int, BaseException 
         last = link
         if len(chain) < _MAX_LINKS:
             chain.append(link)
-        following: BaseException | None = _cause_of(link)
-        link = _context_of(link) if following is None and not _suppressed(link) else following
+        link = led_to_by(link)
     return chain, len(seen), None if last is chain[-1] else last
 
 
 def _link(exc: BaseException, message: str) -> Iterator[str]:
-    if (frames := _traceback_of(exc)) is not None:
+    if (frames := traceback_of(exc)) is not None:
         yield "Traceback (most recent call last):\n"
         yield from traceback.format_tb(frames, limit=-_MAX_FRAMES)
     yield f"{type_name(exc)}: {message or redacted_str(exc, _MAX_MESSAGE_CHARS)}\n"
     if issubclass(type(exc), BaseExceptionGroup):
-        members = _members_of(exc)
+        members = members_of(exc)
         for member in members[:_MAX_LINKS]:
             yield f"  | {type_name(member)}: {redacted_str(member, _MAX_MESSAGE_CHARS // 8)}\n"
         if len(members) > _MAX_LINKS:

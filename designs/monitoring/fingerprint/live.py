@@ -8,20 +8,12 @@ from types import CodeType, FrameType, TracebackType
 from typing import Any
 
 from designs.conf import conf
+from designs.monitoring.bare import led_to_by, members_of, traceback_of
 from designs.monitoring.fingerprint import override
 from designs.monitoring.fingerprint.clues import LiveFacts
 from designs.monitoring.fingerprint.core import describe, is_told_by_shape, with_override
 from designs.monitoring.fingerprint.model import MAX_CHAIN, MAX_NODES, Fingerprint, Raised, make
-from designs.monitoring.fingerprint.stacks import (
-    KnownStacks,
-    Shape,
-    cause_of,
-    context_of,
-    is_suppressed,
-    members_of,
-    shape_of,
-    traceback_of,
-)
+from designs.monitoring.fingerprint.stacks import KnownStacks, Shape, shape_of
 from designs.monitoring.fingerprint.types import bases_of, name_of
 from designs.monitoring.frames import clean_name, collapse_line, is_in_app, is_plumbing, module_of
 from designs.monitoring.safe import raw_text
@@ -177,9 +169,7 @@ class _Reader:
                 members.append(self.read(member, depth + 1))
 
     def _led_to_by(self, exc: BaseException) -> BaseException | None:
-        following: BaseException | None = cause_of(exc)
-        if following is None and not is_suppressed(exc):
-            following = context_of(exc)
+        following = led_to_by(exc)
         return None if following is None or id(following) in self.seen else following
 
     def _one(self, exc: BaseException) -> Raised:

@@ -11,21 +11,14 @@ from collections.abc import Callable
 from types import CodeType
 from typing import Any, NamedTuple
 
+from designs.monitoring.bare import led_to_by, traceback_of
 from designs.monitoring.fingerprint.model import MAX_CHAIN, Fingerprint
 
-__all__ = ["KnownStacks", "Shape", "cause_of", "context_of", "is_suppressed", "members_of", "shape_of", "traceback_of"]
+__all__ = ["KnownStacks", "Shape", "shape_of"]
 
 _MAX_STACKS = 2_048
 _MAX_FRAMES = 512
 _FRAMES = range(_MAX_FRAMES + 1)
-
-# Read by descriptor: a subclass may have put code of its own before them.
-_slots: dict[str, Any] = {**vars(BaseException), **vars(BaseExceptionGroup)}
-traceback_of = _slots["__traceback__"].__get__
-cause_of = _slots["__cause__"].__get__
-context_of = _slots["__context__"].__get__
-is_suppressed = _slots["__suppress_context__"].__get__
-members_of = _slots["exceptions"].__get__
 
 
 class Shape(NamedTuple):
@@ -38,7 +31,7 @@ class Shape(NamedTuple):
         begins: Where the frames of each begin.
     """
 
-    kinds: list[type]
+    kinds: list[type[BaseException]]
     codes: list[CodeType]
     stands: list[int]
     begins: list[int]
@@ -51,7 +44,7 @@ class Shape(NamedTuple):
 class _Link(NamedTuple):
     """One exception: its frames down to the one that gives the source line, that one's instruction, and the others."""
 
-    kind: type
+    kind: type[BaseException]
     head: list[CodeType]
     stand: int
     tail: list[CodeType]
@@ -122,13 +115,8 @@ def shape_of(exc: BaseException) -> Shape | None:
             traceback = traceback.tb_next
         if len(shape.codes) > _MAX_FRAMES:
             return None
-        link = _led_to_by(link)
+        link = led_to_by(link)
     return shape
-
-
-def _led_to_by(exc: Any) -> BaseException | None:
-    following: BaseException | None = cause_of(exc)
-    return context_of(exc) if following is None and not is_suppressed(exc) else following
 
 
 def _links_of(shape: Shape, gives_line: Callable[[CodeType], bool]) -> list[_Link]:
@@ -142,13 +130,13 @@ def _links_of(shape: Shape, gives_line: Callable[[CodeType], bool]) -> list[_Lin
 
 
 def _is_same(exc: BaseException, links: list[_Link]) -> bool:
-    link: Any = exc
+    link: BaseException | None = exc
     try:
         for kind, head, stand, tail in links:
-            if type(link) is not kind:
+            if link is None or type(link) is not kind:
                 return False
-            following = traceback_of(link)
-            at = None
+            following: Any = traceback_of(link)
+            at: Any = None
             # Code objects are told by identity: to compare them takes long.
             for code in head:
                 at = following
@@ -163,7 +151,7 @@ def _is_same(exc: BaseException, links: list[_Link]) -> bool:
                 following = following.tb_next
             if following is not None:
                 return False
-            link = _led_to_by(link)
+            link = led_to_by(link)
     except AttributeError:
         # The stack ended first.
         return False

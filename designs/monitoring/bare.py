@@ -1,0 +1,30 @@
+"""What an exception object itself holds, read by descriptor: past whatever code its class has put before it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any
+
+__all__ = ["attributes_of", "cause_of", "context_of", "led_to_by", "members_of", "traceback_of"]
+
+_slots: dict[str, Any] = {**vars(BaseException), **vars(BaseExceptionGroup)}
+
+Led = Callable[[BaseException], BaseException | None]
+
+traceback_of: Callable[[BaseException], TracebackType | None] = _slots["__traceback__"].__get__
+cause_of: Led = _slots["__cause__"].__get__
+context_of: Led = _slots["__context__"].__get__
+members_of: Callable[[BaseException], tuple[BaseException, ...]] = _slots["exceptions"].__get__
+"""The exceptions of a group; for groups only."""
+attributes_of: Callable[[BaseException], dict[str, object]] = vars(BaseException)["__dict__"].__get__
+"""The attributes set on it. Every exception has a dictionary, whatever its class says of slots; it may be of a class
+with code of its own.
+"""
+_is_suppressed: Callable[[BaseException], bool] = _slots["__suppress_context__"].__get__
+
+
+def led_to_by(exc: BaseException) -> BaseException | None:
+    """Return what led to it: its cause, else what was being handled unless it was raised ``from None``."""
+    following = cause_of(exc)
+    return context_of(exc) if following is None and not _is_suppressed(exc) else following
