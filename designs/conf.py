@@ -6,7 +6,7 @@ kept as a plain attribute until Django tells that settings changed: an error rea
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, cast
 
 from django.conf import settings
@@ -121,7 +121,7 @@ class Conf:
         return self._get("ENGINEL_GAUGE_SECONDS", 300)
 
     @cached_property
-    def slow_seconds(self) -> dict[str, float]:
+    def slow_seconds(self) -> Mapping[str, float]:
         """Durations from which an operation is slow, by its name; ``""`` is for all others (30 s)."""
         return {**_SLOW_SECONDS, **self._get("ENGINEL_SLOW_SECONDS", {})}
 
@@ -158,7 +158,7 @@ class Conf:
         return self._get("ENGINEL_FINGERPRINT_HOOK", None)
 
     @cached_property
-    def sentry_options(self) -> dict[str, Any]:
+    def sentry_options(self) -> Mapping[str, Any]:
         """Further options of the Sentry SDK, for what only a deployment knows (proxies, its own integrations)."""
         return dict(self._get("ENGINEL_SENTRY_OPTIONS", {}))
 

@@ -84,9 +84,7 @@ def command_of(pending: Pending, slot: Slot, *, live: bool, describe: bool) -> C
             event.user_id or "", pending.operation, facts, pending.traceback,
             pending.occurrences, "" if live else pending.represented,
         )  # fmt: skip
-    script = _script(
-        conf.ring_size, conf.ring_seconds, conf.group_seconds, conf.window_seconds, conf.max_groups
-    )  # fmt: skip
+    script = _script(conf.ring_size, conf.ring_seconds, conf.group_seconds, conf.window_seconds, conf.max_groups)
     return script, keys, args
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import FrozenInstanceError, fields
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from designs.context import RunContext
 from designs.exceptions import GeometryProcessingError
-from designs.monitoring.event import MAX_MESSAGE_CHARS, build_event, iso_utc
+from designs.monitoring.event import MAX_MESSAGE_CHARS, ErrorEvent, build_event, iso_utc
 from tests.secrets_table import IN_TEXT
 
 RUN = RunContext(request_id="r" * 32, user_id="7", method="GET", path="/api/x/", task="designs.scan")
@@ -40,6 +41,14 @@ def test_an_event_says_what_where_and_to_whom() -> None:
     assert (event.user_id, event.request_path, event.request_id) == ("7", "/api/x/", "r" * 32)
     assert (event.task, event.release, event.source, event.context) == ("designs.scan", "1.2.3", "http", {"a": 1})
     assert len(event.event_id) == 32
+
+
+def test_an_event_has_every_field_and_no_other() -> None:
+    event = build_event("x", RUN)
+
+    assert list(vars(event)) == [field.name for field in fields(ErrorEvent)]
+    with pytest.raises(FrozenInstanceError):
+        event.source = "another"  # type: ignore[misc]
 
 
 def test_what_the_call_says_goes_before_what_runs() -> None:
