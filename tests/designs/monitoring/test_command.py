@@ -81,6 +81,16 @@ def test_the_script_is_that_of_the_settings() -> None:
     assert other == f"record_error '{PREFIX}', 7, 3600000, 86400, 500, 10000, {MAX_OPERATIONS}, 172800"
 
 
+def test_a_repetition_is_told_from_a_new_occurrence_for_two_days_and_twice_as_long_as_groups_are_kept() -> None:
+    slot = Slots().acquire()
+    assert slot is not None
+
+    with override_settings(ENGINEL_GROUP_SECONDS=100_000):
+        script = command_of(pending(), slot, live=True, describe=False)[0]
+
+    assert script.endswith(", 200000")
+
+
 def test_two_numbers_are_a_duplicate_of_which_nothing_else_is_to_be_told() -> None:
     assert outcome_of([1_234, 56], "e") == Outcome("recorded", "e", 1_234, in_window=56)
 

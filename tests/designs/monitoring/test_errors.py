@@ -16,6 +16,7 @@ from freezegun import freeze_time
 from designs import context
 from designs.exceptions import GeometryProcessingError
 from designs.monitoring import ErrorTracker, errors, guard
+from designs.monitoring.health import checker
 from integrations.redis import redis_for
 from tests.outage import REFUSED_URL, own_valkey
 from tests.secrets_table import BY_KEY, HARMLESS, IN_TEXT
@@ -158,6 +159,15 @@ class TestRecord:
 
         assert ErrorTracker.log_error(caught()) == {}
         assert guard.swallowed == {"log_error": 1}
+
+    @pytest.mark.usefixtures("allow_swallowed")
+    def test_an_error_is_recorded_though_nobody_can_tell_what_is_down(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(checker.history, "components_down", lambda: 1 / 0)
+
+        ErrorTracker.log_error(caught())
+
+        assert guard.swallowed == {"health_components_down": 1}
+        assert len(recent()) == 1
 
 
 class TestReading:

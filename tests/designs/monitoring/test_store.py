@@ -12,7 +12,9 @@ import pytest
 from django.test import override_settings
 from freezegun import freeze_time
 
+from designs.monitoring import store as module
 from designs.monitoring.fingerprint import fingerprint_message
+from designs.monitoring.slots import MAX_SLOTS
 from designs.monitoring.store import PREFIX, ErrorStore
 from integrations.redis import RedisUnavailable, redis_for
 from tests.designs.monitoring.store_kit import NOON, messages, raw, record, store
@@ -188,6 +190,16 @@ class TestMerging:
         for number in range(50):
             store.merge(outcome.event_id, key, {"context": {f"n{number}": 1}})
         assert len(store.recent(1)[0]["context"]) < 10
+
+
+def test_occurrences_that_cannot_be_sent_hold_no_slot(store: ErrorStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "command_of", lambda *args, **options: 1 / 0)
+        for _ in range(MAX_SLOTS + 1):
+            with pytest.raises(ZeroDivisionError):
+                record(store, "x")
+
+    assert record(store, "x").state == "recorded"
 
 
 class TestWithoutRedis:
