@@ -60,11 +60,11 @@ class Wire:
         # Before the socket is: a collector may take them in any order, and a socket complains when nobody closed it.
         self._finalizer = weakref.finalize(self, self._connection.disconnect)
         self._finalizer.atexit = False
-        self._may_look = not isinstance(self._socket, ssl.SSLSocket)
+        self._is_plain = not isinstance(self._socket, ssl.SSLSocket)
         self._sleeps_left = self._sleeps = 0
         self._events = select.poll()
         self._events.register(self._socket, select.POLLIN)
-        if self._may_look:
+        if self._is_plain:
             self._let_the_kernel_time_it()
         self._reader: Any = hiredis.Reader(replyError=_error_of, notEnoughData=...)
         self._buffer = bytearray(_READ_BYTES)
@@ -100,7 +100,7 @@ class Wire:
     def _read(self) -> Any:
         reader, buffer = self._reader, self._buffer
         deadline = time.monotonic() + self._timeout_seconds
-        size = self._look() if self._may_look else None
+        size = self._look() if self._is_plain else None
         while True:
             if size is None:
                 size = self._socket.recv_into(buffer)
@@ -140,7 +140,7 @@ class Wire:
     def is_quiet(self) -> bool:
         """Tell whether it is open and nothing unasked for has come."""
         # Of TLS something may have been read and not been given out.
-        return not self._events.poll(0) and (self._may_look or not self._connection.can_read(0))
+        return not self._events.poll(0) and (self._is_plain or not self._connection.can_read(0))
 
     def close(self) -> None:
         self._finalizer()
