@@ -113,7 +113,7 @@ def start_over() -> None:
 
 def _read(storage: Storage, now: float) -> Scrape:
     redis = redis_for(settings.REDIS_URL)
-    families = read_families(redis)
+    families = read_families(redis, percentiles=False)
     return Scrape(
         families=families,
         bounds=LE_BOUNDS_SECONDS,

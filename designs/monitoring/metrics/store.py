@@ -72,8 +72,13 @@ def merge(redis: FailFastRedis, family: str, batch: Batch, *, token: str, sequen
     redis.script("merge_metrics", [*_keys(family), f"{_prefix(family)}guard:{token}"], args)
 
 
-def read_families(redis: FailFastRedis) -> Families:
+def read_families(redis: FailFastRedis, *, percentiles: bool = True) -> Families:
     """Return everything, in one round trip.
+
+    Args:
+        redis: Where from.
+        percentiles: Whether any will be asked for; without the exponential buckets, which are most of what there is, a
+            page of /metrics takes a fifth less.
 
     Raises:
         RedisUnavailable: Redis does not answer.
@@ -87,7 +92,7 @@ def read_families(redis: FailFastRedis) -> Families:
 
     *durations, others = redis.run(read)
     merged_at = max(float(raw.pop(b"at", 0)) for raw in (*durations, others))
-    families = Families({name: _series_of(raw) for name, raw in zip(HISTOGRAMS, durations, strict=True)})
+    families = Families({name: _series_of(raw, percentiles) for name, raw in zip(HISTOGRAMS, durations, strict=True)})
     families.age_seconds = max(timezone.now().timestamp() - merged_at, 0.0) if merged_at else None
     _add_counters(families, others)
     add_derived(families)
@@ -126,9 +131,11 @@ def _keys(family: str) -> tuple[str, str]:
     return f"{_prefix(family)}all", f"{_prefix(family)}seen"
 
 
-def _series_of(raw: Mapping[bytes, bytes]) -> dict[Labels, Series]:
+def _series_of(raw: Mapping[bytes, bytes], percentiles: bool) -> dict[Labels, Series]:
     found: dict[bytes, Series] = {}
     for name, value in raw.items():
+        if name[0] == _EXPONENTIAL and not percentiles:
+            continue
         stat, _, labels = name.partition(b"|")
         series = found.get(labels)
         if series is None:

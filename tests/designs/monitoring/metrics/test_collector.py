@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -278,6 +279,20 @@ def test_a_gauge_that_comes_late_says_nothing() -> None:
         clock.tick(30)
 
         assert MetricsCollector.get_metrics()["gauges"] == {"depth": 5}
+
+
+def test_without_percentiles_all_is_read_but_what_makes_them() -> None:
+    MetricsCollector.track_request("GET", "api/x/", 200, 0.01, exemplar="a" * 32)
+    MetricsCollector.increment_counter("parts_total", 3)
+    MetricsCollector.record_gauge("weight_kg", 0.5)
+    flusher.flush()
+
+    whole, lean = stored(), read_families(redis_for(settings.REDIS_URL), percentiles=False)
+
+    (of_whole,), (of_lean,) = (each.histograms["requests"].values() for each in (whole, lean))
+    assert sum(of_whole.exponential.values()) == 1
+    assert of_lean == replace(of_whole, exponential={})
+    assert (lean.counters, lean.gauges) == (whole.counters, whole.gauges)
 
 
 def test_exemplars_are_kept_by_bucket() -> None:
