@@ -41,6 +41,8 @@ PURE = (
     "designs.monitoring.messages",
     "designs.monitoring.records",
     "designs.monitoring.redacted_text",
+    "designs.monitoring.secret_names",
+    "designs.monitoring.secret_shapes",
     "designs.monitoring.redaction",
     "designs.monitoring.safe",
     "designs.monitoring.slots",

@@ -5,7 +5,7 @@ By key (a value under a telling name goes, whatever it is) and inside text, see 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
@@ -40,6 +40,10 @@ MAX_TOTAL_CHARS = 49_152
 OVERLAP_CHARS = 4_096
 """Text is searched this far beyond where it is cut: a private key there must not keep its first half."""
 
+# What a field of a list of fields calls the name of its value: a header, a variable of an environment.
+_FIELDS = ("name", "key", "field", "header")
+_PAIR = 2
+
 # Moments, numbers, ids and paths read better as text than as the expression that makes them.
 _PLAINLY_PRINTED = frozenset({"datetime", "decimal", "uuid", "pathlib", "fractions", "ipaddress"})
 
@@ -71,6 +75,25 @@ def redact(value: object, key: str = "") -> Any:
         key: The name the value stands under, when it has one.
     """
     return _Copy().of(value, key, 0)
+
+
+def _is_telling(name: object) -> bool:
+    if type(name) is bytes:
+        name = name[:MAX_KEY_CHARS].decode("latin-1")
+    return type(name) is str and is_secret_name(name[:MAX_KEY_CHARS])
+
+
+def _named_before(values: Sequence[object]) -> Iterator[int]:
+    """Yield the places of values that the one before gives the name of: in a pair, or after a command's option."""
+    if len(values) == _PAIR:
+        if _is_telling(values[0]):
+            yield 1
+        return
+    for place, value in enumerate(values[:-1]):
+        if type(value) is str and value.startswith("--") and "=" not in value and _is_telling(value):
+            following = values[place + 1]
+            if not (type(following) is str and following.startswith("-")):
+                yield place + 1
 
 
 @lru_cache(maxsize=1024)
@@ -143,16 +166,21 @@ class _Copy:
 
     def _mapping(self, value: Mapping[Any, Any], depth: int) -> dict[str, Any]:
         copy: dict[str, Any] = {}
+        names_value = any(_is_telling(value.get(field)) for field in _FIELDS) if "value" in value else False
         for name, item in islice(value.items(), MAX_ITEMS):
             text = clean_text(name, MAX_KEY_CHARS) if type(name) is str else safe_str(name, MAX_KEY_CHARS)
             self.chars += len(text)
-            copy[_scrubbed_key(text, conf.redact_email, conf.redact_ip)] = self.of(item, text, depth + 1)
+            copied = FILTERED if names_value and text == "value" else self.of(item, text, depth + 1)
+            copy[_scrubbed_key(text, conf.redact_email, conf.redact_ip)] = copied
         if len(value) > MAX_ITEMS:
             copy["..."] = f"[{len(value) - MAX_ITEMS} more]"
         return copy
 
     def _sequence(self, value: Collection[object], depth: int) -> list[Any]:
         copy = [self.of(item, "", depth + 1) for item in islice(value, MAX_ITEMS)]
+        if issubclass(type(value), list | tuple):
+            for place in _named_before(cast("Sequence[object]", value)[: len(copy)]):
+                copy[place] = FILTERED
         if len(value) > MAX_ITEMS:
             copy.append(f"[{len(value) - MAX_ITEMS} more]")
         return copy

@@ -114,6 +114,20 @@ def test_the_rest_of_the_text_is_kept() -> None:
     assert redact_text("postgres://enginel:hunter2@db:5432/x") == "postgres://[filtered]@db:5432/x"
 
 
+def test_what_a_pair_or_an_option_does_not_name_is_kept() -> None:
+    assert redact([("name", "bob"), ["a", "password"], ("token",)]) == [["name", "bob"], ["a", "password"], ["token"]]
+    assert redact(["tool", "--token", "--verbose", "x"]) == ["tool", "--token", "--verbose", "x"]
+    assert redact(["--token=t", "x", "y"]) == [f"--token={FILTERED}", "x", "y"]
+    assert redact({"name": "color", "value": "red"}) == {"name": "color", "value": "red"}
+    assert redact([b"\xff", "red"]) == ["<1 bytes>", "red"]
+    assert redact({"name": "token", "value": "t", "color": "red"}) == {
+        "name": "token", "value": FILTERED, "color": "red"
+    }  # fmt: skip
+    assert redact({"name": "password", "other": "red"}) == {"name": "password", "other": "red"}
+    assert redact_text("tool --token t --color red") == f"tool --token {FILTERED} --color red"
+    assert redact_text("[('token', 't'), ('a', 'b')]") == f"[('token', {FILTERED}), ('a', 'b')]"
+
+
 def test_what_is_lent_is_not_changed() -> None:
     value = {"password": "hunter2", "list": [{"token": "hunter2"}, "password=hunter2"], "set": {"a"}}
     before = copy.deepcopy(value)
@@ -265,6 +279,21 @@ def test_addresses_stay_unless_they_are_asked_away() -> None:
         'token="' + "\\" * 9000,
         "." * 9000,
         "(key)=(" * 2000,
+        "--password " * 2000,
+        "('password', '" * 2000,
+        '"name": "password", "value": ' * 1000,
+        "password '" * 2000,
+        "authorization" * 2000,
+        "$2b$" * 5000,
+        "bcrypt$" * 3000,
+        "xoxa." * 4000,
+        "1:AA" * 4000,
+        "&sig=" * 4000,
+        "do_v1_dop_v1_" * 2000,
+        "://" * 4000,
+        "2 " * 9000,
+        '"token",' + "\\n" * 9000,
+        ('"token",' + "\\n" * 39) * 300,
     ],
 )
 def test_hostile_text_costs_no_time(hostile: str) -> None:
