@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-__all__ = ["clean_text", "raw_text", "safe_repr", "safe_str", "type_name"]
+from designs.monitoring.outline import outline_of
+
+__all__ = ["clean_name", "clean_text", "raw_text", "safe_repr", "safe_str", "type_name"]
 
 MAX_CHARS = 8_192
+MAX_NAME_CHARS = 300
 # Invisible characters that reorder text or end strings: NUL, C0/C1 controls but tab and newline, bidi marks.
 _STRIPPED = dict.fromkeys(
     (
@@ -18,6 +21,7 @@ _STRIPPED = dict.fromkeys(
         0xFEFF,
     )
 )
+_LINES = {0x09: " ", 0x0A: " "}
 
 
 def clean_text(text: str, max_chars: int = MAX_CHARS) -> str:
@@ -38,18 +42,29 @@ def safe_repr(value: object, max_chars: int = MAX_CHARS) -> str:
 
 
 def type_name(value: object) -> str:
-    """Return the qualified type name; ``builtins`` is left out."""
+    """Return the qualified type name, cleaned and bounded; ``builtins`` is left out."""
     kind = type(value)
     try:
         module, name = str(kind.__module__), str(kind.__qualname__)
     except Exception:  # noqa: BLE001 - a metaclass may do anything
         return "unknown"
-    return name if module == "builtins" else f"{module}.{name}"
+    return clean_name(name if module == "builtins" else f"{module}.{name}")
+
+
+def clean_name(name: str) -> str:
+    """Return a name fit for storing: most are, but what looks like one may be anybody's text."""
+    if len(name) <= MAX_NAME_CHARS and name.isascii() and name.isprintable():
+        return name
+    return clean_text(name[:MAX_NAME_CHARS], MAX_NAME_CHARS).translate(_LINES)
 
 
 def raw_text(value: object, convert: Callable[[object], str] = str) -> str:
-    """Return ``convert(value)`` whole and as it is; a note in its place when the object's own code raises."""
+    """Return ``convert(value)`` as it is; a note in its place when the object's own code raises, an outline (see
+    `outline_of`) when the value is so large that it would take long.
+    """
     try:
+        if (outline := outline_of(value, is_repr=convert is repr)) is not None:
+            return outline
         return str.__getitem__(convert(value), slice(None))
     except Exception as error:  # noqa: BLE001 - the object's code is not ours
         return f"<{type_name(value)}: {convert.__name__}() raised {type(error).__name__}>"

@@ -8,9 +8,13 @@ formatted here one by one.
 from __future__ import annotations
 
 import traceback
+from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
+from types import TracebackType
 
-from designs.monitoring.bare import cause_of, context_of, led_to_by, members_of, traceback_of
+from designs.monitoring.bare import attributes_of, cause_of, context_of, led_to_by, members_of, traceback_of
+from designs.monitoring.outline import outline_of
 from designs.monitoring.redaction import redacted_str, redacted_tail
 from designs.monitoring.safe import type_name
 
@@ -32,13 +36,12 @@ def format_traceback(exc: BaseException, message: str = "") -> str:
         exc: The exception.
         message: Its scrubbed message, if that is known already: one that is long is not asked for again.
     """
-    if len(message) > _MAX_MESSAGE_CHARS or _is_large(exc):
-        text = "".join(_links(exc, message))
-    else:
-        try:
+    text = ""
+    if len(message) <= _MAX_MESSAGE_CHARS and not _is_large(exc):
+        # Exceptions may break their own formatting.
+        with suppress(Exception):
             text = "".join(traceback.format_exception(exc, limit=-_MAX_FRAMES))
-        except Exception as error:  # noqa: BLE001 - exceptions may break their own formatting
-            text = f"{type_name(exc)}: unformattable traceback ({type(error).__name__})\n"
+    text = text or "".join(_links(exc, message))
     if len(text) <= MAX_CHARS:
         return redacted_tail(text, MAX_CHARS)[:MAX_CHARS]
     head = MAX_CHARS // 4
@@ -55,7 +58,7 @@ def _is_large(exc: BaseException) -> bool:
         if id(link) in seen:
             continue
         seen.add(id(link))
-        if len(seen) > _MAX_EXCEPTIONS or _notes_chars(link) > _MAX_NOTE_CHARS:
+        if len(seen) > _MAX_EXCEPTIONS or _notes_chars(link) > _MAX_NOTE_CHARS or outline_of(link) is not None:
             return True
         waiting += [led for led in (cause_of(link), context_of(link)) if led is not None]
         if issubclass(type(link), BaseExceptionGroup):
@@ -64,9 +67,8 @@ def _is_large(exc: BaseException) -> bool:
 
 
 def _notes_chars(exc: BaseException) -> int:
-    try:
-        notes = object.__getattribute__(exc, "__notes__")
-    except AttributeError:
+    notes = attributes_of(exc).get("__notes__")
+    if notes is None:
         return 0
     if type(notes) is not list or len(notes) > _MAX_NOTE_CHARS:
         return _MAX_NOTE_CHARS + 1
@@ -101,10 +103,23 @@ def _chain(exc: BaseException) -> tuple[list[BaseException], int, BaseException 
     return chain, len(seen), None if last is chain[-1] else last
 
 
+def _frames(link: TracebackType) -> list[str]:
+    try:
+        return traceback.format_tb(link, limit=-_MAX_FRAMES)
+    except Exception:  # noqa: BLE001 - what a module says of itself may be anything
+        innermost: deque[str] = deque(maxlen=_MAX_FRAMES)
+        following: TracebackType | None = link
+        while following is not None:
+            code = following.tb_frame.f_code
+            innermost.append(f'  File "{code.co_filename}", line {following.tb_lineno}, in {code.co_qualname}\n')
+            following = following.tb_next
+        return list(innermost)
+
+
 def _link(exc: BaseException, message: str) -> Iterator[str]:
     if (frames := traceback_of(exc)) is not None:
         yield "Traceback (most recent call last):\n"
-        yield from traceback.format_tb(frames, limit=-_MAX_FRAMES)
+        yield from _frames(frames)
     yield f"{type_name(exc)}: {message or redacted_str(exc, _MAX_MESSAGE_CHARS)}\n"
     if issubclass(type(exc), BaseExceptionGroup):
         members = members_of(exc)

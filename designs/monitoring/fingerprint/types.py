@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import PurePath
 
+from designs.monitoring.safe import clean_name
+
 __all__ = ["bases_of", "class_named", "name_of", "qualified"]
 
 _MAX_TYPES = 4_096
@@ -53,6 +55,6 @@ def _described(kind: type) -> tuple[type, str, frozenset[str]]:
 
 def _name(kind: type) -> str:
     try:
-        return qualified(str(kind.__module__), str(kind.__qualname__))
+        return clean_name(qualified(str(kind.__module__), str(kind.__qualname__)))
     except Exception:  # noqa: BLE001 - a metaclass may do anything
         return "unknown"

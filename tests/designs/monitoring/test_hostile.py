@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -68,6 +69,20 @@ class LyingText(str):  # noqa: SLOT000
         return "x" * 10**6
 
 
+class Notes(Exception):
+    @property
+    def __notes__(self) -> Any:
+        raise RuntimeError("notes")
+
+
+class Linked(Exception):
+    @property
+    def args(self) -> Any:  # type: ignore[override]
+        raise RuntimeError("args")
+
+    __cause__ = __context__ = __traceback__ = args  # type: ignore[assignment]
+
+
 class HostileMeta(type):
     @property
     def __module__(cls) -> str:  # type: ignore[override]
@@ -124,6 +139,27 @@ def recursion() -> BaseException:
     raise AssertionError
 
 
+def named(name: str, module: object) -> BaseException:
+    return type(name, (Exception,), {"__module__": module})("x")
+
+
+def noted(notes: object) -> BaseException:
+    error = ValueError("x")
+    error.__notes__ = notes  # type: ignore[assignment]
+    return error
+
+
+def from_module(name: object, filename: str = "module.py") -> BaseException:
+    """Raise from code whose module has this for a name."""
+    scope: dict[str, Any] = {"__name__": name}
+    exec(compile("def fail(): raise ValueError('x')", filename, "exec"), scope)
+    try:
+        scope["fail"]()
+    except ValueError as error:
+        return error
+    raise AssertionError
+
+
 EXCEPTIONS: dict[str, Callable[[], Any]] = {
     "no text": NoText,
     "no identity": NoIdentity,
@@ -143,6 +179,19 @@ EXCEPTIONS: dict[str, Callable[[], Any]] = {
     "NUL and bidi": lambda: ValueError("\0\x1b[31m\u202e\u2066evil"),
     "bytes": lambda: ValueError(b"\xff\xfe\0"),
     "group": lambda: ExceptionGroup("g", [NoText(), ValueError("x"), ExceptionGroup("h", [NoIdentity()])]),
+    "notes that raise": Notes,
+    "no list of notes": lambda: noted(HostileValue()),
+    "notes of anything": lambda: noted([HostileValue(), "x" * 10_000_000, None]),
+    "links that raise": Linked,
+    "module of surrogates": lambda: named("\u202eName", "\ud800\0"),
+    "endless name": lambda: named("x" * 1_000_000, "y" * 1_000_000),
+    "no module": lambda: named("Name", HostileValue()),
+    "frames of a hostile module": lambda: from_module(HostileValue()),
+    "frames of a module of surrogates": lambda: from_module("\ud800\0", "\udcff\u202e.py"),
+    "frames of an endless module": lambda: from_module("x" * 1_000_000, "y" * 1_000_000),
+    "three million": lambda: ValueError(list(range(3_000_000))),
+    "three million keys": lambda: KeyError("key", dict.fromkeys(range(3_000_000))),
+    "50 MB of bytes": lambda: ValueError(b"x" * 50_000_000),
     "keyboard": KeyboardInterrupt,
     "exit": lambda: SystemExit(HostileValue()),
     "generator exit": GeneratorExit,
@@ -161,6 +210,7 @@ CONTEXTS: dict[str, Callable[[], Any]] = {
     "surrogates": lambda: {"\ud800": "\udfff\0\u202e"},
     "many quotes": lambda: {str(number): '\x01"\\' * 4_000 for number in range(100)},
     "reserved": lambda: {"event_id": "x", "fingerprint": 1, "traceback": None, "details": HostileValue()},
+    "three million": lambda: {"d": deque(range(3_000_000)), "k": dict.fromkeys(range(3_000_000)).keys()},
     "numbers": lambda: {"n": float("nan"), "i": -float("inf"), "big": 10**5000, "c": 1j},
 }
 
