@@ -20,6 +20,7 @@ from designs.monitoring.fingerprint import Fingerprint, fingerprint_exception, f
 from designs.monitoring.guard import guarded, swallow
 from designs.monitoring.health import HealthChecker
 from designs.monitoring.marks import mark_of, set_mark
+from designs.monitoring.occurrence import occurrence_of, short_text_of
 from designs.monitoring.safe import safe_str
 from designs.monitoring.store import ErrorStore, Outcome
 from designs.monitoring.tracebacks import format_traceback
@@ -227,16 +228,7 @@ def fingerprint_of(exc: BaseException, event: ErrorEvent) -> Fingerprint:
 
 def _forward(exc: BaseException | None, event: ErrorEvent, fingerprint: Fingerprint, outcome: Outcome) -> None:
     with guarded("forward"):
-        forward_error(
-            exc,
-            event.as_dict(),
-            fingerprint.key,
-            fingerprint.site,
-            outcome.occurrences,
-            outcome.represents,
-            first_seen=outcome.first_seen,
-            window_seconds=conf.window_seconds,
-        )
+        forward_error(exc, occurrence_of(exc, event, fingerprint, outcome), short_text_of(exc, event))
 
 
 def _log(event: ErrorEvent, fingerprint: Fingerprint, outcome: Outcome) -> None:

@@ -15,7 +15,6 @@ from typing import Any
 from celery import current_task
 
 from designs import context as run_context
-from designs.conf import conf
 from designs.monitoring.errors import fingerprint_of, record_new
 from designs.monitoring.event import SEVERITIES, ErrorEvent, build_event
 from designs.monitoring.fingerprint import Fingerprint, fingerprint_event
@@ -23,6 +22,7 @@ from designs.monitoring.fingerprint.core import with_override
 from designs.monitoring.fingerprint.override import entries_of
 from designs.monitoring.guard import guarded
 from designs.monitoring.marks import mark_of
+from designs.monitoring.occurrence import occurrence_of
 from designs.monitoring.safe import raw_text
 from designs.monitoring.store import Outcome
 from integrations.sentry import Decision, Occurrence
@@ -74,7 +74,7 @@ def _admit(event: Mapping[str, Any], hint: Mapping[str, Any]) -> Decision:
     passed: list[Occurrence] = []
 
     def forward(exc: BaseException | None, event: ErrorEvent, fingerprint: Fingerprint, outcome: Outcome) -> None:
-        passed.append(_occurrence(exc, event, fingerprint, outcome))
+        passed.append(occurrence_of(exc, event, fingerprint, outcome))
 
     record_new(
         exc if exc is not None else described.error_message,
@@ -105,19 +105,6 @@ def _repeats(log: logging.LogRecord, run: run_context.RunContext) -> bool:
         return False
     told = raw_text(handled)[:_MAX_TELLING_CHARS]
     return bool(told) and told in log.getMessage()
-
-
-def _occurrence(exc: BaseException | None, event: ErrorEvent, fingerprint: Fingerprint, outcome: Outcome) -> Occurrence:
-    return Occurrence(
-        event.as_dict(),
-        fingerprint.key,
-        fingerprint.site,
-        outcome.occurrences,
-        outcome.represents,
-        outcome.first_seen,
-        conf.window_seconds,
-        str(getattr(exc, "default_code", "") or "") if exc is not None else "",
-    )
 
 
 def _fingerprint(exc: BaseException | None, described: ErrorEvent, event: Mapping[str, Any]) -> Fingerprint:

@@ -14,6 +14,7 @@ from integrations.sentry.describe import decorate
 from integrations.sentry.enrich import enrich
 from integrations.sentry.integration import EnginelIntegration
 from integrations.sentry.model import OWN, Occurrence
+from integrations.sentry.stand_in import light
 
 __all__ = ["forward_error", "is_on", "send_summary"]
 
@@ -23,28 +24,13 @@ def is_on() -> bool:
     return sentry_sdk.get_client().is_active()
 
 
-def forward_error(
-    exc: BaseException | None,
-    record: Mapping[str, Any],
-    key: str,
-    site: str,
-    occurrences: int,
-    represents: int,
-    *,
-    first_seen: str,
-    window_seconds: int,
-) -> str | None:
+def forward_error(exc: BaseException | None, occurrence: Occurrence, text: str | None = None) -> str | None:
     """Send an occurrence that passed the gate.
 
     Args:
         exc: The exception; None for a message.
-        record: The scrubbed event.
-        key: Fingerprint; becomes Sentry's grouping.
-        site: Type and innermost own frame.
-        occurrences: Total of the group.
-        represents: Occurrences since the last one sent, this one included.
-        first_seen: When the group began, ISO in UTC; empty where nobody knows.
-        window_seconds: Period of the gate.
+        occurrence: Its record and where it stands in its group.
+        text: What the exception says, where asking it would take long.
 
     Returns:
         Sentry's event id (ours); None without Sentry.
@@ -53,15 +39,15 @@ def forward_error(
     integration = client.get_integration(EnginelIntegration)
     if integration is None:
         return None
-    code = str(getattr(exc, "default_code", "") or "") if exc is not None else ""
-    occurrence = Occurrence(record, key, site, occurrences, represents, first_seen, window_seconds, code)
+    record = occurrence.record
     event: dict[str, Any]
     if exc is None:
         event = {"logentry": {"formatted": record["error_message"]}}
     else:
         mechanism = {"type": "enginel", "handled": record["source"] == "explicit"}
-        event = dict(event_from_exception(exc, client_options=client.options, mechanism=mechanism)[0])
-        enrich(event, exc, integration.scrubber, str(client.options.get("project_root") or ""))
+        what = light(exc, text)
+        event = dict(event_from_exception(what, client_options=client.options, mechanism=mechanism)[0])
+        enrich(event, what[1], integration.scrubber, str(client.options.get("project_root") or ""))
     event["timestamp"] = record["timestamp"]
     decorate(event, occurrence, integration.grouping)
     return sentry_sdk.get_current_scope().capture_event(event, {OWN: occurrence})  # type: ignore[arg-type]

@@ -52,7 +52,7 @@ def main() -> None:
             acknowledged.extend((now, pending.occurrences))
         return outcome
 
-    errors.forward_error = lambda *args, **kwargs: forwarded.append(args[5])
+    errors.forward_error = lambda *args, **kwargs: forwarded.append(args[1].represents)
     errors.store._send = observed_send  # type: ignore[method-assign]
 
     def work(errors_each: int) -> None:
