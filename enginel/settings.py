@@ -87,6 +87,7 @@ CELERY_TASK_PUBLISH_RETRY = False
 SENTRY_DSN = services.sentry_dsn(env)
 # Seconds; designs.conf says what it is.
 ENGINEL_WINDOW_SECONDS = env.integer("ENGINEL_WINDOW_SECONDS", 300, minimum=1, maximum=86_400)
+ENGINEL_REDACT_EMAIL, ENGINEL_REDACT_IP = env.flag("ENGINEL_REDACT_EMAIL"), env.flag("ENGINEL_REDACT_IP")
 ENGINEL_SENTRY_GROUPING = env.choice("ENGINEL_SENTRY_GROUPING", "enginel", ("enginel", "hybrid", "sentry"))
 ENGINEL_SENTRY_CRONS = env.flag("ENGINEL_SENTRY_CRONS")
 ENGINEL_SENTRY_ISSUE_URL = env.url("ENGINEL_SENTRY_ISSUE_URL", ("http", "https"))

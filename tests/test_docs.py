@@ -93,6 +93,14 @@ def test_the_table_of_settings_has_every_variable_that_is_read() -> None:
     }
 
 
+def test_every_setting_of_the_monitoring_is_in_the_reference() -> None:
+    text = (ROOT / "docs" / "reference.md").read_text()
+    names = re.findall(r'_get\("(ENGINEL_\w+)"', (ROOT / "designs" / "conf.py").read_text())
+
+    assert len(names) > 30
+    assert [name for name in names if f"`{name}`" not in text] == []
+
+
 def test_links_between_pages_lead_somewhere() -> None:
     for page in PAGES:
         for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):

@@ -8,6 +8,7 @@ holds none. No pattern has two adjacent quantifiers that can match the same text
 from __future__ import annotations
 
 import re
+from ipaddress import IPv6Address
 from urllib.parse import unquote
 
 from designs.conf import conf
@@ -65,8 +66,13 @@ _SCHEME = re.compile(
     r"(\b(?:[Bb]earer|[Bb]asic|[Tt]oken|BEARER|BASIC|TOKEN) {1,3}+)"
     r"(?!--)(?=[^ ]*[0-9._~+/=-])[A-Za-z0-9._~+/=-]{8,4096}+"
 )
-_EMAIL = re.compile(r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}")
-_IP = re.compile(r"(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d.])")
+_EMAIL = re.compile(r"(?<![\w.%+'-])[\w.%+'-]{1,256}+@[\w-]{1,63}+(?:\.[\w-]{1,63}+){1,8}")
+_IP4 = re.compile(r"(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?!\d|\.\d)", re.ASCII)
+# What looks like one; `ipaddress` knows.
+_IP6 = re.compile(
+    r"(?<![\w.])(?=[A-Fa-f:]{0,38}+\d)[0-9A-Fa-f]{0,4}+:[0-9A-Fa-f:]{1,38}(?:(?<=:)(?:\d{1,3}\.){3}\d{1,3})?(?!\w|\.\d)",
+    re.ASCII,
+)
 _ENCODED = re.compile(r"%[0-9A-Fa-f]{2}")
 
 # A value has one of these before it, whatever its name.
@@ -108,12 +114,20 @@ def redact_text(text: str) -> str:
     if conf.redact_email:
         text = _EMAIL.sub("[email]", text)
     if conf.redact_ip:
-        text = _IP.sub("[ip]", text)
+        text = _IP4.sub("[ip]", _IP6.sub(_instead_of_ip6, text))
     return _filter_encoded(text) if "%" in text else text
 
 
 def _may_be_named(text: str, lowered: str) -> bool:
     return bool(_NAMED.search(text)) or "--" in text or '["' in text or 'by "' in lowered
+
+
+def _instead_of_ip6(match: re.Match[str]) -> str:
+    try:
+        IPv6Address(match[0])
+    except ValueError:
+        return match[0]
+    return "[ip]"
 
 
 def _filter_encoded(text: str) -> str:

@@ -273,6 +273,12 @@ def test_a_proxy_is_believed_only_where_there_is_one(load: Load) -> None:
     assert settings.SECURE_PROXY_SSL_HEADER == ("HTTP_X_FORWARDED_PROTO", "https")
 
 
+def test_addresses_are_removed_where_that_is_asked_for(load: Load) -> None:
+    settings = load(**PRODUCTION, ENGINEL_REDACT_IP="on")
+
+    assert (settings.ENGINEL_REDACT_IP, settings.ENGINEL_REDACT_EMAIL) == (True, False)
+
+
 def test_error_tracking_is_outermost(load: Load) -> None:
     assert load(**PRODUCTION).MIDDLEWARE[:2] == [
         "designs.middleware.ErrorTrackingMiddleware",

@@ -250,17 +250,40 @@ def test_a_lazy_object_is_not_resolved() -> None:
     assert "SimpleLazyObject" in redact({"user": lazy})["user"]
 
 
-def test_addresses_stay_unless_they_are_asked_away() -> None:
-    text = "bob@example.com at 10.0.0.1"
-
+@pytest.mark.parametrize(
+    ("text", "scrubbed"),
+    [
+        ("bob@example.com at 10.0.0.1", "[email] at [ip]"),
+        ("jörg@exämple.de, o'neil@example.org", "[email], [email]"),
+        ("?mail=bob%40example.com", "?mail=[email]"),
+        ("from 10.0.0.1. Or 10.0.0.2:80", "from [ip]. Or [ip]:80"),
+        ("[::1]:80 fe80::1%eth0 2001:db8::1/64", "[[ip]]:80 [ip]%eth0 [ip]/64"),
+        ("peer=2001:db8::5, host:1:2:3:4:5:6:7:8.", "peer=[ip], host:[ip]."),
+        ("::ffff:10.0.0.1", "[ip]"),
+    ],
+)
+def test_addresses_stay_unless_they_are_asked_away(text: str, scrubbed: str) -> None:
     assert redact_text(text) == text
     with override_settings(ENGINEL_REDACT_EMAIL=True, ENGINEL_REDACT_IP=True):
-        assert redact_text(text) == "[email] at [ip]"
+        assert redact_text(text) == scrubbed
 
 
+@override_settings(ENGINEL_REDACT_EMAIL=True, ENGINEL_REDACT_IP=True)
+@pytest.mark.parametrize(
+    "text",
+    ["v1.2.3.4.5", "at 12:30:45", "Face::Bead std::face::b1", "00:1a:2b:3c:4d:5e", "a@b", "@example.com", "3f2504e0:1"],
+)
+def test_what_only_looks_like_an_address_stays(text: str) -> None:
+    assert redact_text(text) == text
+
+
+@override_settings(ENGINEL_REDACT_EMAIL=True, ENGINEL_REDACT_IP=True)
 @pytest.mark.parametrize(
     "hostile",
     [
+        "a@" * 5000,
+        "1:" * 9000,
+        "0:::" * 4000,
         "password=" * 2000,
         "a=" * 5000,
         "://a:" * 3000,
