@@ -15,7 +15,7 @@ from designs.monitoring.guard import guarded
 from designs.monitoring.metrics.buckets import merged
 from designs.monitoring.metrics.collector import duration_of, families_now, stats_of
 from designs.monitoring.metrics.flusher import registry
-from designs.monitoring.metrics.registry import OVERFLOW, Timed
+from designs.monitoring.metrics.registry import OVERFLOW, Timed, label_of
 
 __all__ = ["PerformanceMonitor"]
 
@@ -23,7 +23,6 @@ logger = logging.getLogger("enginel.performance")
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_MAX_NAME_CHARS = 200
 _STATES = ("SUCCESS", "FAILED", "RETRY")
 _found = registry.found
 
@@ -53,7 +52,7 @@ class PerformanceMonitor:
     def report_slow(operation: str, seconds: float) -> None:
         """Tell of a slow operation: one WARNING line, and a count."""
         with guarded("report_slow"):
-            registry.count("slow", (_name(operation),), 1)
+            registry.count("slow", (operation,), 1)
             logger.warning(
                 "%s took %.1f s", operation, seconds, extra={"operation": operation, "duration_s": round(seconds, 3)}
             )
@@ -67,7 +66,7 @@ class PerformanceMonitor:
             ``max_duration``, ``min_duration``, and ``p50``, ``p95``, ``p99`` (None when nothing ran).
         """
         with guarded("get_operation_stats"):
-            return stats_of(families_now().histograms.get("operations", {}).get((_name(operation),)))
+            return stats_of(families_now().histograms.get("operations", {}).get((label_of(operation),)))
         return stats_of(None)
 
     @staticmethod
@@ -256,11 +255,7 @@ def _slow_from(operation: str) -> float:
 
 
 def _operation(operation: str) -> Timed:
-    timed = registry.series("operations", (_name(operation),))
+    timed = registry.series("operations", (operation,))
     if timed.labels[0] != OVERFLOW:
         _found[operation] = timed
     return timed
-
-
-def _name(operation: str) -> str:
-    return str(operation).replace("\x1f", "").replace("|", "")[:_MAX_NAME_CHARS]

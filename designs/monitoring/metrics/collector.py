@@ -14,13 +14,12 @@ from designs import context as run_context
 from designs.monitoring.guard import guarded
 from designs.monitoring.metrics.buckets import Series, percentile
 from designs.monitoring.metrics.flusher import flusher, registry
-from designs.monitoring.metrics.registry import OVERFLOW, Timed
+from designs.monitoring.metrics.registry import OVERFLOW, Timed, label_of
 from designs.monitoring.metrics.store import Families, read_families
 from integrations.redis import RedisUnavailable, redis_for
 
 __all__ = ["MetricsCollector", "duration_of", "families_now", "stats_of"]
 
-_MAX_NAME_CHARS = 200
 _MAX_TOLD = 1_024
 _STATES = {"FAILURE": "FAILED", "ERROR": "FAILED", "OK": "SUCCESS", "RETRIED": "RETRY"}
 
@@ -46,13 +45,13 @@ class MetricsCollector:
             value: By how much; whole numbers stay exact. Nothing below 0.
         """
         with guarded("increment_counter"):
-            registry.count("flat", (_name(name),), value)
+            registry.count("flat", (name,), value)
 
     @staticmethod
     def record_gauge(name: str, value: float) -> None:
         """Set a gauge; it is forgotten five minutes after it was set last."""
         with guarded("record_gauge"):
-            registry.gauge(_name(name), value, timezone.now().timestamp())
+            registry.gauge(name, value, timezone.now().timestamp())
 
     @staticmethod
     def track_request(method: str, route: str, status: int, seconds: float, exemplar: str = "") -> None:
@@ -65,12 +64,14 @@ class MetricsCollector:
             seconds: How long it took.
             exemplar: Id of an event or a trace that shows what such a request does.
         """
-        timed = _found.get((method, route, status))
-        if timed is None:
-            timed = _request_series(method, route, status)
-        timed.add(seconds)
-        if exemplar:
-            timed.remember(exemplar, seconds, timezone.now().timestamp())
+        with guarded("track_request"):
+            seconds = duration_of(seconds)
+            timed = _found.get((method, route, status))
+            if timed is None:
+                timed = _request_series(method, route, status)
+            timed.add(seconds)
+            if exemplar:
+                timed.remember(label_of(exemplar), seconds, timezone.now().timestamp())
 
     @staticmethod
     def track_task(task_name: str, state: str, seconds: float, queue_seconds: float | None = None) -> None:
@@ -82,10 +83,10 @@ class MetricsCollector:
             seconds: How long it ran.
             queue_seconds: How long it waited for a worker, where that is known.
         """
-        name = _name(task_name)
-        registry.series("tasks", (name, state)).add(seconds)
-        if queue_seconds is not None:
-            registry.series("task_queue", (name,)).add(queue_seconds)
+        with guarded("track_task"):
+            registry.series("tasks", (task_name, state)).add(duration_of(seconds))
+            if queue_seconds is not None:
+                registry.series("task_queue", (task_name,)).add(duration_of(queue_seconds))
 
     @staticmethod
     def track_celery_task(task_name: str, duration: float, status: str) -> None:
@@ -119,7 +120,7 @@ class MetricsCollector:
             file_type: ``step`` or ``iges``.
         """
         with guarded("track_file_upload"):
-            registry.count("uploads", (_name(str(file_type).lower()),), 1)
+            registry.count("uploads", (str(file_type).lower(),), 1)
             registry.count("flat", ("total_bytes_uploaded",), int(file_size_bytes))
 
     @staticmethod
@@ -179,11 +180,7 @@ def stats_of(series: Series | None) -> dict[str, Any]:
 
 
 def _request_series(method: str, route: str, status: int) -> Timed:
-    timed = registry.series("requests", (method, _name(route), str(status)))
+    timed = registry.series("requests", (method, route, str(status)))
     if timed.labels[0] != OVERFLOW:
         _found[(method, route, status)] = timed
     return timed
-
-
-def _name(text: str) -> str:
-    return str(text).replace("\x1f", "").replace("|", "")[:_MAX_NAME_CHARS]

@@ -98,7 +98,13 @@ class Flusher:
                 return False
             self._on_its_way[family] = batch
             self._sequences[family] = self._sequences.get(family, 0) + 1
-        merge(self.redis, family, batch, token=self.token, sequence=self._sequences[family])
+        try:
+            merge(self.redis, family, batch, token=self.token, sequence=self._sequences[family])
+        except (TypeError, ValueError):
+            # What cannot be written down never will be, and must not stay in the way of what comes.
+            del self._on_its_way[family]
+            self.registry.count("self", ("flush_errors",), 1)
+            raise
         del self._on_its_way[family]
         return was_on_its_way
 

@@ -13,14 +13,24 @@ from typing import Any
 
 from designs.conf import conf
 from designs.monitoring.metrics.buckets import Series, fold, le_index
+from designs.monitoring.safe import clean_text
 
-__all__ = ["OVERFLOW", "Batch", "Registry", "Timed", "as_payload"]
+__all__ = ["OVERFLOW", "Batch", "Registry", "Timed", "as_payload", "label_of"]
 
 OVERFLOW = "__overflow__"
 """Label of what came when there were too many series."""
 
 Labels = tuple[str, ...]
 _MOST = 2**62
+_MAX_LABEL_CHARS = 200
+
+
+def label_of(value: object) -> str:
+    """Return a value as a label: bounded, without what separates labels in the store, and fit for any JSON reader."""
+    text = str(value)[: 2 * _MAX_LABEL_CHARS]
+    if not (text.isascii() and text.isprintable()):
+        text = clean_text(text)
+    return text.replace("|", "")[:_MAX_LABEL_CHARS]
 
 
 class Timed:
@@ -116,6 +126,7 @@ class Registry:
     def series(self, family: str, labels: Labels) -> Timed:
         """Return a series, a new one if need be, or the family's overflow when there are too many."""
         known = self.family(family)
+        labels = tuple(map(label_of, labels))
         with self.lock:
             found = known.get(labels)
             if found is None:
@@ -134,7 +145,7 @@ class Registry:
         """
         if not (isinstance(value, int | float) and 0 <= value <= _MOST):
             raise ValueError(f"a counter cannot grow by {value!r}")
-        key = (family, *labels)
+        key = (family, *map(label_of, labels))
         with self.lock:
             if not self._has_room(key):
                 key = (family, *(OVERFLOW,) * len(labels))
@@ -149,6 +160,7 @@ class Registry:
         """
         if not (isinstance(value, int | float) and math.isfinite(value)):
             raise ValueError(f"a gauge cannot be {value!r}")
+        name = label_of(name)
         with self.lock:
             if self._has_room(("gauge", name)):
                 self.gauges[name] = (float(value), now)

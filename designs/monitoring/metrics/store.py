@@ -92,7 +92,12 @@ def read_families(redis: FailFastRedis, *, percentiles: bool = True) -> Families
 
     *durations, others = redis.run(read)
     merged_at = max(float(raw.pop(b"at", 0)) for raw in (*durations, others))
-    families = Families({name: _series_of(raw, percentiles) for name, raw in zip(HISTOGRAMS, durations, strict=True)})
+    families = Families(
+        {
+            name: _series_of(raw, size, percentiles)
+            for (name, size), raw in zip(HISTOGRAMS.items(), durations, strict=True)
+        }
+    )
     families.age_seconds = max(timezone.now().timestamp() - merged_at, 0.0) if merged_at else None
     _add_counters(families, others)
     add_derived(families)
@@ -131,7 +136,7 @@ def _keys(family: str) -> tuple[str, str]:
     return f"{_prefix(family)}all", f"{_prefix(family)}seen"
 
 
-def _series_of(raw: Mapping[bytes, bytes], percentiles: bool) -> dict[Labels, Series]:
+def _series_of(raw: Mapping[bytes, bytes], size: int, percentiles: bool) -> dict[Labels, Series]:
     found: dict[bytes, Series] = {}
     for name, value in raw.items():
         if name[0] == _EXPONENTIAL and not percentiles:
@@ -147,7 +152,9 @@ def _series_of(raw: Mapping[bytes, bytes], percentiles: bool) -> dict[Labels, Se
             series.buckets[int(stat[1:])] = int(value)
         else:
             _set(series, stat.decode(), value)
-    return {tuple(labels.decode().split("\x1f")): series for labels, series in found.items()}
+    named = ((tuple(labels.decode().split("\x1f")), series) for labels, series in found.items())
+    # One series that somebody wrote otherwise must not cost the page.
+    return {labels: series for labels, series in named if len(labels) == size}
 
 
 def _set(series: Series, stat: str, value: bytes) -> None:
