@@ -15,7 +15,7 @@ from celery.signals import worker_process_shutdown
 
 from designs import context as run_context
 from designs.conf import conf
-from designs.monitoring.event import ErrorEvent, build_event
+from designs.monitoring.event import ErrorEvent, build_event, operation_of
 from designs.monitoring.fingerprint import Fingerprint, fingerprint_exception, fingerprint_message
 from designs.monitoring.guard import guarded, swallow
 from designs.monitoring.health import HealthChecker
@@ -189,7 +189,13 @@ def record_new(
     # One traceback a group: Redis has it, or it waits for Redis.
     has_one = known or bool(store.backlog and store.backlog.traceback_of(fingerprint.key))
     traceback = "" if exc is None or has_one else format_traceback(exc, event.error_message)
-    outcome = store.record(event, fingerprint, traceback=traceback, operation=operation, describe=not known)
+    outcome = store.record(
+        event,
+        fingerprint,
+        traceback=traceback,
+        operation="" if type(operation) is str and not operation else operation_of(operation),
+        describe=not known,
+    )
     if exc is not None:
         set_mark(
             exc,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import re
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,11 +15,16 @@ from typing import Any
 from designs.conf import conf
 from designs.context import RunContext
 from designs.monitoring.redaction import redact, redacted_str
-from designs.monitoring.safe import raw_text, type_name
+from designs.monitoring.safe import raw_text, safe_str, type_name
 
-__all__ = ["SEVERITIES", "ErrorEvent", "build_event", "iso_utc"]
+__all__ = ["SEVERITIES", "ErrorEvent", "build_event", "iso_utc", "operation_of"]
 
 SEVERITIES = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
+_SOURCES = ("explicit", "http", "celery", "log", "sdk")
+_NOT_OF_SOURCES = re.compile(r"[^a-z0-9_.-]+")
+_MAX_SOURCE_CHARS = 32
+_MAX_OPERATION_CHARS = 300
 
 MAX_MESSAGE_CHARS = 2_048
 MAX_FIELD_CHARS = 512
@@ -72,6 +79,7 @@ def build_event(
         run: Where the code runs, see `designs.context`.
         context: Any value whatever.
         severity: One of `SEVERITIES`; anything else counts as ERROR.
+        source: A word of the application's; counted by, so bounded and without signs.
     """
     scrubbed = redact(context) if context is not None else {}
     facts = scrubbed if isinstance(scrubbed, dict) else {"value": scrubbed}
@@ -95,9 +103,30 @@ def build_event(
         request_id=run.request_id,
         task=run.task,
         release=conf.release,
-        source=source,
+        source=source if type(source) is str and source in _SOURCES else _source(source),
     )
     return event
+
+
+def _source(source: object) -> str:
+    """Return a source that is none of ours: it becomes part of a name, and a label of metrics."""
+    if source is None:
+        return "explicit"
+    return _NOT_OF_SOURCES.sub("_", safe_str(source, 2 * _MAX_SOURCE_CHARS).lower())[:_MAX_SOURCE_CHARS] or "explicit"
+
+
+def operation_of(value: object) -> str:
+    """Return an operation's id such that the store can hold it; empty where there is none.
+
+    Ids of tasks are whatever a message says. One that is too long, or no plain text, goes as its digest.
+    """
+    try:
+        text = "" if value is None else str(value)
+        if len(text) <= _MAX_OPERATION_CHARS and text.isascii() and text.isprintable():
+            return text
+        return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+    except Exception:  # noqa: BLE001 - one that cannot be told is no id, and must not cost the record
+        return ""
 
 
 def iso_utc(moment: datetime) -> str:

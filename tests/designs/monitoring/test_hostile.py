@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -308,6 +309,32 @@ def test_who_stops_the_process_is_let_through(monkeypatch: pytest.MonkeyPatch) -
         ErrorTracker.log_error("x")
 
 
+NAMES = ["\ud800", "\x1f", "a|b|c", "a\0b", "x" * 1_000_000, "\u00e9", None, 5, b"b", ["l"], HostileValue()]
+
+
+@pytest.mark.parametrize("name", NAMES, ids=lambda name: type(name).__name__)
+def test_any_source_is_recorded_and_counted_under_a_word(name: Any) -> None:
+    record = ErrorTracker.log_error(raised(ValueError("x")), source=name)
+
+    assert_recorded(record)
+    assert re.fullmatch(r"[a-z0-9_.-]{1,32}", record["source"])
+    assert errors.store.totals()[f"by:exception|ERROR|{record['source']}"] == 1
+
+
+@pytest.mark.parametrize("name", NAMES, ids=lambda name: type(name).__name__)
+def test_any_operation_is_recorded(name: Any) -> None:
+    assert_recorded(ErrorTracker.log_error(raised(ValueError("x")), operation=name))
+    assert guard.swallowed == {}
+
+
+@pytest.mark.parametrize("end", ["\ud800", "\0", "y", "z" * 500])
+def test_operations_are_told_apart_whatever_they_are_called(end: str) -> None:
+    for operation in ("x" * 400 + end, "x" * 400 + end, "x" * 400):
+        ErrorTracker.log_error(raised(ValueError("x")), operation=operation)
+
+    assert errors.store.totals()["occurrences"] == 2
+
+
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary() | st.builds(HostileValue),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4) | st.tuples(inner, inner),
@@ -322,11 +349,12 @@ ANYTHING = st.recursive(
     user_id=ANYTHING,
     path=ANYTHING,
     severity=ANYTHING,
+    source=ANYTHING,
 )
-def test_anything_is_recorded(error: Any, context: Any, user_id: Any, path: Any, severity: Any) -> None:
+def test_anything_is_recorded(error: Any, context: Any, user_id: Any, path: Any, severity: Any, source: Any) -> None:
     before = errors.store.totals().get("occurrences", 0)
 
-    returned = ErrorTracker.log_error(error, context, user_id, path, severity, source="explicit")
+    returned = ErrorTracker.log_error(error, context, user_id, path, severity, source=source)
 
     assert returned["event_id"]
     assert guard.swallowed == {}
