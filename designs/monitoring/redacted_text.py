@@ -33,8 +33,15 @@ _AFTER_OPTION = re.compile(r"\\{0,4}+[\"'],[ \t]{0,3}+(?=[bru]{0,2}\\{0,4}[\"'](
 _AFTER_FIELD = re.compile(
     r"\\{0,4}+[\"'],(?:\s|\\{1,4}[nrt]){0,40}+\\{0,4}+[\"']value\\{0,4}+[\"'][ \t]{0,3}+:[ \t]{0,3}+", re.IGNORECASE
 )
+_FIELD_BEFORE_NAME = re.compile(
+    r"(\\{0,4}+[\"']value\\{0,4}+[\"'][ \t]{0,3}+:[ \t]{0,3}+)"
+    r"(?!\[filtered\])(?:\\{0,4}+\"[^\"\n]{0,4096}+\"|\\{0,4}+'[^'\n]{0,4096}+'|\[[^\[\]\n]{0,4096}+\]|\{[^{}\n]{0,4096}+\}|[\w.+-]{1,100}+)"
+    r"(,(?:\s|\\{1,4}[nrt]){0,40}+\\{0,4}+[\"'](?:name|key|field|header)\\{0,4}+[\"'][ \t]{0,3}+:[ \t]{0,3}+"
+    r"\\{0,4}+[\"']([\w.-]{1,200}+))",
+    re.IGNORECASE,
+)
 _BEFORE_PAIR = re.compile(r"[(\[][ \t]?[bru]{0,2}\\{0,4}[\"']\Z")
-_AFTER_FIRST = re.compile(r"\\{0,4}+[\"'],(?:\s|\\{1,4}[nrt]){0,40}+(?=[bru]{0,2}\\{0,4}[\"'])")
+_AFTER_FIRST = re.compile(r"\\{0,4}+[\"'],(?:\s|\\{1,4}[nrt]){0,40}+(?=[bru]{0,2}\\{0,4}[\"']|[\[{(])")
 _VALUE = re.compile(
     r"\[filtered\]|(?:(?:Bearer|Basic|Token) )?(?:[bru]{1,2}(?=\\{0,4}[\"']))?"
     r"(?:\\{1,4}+\"[^\"\n\\]{1,4096}+(?:\\{1,4}+\")?|\\{1,4}+'[^'\n\\]{1,4096}+(?:\\{1,4}+')?"
@@ -50,7 +57,7 @@ _AUTHORIZATION = re.compile(
 )
 _COOKIES = re.compile(
     r"((?:(?<!\w)|(?<=http_))cookie\\{0,4}+[\"']?[ \t]{0,3}+[:=][ \t]{0,3}+\\{0,4}+[\"']?)(?!\[filtered\])"
-    r"[^\r\n\"'\\]{1,4096}+",
+    r"(?:[^\r\n\"'\\]|(?<==)\\{0,4}+\"[^\"\r\n\\]{0,4096}+\\{0,4}+\"){1,4096}+",
     re.IGNORECASE,
 )
 _INSERT = re.compile(
@@ -77,6 +84,7 @@ _ENCODED = re.compile(r"%[0-9A-Fa-f]{2}")
 
 # A value has one of these before it, whatever its name.
 _NAMED = re.compile(r"[=:('<]")
+_VALUE_ENDS = ('value"', "value'", "value\\")
 _MAY_FOLLOW = frozenset("\"'\\")
 _CLOSING = frozenset(")]")
 _SCHEMES = ("bearer ", "basic ", "token ")
@@ -148,6 +156,8 @@ def _filter_named(text: str, lowered: str) -> str:
     text, lowered = _filter_behind(text, lowered, "authorization", _AUTHORIZATION)
     text, lowered = _filter_behind(text, lowered, "cookie", _COOKIES)
     text = _filter_pairs(text, lowered)
+    if any(end in lowered for end in _VALUE_ENDS):
+        text = _FIELD_BEFORE_NAME.sub(lambda m: m[1] + FILTERED + m[2] if is_secret_key(m[3]) else m[0], text)
     if "insert" in lowered:
         text = _INSERT.sub(lambda m: m[1] + FILTERED if is_secret_key(m[2]) else m[0], text)
     if ")=(" in lowered:

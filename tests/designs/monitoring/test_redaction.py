@@ -281,6 +281,10 @@ def test_what_only_looks_like_an_address_stays(text: str) -> None:
 @pytest.mark.parametrize(
     "hostile",
     [
+        "'value': '" * 2000,
+        "'value': 'x', 'name': " * 1000,
+        'cookie: a="' * 2000,
+        'cookie: a=\\"' * 2000,
         "a@" * 5000,
         "1:" * 9000,
         "0:::" * 4000,
