@@ -49,8 +49,10 @@ def read_groups(redis: FailFastRedis, limit: int | None) -> list[dict[str, Any]]
     last = -1 if limit is None else limit - 1
     keys: list[bytes] = redis.run(lambda client: cast("list[bytes]", client.zrevrange(f"{PREFIX}groups", 0, last)))
     rows = _rows(redis, [key.decode() for key in keys])
-    # The index is exact to a second.
-    return sorted(rows, key=lambda row: int(row["last_seen_ms"]), reverse=True)
+    # The index is exact to a second. A number nobody can read must not hide the others.
+    return sorted(
+        rows, key=lambda row: int(row["last_seen_ms"]) if row["last_seen_ms"].isdecimal() else 0, reverse=True
+    )
 
 
 def read_group(redis: FailFastRedis, key: str, now_ms: int) -> dict[str, Any] | None:
@@ -169,7 +171,7 @@ def _rows(redis: FailFastRedis, keys: list[str]) -> list[dict[str, Any]]:
 
 
 def _named(row: Sequence[bytes | None]) -> dict[str, str]:
-    return {name: (value or b"").decode() for name, value in zip(_LISTED, row, strict=True)}
+    return {name: (value or b"").decode("utf-8", "replace") for name, value in zip(_LISTED, row, strict=True)}
 
 
 def _series(packed: bytes, running: int, running_n: int, now_ms: int) -> list[list[Any]]:

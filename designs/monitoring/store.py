@@ -18,6 +18,7 @@ from designs.monitoring.command import Outcome, command_of, outcome_of
 from designs.monitoring.event import ErrorEvent
 from designs.monitoring.fingerprint import Fingerprint
 from designs.monitoring.groups import GROUP_PREFIX, PREFIX
+from designs.monitoring.guard import guarded
 from designs.monitoring.handover import Handover
 from designs.monitoring.records import (
     bounded_json,
@@ -175,10 +176,11 @@ class ErrorStore:
         except RedisUnavailable:
             return waiting[:limit]
         totals = {key: (int(total), text.decode()) for key, total, text in of_groups}
-        stored = [
-            with_additions(record_of(record, key.decode(), *totals[key]), additions)
-            for key, record, additions in entries
-        ]
+        stored: list[dict[str, Any]] = []
+        for key, record, additions in entries:
+            # One that nobody can read, whoever wrote it, must not hide the others.
+            with guarded("unreadable_record"):
+                stored.append(with_additions(record_of(record, key.decode(), *totals[key]), additions))
         if not waiting:
             return stored
         known = {record["event_id"] for record in stored}

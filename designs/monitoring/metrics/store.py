@@ -139,21 +139,24 @@ def _keys(family: str) -> tuple[str, str]:
 def _series_of(raw: Mapping[bytes, bytes], size: int, percentiles: bool) -> dict[Labels, Series]:
     found: dict[bytes, Series] = {}
     for name, value in raw.items():
-        if name[0] == _EXPONENTIAL and not percentiles:
+        try:
+            if name[0] == _EXPONENTIAL and not percentiles:
+                continue
+            stat, _, labels = name.partition(b"|")
+            series = found.get(labels)
+            if series is None:
+                series = found[labels] = Series()
+            # Most fields by far are these two.
+            if stat[0] == _EXPONENTIAL:
+                series.exponential[int(stat[1:])] = int(value)
+            elif stat[0] == _BUCKET:
+                series.buckets[int(stat[1:])] = int(value)
+            else:
+                _set(series, stat.decode(), value)
+        except (ValueError, IndexError):
+            # What nobody can read, whoever wrote it, must not cost the page.
             continue
-        stat, _, labels = name.partition(b"|")
-        series = found.get(labels)
-        if series is None:
-            series = found[labels] = Series()
-        # Most fields by far are these two.
-        if stat[0] == _EXPONENTIAL:
-            series.exponential[int(stat[1:])] = int(value)
-        elif stat[0] == _BUCKET:
-            series.buckets[int(stat[1:])] = int(value)
-        else:
-            _set(series, stat.decode(), value)
-    named = ((tuple(labels.decode().split("\x1f")), series) for labels, series in found.items())
-    # One series that somebody wrote otherwise must not cost the page.
+    named = ((tuple(labels.decode("utf-8", "replace").split("\x1f")), series) for labels, series in found.items())
     return {labels: series for labels, series in named if len(labels) == size}
 
 
@@ -176,12 +179,16 @@ def _set(series: Series, stat: str, value: bytes) -> None:
 def _add_counters(families: Families, raw: Mapping[bytes, bytes]) -> None:
     oldest = timezone.now().timestamp() - conf.gauge_seconds
     for name, value in raw.items():
-        kind, _, key = name.decode().partition("|")
-        if kind == "c":
-            family, *labels = key.split("\x1f")
-            number = float(value)
-            families.counters.setdefault(family, {})[tuple(labels)] = int(number) if number.is_integer() else number
-        else:
-            text, _, at = value.decode().partition(" ")
-            if float(at) >= oldest:
-                families.gauges[key] = float(text)
+        try:
+            kind, _, key = name.decode().partition("|")
+            if kind == "c":
+                family, label = key.split("\x1f")
+                number = float(value)
+                families.counters.setdefault(family, {})[(label,)] = int(number) if number.is_integer() else number
+            else:
+                text, _, at = value.decode().partition(" ")
+                if float(at) >= oldest:
+                    families.gauges[key] = float(text)
+        except (ValueError, OverflowError):
+            # As above.
+            continue

@@ -12,8 +12,10 @@ import pytest
 from django.test import override_settings
 from freezegun import freeze_time
 
+from designs.monitoring import guard
 from designs.monitoring import store as module
 from designs.monitoring.fingerprint import fingerprint_message
+from designs.monitoring.groups import GROUP_PREFIX
 from designs.monitoring.slots import MAX_SLOTS
 from designs.monitoring.store import PREFIX, ErrorStore
 from integrations.redis import RedisUnavailable, redis_for
@@ -288,6 +290,31 @@ class TestFrozenRedis:
 
             assert store.totals()["occurrences"] == 601
             assert not store.backlog.dropped
+
+
+@pytest.mark.usefixtures("allow_swallowed")
+@pytest.mark.parametrize("junk", [b"", b"{", b"\xff\xfe", b"[]", b"5"])
+def test_a_record_nobody_can_read_hides_no_other(store: ErrorStore, junk: bytes) -> None:
+    for message in ("a", "b", "c"):
+        record(store, message)
+    event_id = store.recent(3)[1]["event_id"].encode()
+    broken = next(field for field in raw("HKEYS", f"{PREFIX}records") if field.endswith(event_id))
+    raw("HSET", f"{PREFIX}records", broken, junk)
+
+    assert [found["error_message"] for found in store.recent(10)] == ["c", "a"]
+    assert guard.swallowed["unreadable_record"] == 1
+
+
+@pytest.mark.parametrize("junk", [b"", b"x", b"\xff\xfe"])
+def test_a_group_nobody_can_read_hides_no_other(store: ErrorStore, junk: bytes) -> None:
+    for message in ("a", "b"):
+        record(store, message)
+    key = store.groups()[0]["fingerprint"]
+    for field in ("last_seen_ms", "message", "parts"):
+        raw("HSET", f"{GROUP_PREFIX}{key}", field, junk)
+
+    assert {found["fingerprint"] for found in store.groups()} >= {key}
+    assert len(store.groups()) == 2
 
 
 def test_threads_count_exactly(store: ErrorStore) -> None:

@@ -99,6 +99,35 @@ def test_a_series_that_somebody_else_wrote_costs_no_other() -> None:
     assert set(read_families(gateway).histograms["requests"]) == {("GET", "other/", "200")}
 
 
+@pytest.mark.parametrize(
+    ("family", "field", "value"),
+    [
+        ("requests", "n|GET\x1fother/\x1f200", "x"),
+        ("requests", "b99|GET\x1fother/\x1f200", "1"),
+        ("requests", "x|GET\x1fother/\x1f200", "1"),
+        ("requests", "ex0|GET\x1fother/\x1f200", "no moment"),
+        ("requests", "|GET\x1fother/\x1f404", "1"),
+        ("requests", "n|\udcff", "1"),
+        ("tasks", "", ""),
+        ("counters", "c|flat\x1fn", "x"),
+        ("counters", "c|flat\x1fn\x1fm", "5"),
+        ("counters", "c|flat", "5"),
+        ("counters", "g|depth", "x"),
+        ("counters", "\udcff", "5"),
+    ],
+)
+def test_a_field_that_nobody_can_read_costs_no_other(family: str, field: str, value: str) -> None:
+    key = f"enginel:{{m:{family}}}:1:all"
+    redis_for(settings.REDIS_URL).run(lambda client: client.hset(key, field.encode("utf-8", "surrogateescape"), value))
+
+    found = MetricsCollector.get_metrics()["counters"]
+    assert "n" not in found
+    assert read_families(redis_for(settings.REDIS_URL), percentiles=False).counters["flat"] is not None
+    MetricsCollector.increment_counter("other", 3)
+    assert MetricsCollector.get_metrics()["counters"]["other"] == 3
+    assert PerformanceMonitor.get_request_stats() is not None
+
+
 def test_a_batch_that_cannot_be_written_down_is_refused_once_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     timed = registry.series("requests", ("GET", "r", "200"))
     timed.labels = ("GET", None, "200")  # type: ignore[assignment]
