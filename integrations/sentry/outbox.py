@@ -127,13 +127,18 @@ class Outbox:
         oldest_ms = int((time.time() - MAX_AGE_SECONDS) * 1000)
         keys = _keys("stream", "order", "ids", "leases", "remote", "totals")
         args = (owner, int(lease_seconds * 1000), oldest_ms, _SCANNED)
-        state, *found = self.redis.script("outbox_next", keys, args)
-        if state == b"limited":
-            return float(found[0]) / 1000
-        if state != b"entry":
-            return None
-        event_id, at_ms, body = found
-        return Waiting(event_id.decode(), float(at_ms), zlib.decompress(body))
+        while True:
+            state, *found = self.redis.script("outbox_next", keys, args)
+            if state == b"limited":
+                return float(found[0]) / 1000
+            if state != b"entry":
+                return None
+            event_id, at_ms, body = found
+            try:
+                return Waiting(event_id.decode(), float(at_ms), zlib.decompress(body))
+            except zlib.error:
+                # Nobody can send it, and it must not stand before the others for a month.
+                self._settle(event_id.decode(), "dead", "damaged", "", 0.0, body=body)
 
     def accepted(self, event_id: str, *, by: str, limited_until: float = 0.0) -> bool:
         """Note a delivery by ``live`` or ``replay``; return whether it was the first of this event."""
@@ -207,7 +212,7 @@ class Outbox:
                 "event_id": fields[b"id"].decode(),
                 "why": fields[b"why"].decode(),
                 "at_ms": int(entry.split(b"-")[0]),
-                "bytes": len(zlib.decompress(fields[b"envelope"])),
+                "bytes": _size_of(fields[b"envelope"]),
             }
             for entry, fields in found
         ]
@@ -228,6 +233,13 @@ def outbox() -> Outbox | None:
 
 def _keys(*names: str) -> tuple[str, ...]:
     return tuple(PREFIX + name for name in names)
+
+
+def _size_of(body: bytes) -> int:
+    try:
+        return len(zlib.decompress(body))
+    except zlib.error:
+        return len(body)
 
 
 def _text(answer: bytes) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
 
 from integrations.sentry import outbox as module
-from integrations.sentry.outbox import Outbox, Waiting
+from integrations.sentry.outbox import PREFIX, Outbox, Waiting
 from tests.integrations.sentry.outbox_kit import envelope_of, spool_dir, store
 from tests.stack import wait_for
 
@@ -128,6 +129,26 @@ def test_dead_letters_are_put_aside_counted_and_bounded(store: Outbox, monkeypat
     facts = store.facts()
     assert (facts["depth"], facts["dead"], facts["totals"]["dropped:status_400"]) == (0, 2, 3)
     assert add(store, "a") == "done"
+
+
+def test_what_is_damaged_is_put_aside_and_stands_before_nothing(store: Outbox) -> None:
+    for event_id, age in (("a", 30), ("b", 20), ("c", 10)):
+        add(store, event_id, age)
+
+    def damage(client: Any) -> None:
+        for entry, fields in client.xrange(f"{PREFIX}stream"):
+            if fields[b"id"] != b"c":
+                client.xdel(f"{PREFIX}stream", entry)
+                where = client.xadd(f"{PREFIX}stream", {**fields, b"envelope": b"damaged"})
+                client.hset(f"{PREFIX}ids", fields[b"id"], where)
+
+    store.redis.run(damage)
+
+    assert [oldest(store), oldest(store)] == ["c", None]
+    assert [(letter["event_id"], letter["why"], letter["bytes"]) for letter in store.dead_letters()] == [
+        ("b", "damaged", 7), ("a", "damaged", 7)
+    ]  # fmt: skip
+    assert "reachable" not in store.facts()["remote"]
 
 
 def test_counts_that_are_told_again_count_once(store: Outbox) -> None:
