@@ -196,7 +196,7 @@ class ErrorStore:
         raw: dict[bytes, bytes] = self.redis.run(
             lambda client: cast("dict[bytes, bytes]", client.hgetall(f"{PREFIX}totals"))
         )
-        return {field.decode(): int(count) for field, count in raw.items()}
+        return {field.decode("utf-8", "replace"): int(count) for field, count in raw.items() if count.isdigit()}
 
     def groups(self, limit: int | None = None) -> list[dict[str, Any]]:
         """Return groups, most recent first, without their tracebacks.

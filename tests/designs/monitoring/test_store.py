@@ -317,6 +317,14 @@ def test_a_group_nobody_can_read_hides_no_other(store: ErrorStore, junk: bytes) 
     assert len(store.groups()) == 2
 
 
+def test_a_total_that_is_no_number_hides_no_other(store: ErrorStore) -> None:
+    record(store, "a")
+    raw("HSET", f"{PREFIX}totals", b"\xff", "5", "groups", "x")
+
+    assert store.totals()["occurrences"] == 1
+    assert "groups" not in store.totals()
+
+
 def test_threads_count_exactly(store: ErrorStore) -> None:
     def work(name: str) -> None:
         for _ in range(25):
