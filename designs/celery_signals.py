@@ -35,7 +35,7 @@ _OUR_CONSUMER = "designs.celery_consumer:Consumer"
 _INTERRUPTED = "Processing was interrupted. Upload the file again."
 
 _received: OrderedDict[str, tuple[context.RunContext, int]] = OrderedDict()
-_received_lock = threading.Lock()
+_received_lock = threading.RLock()
 _tokens: dict[str, list[Token[context.RunContext]]] = {}
 
 

@@ -79,7 +79,7 @@ class FailFastRedis:
         self._evaluate = self._wires.evaluate
         self._breaker_seconds = breaker_seconds
         self._closed_again_at: float | None = None
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         _gateways.add(self)
 
     @property
@@ -143,7 +143,7 @@ class FailFastRedis:
 
     def start_over(self) -> None:
         """Start with a lock and connections of this process's own, after a fork."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._wires.start_over()
 
     def _may_try(self) -> bool:

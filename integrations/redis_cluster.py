@@ -49,7 +49,7 @@ class Cluster:
         self._wires: dict[tuple[str, int], ScriptWires] = {}
         self._to_ask = deque(self._address.nodes)
         self._failures = 0
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def run(self, command: Callable[[redis.Redis], T]) -> T:
         """Run a command on redis-py's client, which finds the nodes by itself."""

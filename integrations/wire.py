@@ -158,7 +158,7 @@ class Wires:
     def start_over(self) -> None:
         """Forget all of them: after a fork they are the parent's."""
         self._idle: deque[Wire] = deque()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._open = 0
 
     def take(self) -> Wire:

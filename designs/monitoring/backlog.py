@@ -3,6 +3,9 @@
 Too many records: the group that holds most gives up its oldest, whose count moves to the group's next record. One
 that Redis may have taken already (it was asked and did not answer) keeps its own count, so that its operation id can
 still tell a repetition.
+
+A signal handler or a finalizer may record an error in the middle of what its thread does here. What it adds is put
+aside until that is done, and nothing is taken for it.
 """
 
 from __future__ import annotations
@@ -61,6 +64,28 @@ class LastKnown(dict[str, tuple[int, float]]):
         return count if now - at < window_seconds else 0
 
 
+class _Held:
+    """A lock that tells whether it is this thread's already."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._by = self._depth = 0
+
+    def is_mine(self) -> bool:
+        return self._by == threading.get_ident()
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+        self._depth += 1
+        self._by = threading.get_ident()
+
+    def __exit__(self, *error: object) -> None:
+        self._depth -= 1
+        if not self._depth:
+            self._by = 0
+        self._lock.release()
+
+
 class Backlog:
     """Thread-safe. ``dropped`` counts occurrences lost by reason.
 
@@ -68,7 +93,9 @@ class Backlog:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = _Held()
+        self._aside: deque[Pending] = deque()
+        self._gone_aside: list[Pending] = []
         self._groups: OrderedDict[str, deque[Pending]] = OrderedDict()
         self._windows: OrderedDict[str, Window] = OrderedDict()
         self._size = 0
@@ -77,12 +104,18 @@ class Backlog:
         self.last_known = LastKnown()
 
     def __len__(self) -> int:
-        return self._size
+        return self._size + len(self._aside)
 
     def add(self, pending: Pending, max_records: int) -> list[Pending]:
         """Keep an occurrence; return those that had to go for it, counted by now in another or as dropped."""
+        if self._lock.is_mine():
+            self._aside.append(pending)
+            return []
         with self._lock:
             gone = self._insert(pending)
+            self._fetch_aside()
+            gone += self._gone_aside
+            self._gone_aside = []
             while self._size > max_records:
                 gone.append(self._shrink())
             return gone
@@ -103,12 +136,17 @@ class Backlog:
 
     def traceback_of(self, key: str) -> str:
         """Return the traceback that waits for a group; empty when there is none."""
+        if self._lock.is_mine():
+            return ""
         with self._lock:
             return next((pending.traceback for pending in self._groups.get(key, ()) if pending.traceback), "")
 
     def take(self) -> Pending | None:
         """Remove and return the oldest record of the group that waits longest; None when there is nothing."""
+        if self._lock.is_mine():
+            return None
         with self._lock:
+            self._fetch_aside()
             for key, records in self._groups.items():
                 pending = records.popleft()
                 self._size -= 1
@@ -132,11 +170,14 @@ class Backlog:
     @property
     def unsettled(self) -> int:
         """How many records wait or are on their way."""
-        return self._size + self._in_flight
+        return len(self) + self._in_flight
 
     def merge(self, event_id: str, additions: Mapping[str, Any]) -> bool:
         """Add what a second hook knows to an occurrence that still waits; True when it does."""
+        if self._lock.is_mine():
+            return False
         with self._lock:
+            self._fetch_aside()
             for records in self._groups.values():
                 for pending in records:
                     if pending.event.event_id == event_id:
@@ -147,9 +188,16 @@ class Backlog:
 
     def snapshot(self) -> list[Pending]:
         """Return what waits, newest first."""
+        if self._lock.is_mine():
+            return []
         with self._lock:
+            self._fetch_aside()
             waiting = [pending for records in self._groups.values() for pending in records]
         return sorted(waiting, key=lambda pending: pending.event.timestamp, reverse=True)
+
+    def _fetch_aside(self) -> None:
+        while self._aside:
+            self._gone_aside += self._insert(self._aside.popleft())
 
     def _insert(self, pending: Pending, *, front: bool = False) -> list[Pending]:
         records = self._groups.setdefault(pending.fingerprint.key, deque())

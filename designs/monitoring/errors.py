@@ -280,11 +280,11 @@ class _KnownGroups:
 
     def __init__(self) -> None:
         self._keys: OrderedDict[str, None] = OrderedDict()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def start_over(self) -> None:
         self._keys = OrderedDict()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def knows(self, key: str) -> bool:
         return key in self._keys

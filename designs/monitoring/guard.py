@@ -20,7 +20,7 @@ swallowed: Counter[str] = Counter()
 """Failures of the monitoring itself in this process, by the place they happened."""
 
 _LOG_INTERVAL_SECONDS = 60.0
-_lock = threading.Lock()
+_lock = threading.RLock()
 _logged_at: dict[str, float] = {}
 
 on_swallowed: Callable[[str, Exception], None] | None = None

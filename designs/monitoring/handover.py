@@ -37,7 +37,7 @@ class Handover:
         self._drain = drain
         self._waiting = waiting
         self._unsettled = unsettled
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._now = threading.Event()
         self._thread: threading.Thread | None = None
 

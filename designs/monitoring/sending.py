@@ -52,7 +52,7 @@ class _Kept:
 
     def start_over(self) -> None:
         self._keys: OrderedDict[str, None] = OrderedDict()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def add(self, key: str) -> bool:
         """Note a group; False if it was noted before."""

@@ -23,7 +23,7 @@ logger = logging.getLogger("enginel.sentry")
 POLL_SECONDS = 1.0
 """How often a process looks whether Redis is back while this host's spool holds something."""
 
-_poller_lock = threading.Lock()
+_poller_lock = threading.RLock()
 _poller: list[threading.Thread] = []
 
 
@@ -181,7 +181,7 @@ def _poll() -> None:
 
 def _after_fork() -> None:
     global _poller_lock  # noqa: PLW0603 - another thread may have held it
-    _poller_lock = threading.Lock()
+    _poller_lock = threading.RLock()
     _poller.clear()
 
 

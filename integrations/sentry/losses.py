@@ -24,10 +24,10 @@ class Losses:
 
     def start_over(self) -> None:
         """Forget everything, after a fork: what was counted before is the parent's to tell."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._counts: Counter[str] = Counter()
         # What is on its way: it goes again, under the same number, until Redis has answered.
-        self._sent: dict[str, int] = {}
+        self._sent: Counter[str] = Counter()
         self._sequence = 0
         self._owner = secrets.token_hex(8)
 
@@ -41,7 +41,7 @@ class Losses:
     def waiting(self) -> dict[str, int]:
         """Return what the store does not know yet, by reason."""
         with self._lock:
-            total = self._counts + Counter(self._sent)
+            total = self._counts + self._sent
         return {name.removeprefix("dropped:"): number for name, number in total.items()}
 
     def flush(self) -> bool:
@@ -51,16 +51,17 @@ class Losses:
             return not (self._counts or self._sent)
         with self._lock:
             if not self._sent:
-                self._sent, self._counts = dict(self._counts), Counter()
+                # The same object until it is replaced: who counts in the middle of this is not lost.
+                self._sent, self._counts = self._counts, Counter()
                 self._sequence += 1
-            sent, sequence = self._sent, self._sequence
+            sent, sequence = dict(self._sent), self._sequence
         try:
             store.count(sequence, self._owner, sent)
         except RedisUnavailable:
             return False
         with self._lock:
             if self._sequence == sequence:
-                self._sent = {}
+                self._sent = Counter()
             return not self._counts
 
 

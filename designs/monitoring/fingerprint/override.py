@@ -25,7 +25,7 @@ _REST_SECONDS = 60.0
 hook_failures: Counter[str] = Counter()
 """Answers of the hook that were ignored, by reason: ``raised``, ``slow``, ``unusable``, ``resting``."""
 
-_lock = threading.Lock()
+_lock = threading.RLock()
 _rests_until = 0.0
 
 

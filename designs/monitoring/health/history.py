@@ -43,7 +43,7 @@ class History:
         self.start_over()
 
     def start_over(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._writing = threading.Lock()
         self._last: dict[str, Outcome] = {}
         self._told_at: dict[str, float] = {}

@@ -63,7 +63,7 @@ class Runner:
 
     def start_over(self) -> None:
         """Forget all results and runs under way; in a forked child they are its parent's."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._flights: dict[str, Flight] = {}
 
     def begin(self, name: str, probe: Probe, keep_seconds: float) -> Flight:

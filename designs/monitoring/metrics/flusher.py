@@ -37,8 +37,9 @@ class Flusher:
     def start_over(self) -> None:
         """Be another process: a new token, nothing on its way, no thread."""
         self.token = secrets.token_hex(8)
-        self._lock = threading.Lock()
-        self._thread_lock = threading.Lock()
+        self._lock = threading.RLock()
+        self._thread_lock = threading.RLock()
+        self._at_it = 0
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
         self._on_its_way: dict[str, Batch] = {}
@@ -68,7 +69,11 @@ class Flusher:
 
     def flush(self) -> bool:
         """Hand over everything; return whether Redis took it all."""
+        if self._at_it == threading.get_ident():
+            # By a signal handler or a finalizer, in the middle of handing over.
+            return False
         with self._lock:
+            self._at_it = threading.get_ident()
             try:
                 for family in (*HISTOGRAMS, COUNTERS):
                     # Twice where one was on its way: it, and what came since.
@@ -78,6 +83,8 @@ class Flusher:
                 self.failures += 1
                 self.registry.count("self", ("flush_errors",), 1)
                 return False
+            finally:
+                self._at_it = 0
             self.flushed_at = time.time()
             return True
 

@@ -2,12 +2,16 @@
 
 Recording is an append to a list; durations are folded into buckets a second later, by the flusher. Threads may record
 at any time: appending to a list and cutting its front are atomic each, and only one thread cuts.
+
+The lock may be taken again by who has it: a signal handler or a finalizer runs in the middle of whatever its thread is
+at, and may measure, too. So what is looped over is a copy, and nothing is read, and written later, across a call.
 """
 
 from __future__ import annotations
 
 import math
 import threading
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
@@ -89,7 +93,7 @@ class Batch:
 
     def __init__(self) -> None:
         self.series: dict[Labels, Series] = {}
-        self.counters: dict[Labels, float] = {}
+        self.counters: dict[Labels, float] = defaultdict(int)
         self.gauges: dict[str, tuple[float, float]] = {}
 
     def __bool__(self) -> bool:
@@ -108,12 +112,13 @@ class Registry:
 
     def start_over(self) -> None:
         """Forget everything; in a forked child it is the parent's."""
-        self.lock = threading.Lock()
+        self.lock = threading.RLock()
+        self._folding = 0
         for family in self.timed.values():
             # The same dicts: callers hold them.
             family.clear()
         self.found.clear()
-        self.counters: dict[Labels, float] = {}
+        self.counters: dict[Labels, float] = defaultdict(int)
         self.gauges: dict[str, tuple[float, float]] = {}
         # Of counters and gauges, handed over or not: they are series for as long as the process lives.
         self.names: set[Labels] = set()
@@ -149,7 +154,7 @@ class Registry:
         with self.lock:
             if not self._has_room(key):
                 key = (family, *(OVERFLOW,) * len(labels))
-            self.counters[key] = self.counters.get(key, 0) + value
+            self.counters[key] += value
         self.on_first()
 
     def gauge(self, name: str, value: float, now: float) -> None:
@@ -167,25 +172,37 @@ class Registry:
         self.on_first()
 
     def fold(self, timed: Timed) -> None:
+        if self._folding == threading.get_ident():
+            return
         with self.lock:
-            timed.fold()
+            self._folding = threading.get_ident()
+            try:
+                timed.fold()
+            finally:
+                self._folding = 0
 
     def take(self, family: str) -> Batch:
         """Return what came since the last time, and keep it no longer. ``""`` is that of counters and gauges."""
         batch = Batch()
+        if self._folding == threading.get_ident():
+            return batch
         with self.lock:
             if not family:
-                batch.counters, self.counters = self.counters, {}
+                batch.counters, self.counters = self.counters, defaultdict(int)
                 batch.gauges, self.gauges = self.gauges, {}
                 if self.refused:
                     batch.counters["self", "series_dropped"] = self.refused
                     self.refused = 0
                 return batch
-            for labels, timed in self.family(family).items():
-                timed.fold()
-                if timed.folded.count:
-                    timed.folded.exemplars, timed.exemplars = timed.exemplars, {}
-                    batch.series[labels], timed.folded = timed.folded, Series()
+            self._folding = threading.get_ident()
+            try:
+                for labels, timed in list(self.family(family).items()):
+                    timed.fold()
+                    if timed.folded.count:
+                        timed.folded.exemplars, timed.exemplars = timed.exemplars, {}
+                        batch.series[labels], timed.folded = timed.folded, Series()
+            finally:
+                self._folding = 0
         return batch
 
     def _has_room(self, name: Labels) -> bool:
@@ -198,7 +215,7 @@ class Registry:
         return True
 
     def _is_full(self) -> bool:
-        return sum(map(len, self.timed.values())) + len(self.names) >= conf.metrics_max_series
+        return sum(map(len, list(self.timed.values()))) + len(self.names) >= conf.metrics_max_series
 
 
 def as_payload(batch: Batch) -> list[list[Any]]:

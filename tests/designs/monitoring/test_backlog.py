@@ -149,6 +149,36 @@ def test_nothing_is_lost_without_being_counted(storm: list[tuple[str, bool]], ro
     assert total(backlog) + sum(backlog.dropped.values()) == len(storm)
 
 
+def test_what_comes_in_the_middle_of_something_waits_its_turn() -> None:
+    backlog = Backlog()
+    first, second = pending("a"), pending("b")
+    backlog.add(first, 10)
+    with backlog._lock:
+        assert backlog.add(second, 10) == []
+        assert (len(backlog), backlog.unsettled) == (2, 2)
+        assert backlog.take() is None
+        assert (backlog.snapshot(), backlog.merge(second.event.event_id, {}), backlog.traceback_of("x")) == (
+            [],
+            False,
+            "",
+        )
+        assert backlog.passes("x", 0.0, 300) == 1
+
+    assert [backlog.take(), backlog.take(), backlog.take()] == [first, second, None]
+    assert len(backlog) == 0
+
+
+def test_what_came_in_the_middle_of_something_counts_for_the_bounds() -> None:
+    backlog = Backlog()
+    with backlog._lock:
+        for _ in range(50):
+            backlog.add(pending("storm"), 10)
+
+    gone = backlog.add(pending("rare"), 10)
+
+    assert (len(backlog), len(gone), total(backlog)) == (10, 41, 51)
+
+
 def test_threads_lose_nothing() -> None:
     backlog, taken = Backlog(), []
 

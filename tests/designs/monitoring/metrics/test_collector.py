@@ -17,6 +17,7 @@ from freezegun import freeze_time
 from designs import context
 from designs.monitoring import MetricsCollector, PerformanceMonitor
 from designs.monitoring.metrics import flusher, read_families, registry
+from designs.monitoring.metrics.buckets import Series
 from designs.monitoring.metrics.registry import OVERFLOW
 from integrations.redis import RedisUnavailable, redis_for
 from tests.outage import REFUSED_URL, FrozenValkey, own_valkey
@@ -182,6 +183,31 @@ def test_a_batch_without_an_answer_is_added_once(valkey: FrozenValkey) -> None:
         families = read_families(valkey.gateway)
         assert families.counters["self"][("flush_errors",)] == 3
         assert families.age_seconds is not None
+
+
+def test_what_is_measured_in_the_middle_of_handing_over_comes_with_the_next() -> None:
+    class Interrupted(Series):
+        @property
+        def count(self) -> int:
+            flusher.flush()
+            timed.make_room()
+            MetricsCollector.track_task("t", "SUCCESS", 0.5)
+            MetricsCollector.track_task("u", "SUCCESS", 0.5)
+            return self.counted
+
+        @count.setter
+        def count(self, number: int) -> None:
+            self.counted = number
+
+    MetricsCollector.track_task("t", "SUCCESS", 0.25)
+    (timed,) = registry.family("tasks").values()
+    timed.folded = Interrupted()
+
+    assert flusher.flush()
+    assert flusher.flush()
+    handed_over = {task: series.total_seconds for (task, _), series in stored().histograms["tasks"].items()}
+    assert handed_over["t"] % 0.5 == 0.25
+    assert handed_over == {"t": handed_over["u"] + 0.25, "u": handed_over["u"]}
 
 
 def test_while_redis_is_away_counts_wait_in_as_many_places_as_there_are_series() -> None:
