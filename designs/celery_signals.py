@@ -8,6 +8,7 @@ or Reject ended as it was told to.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections import OrderedDict
@@ -187,3 +188,11 @@ def _outcome(exception: BaseException) -> dict[str, Any]:
         return {"code": timeout.code, "detail": str(timeout.detail), "status": timeout.status_code}
     failure = EnginelBaseException(_INTERRUPTED if isinstance(exception, WorkerLostError) else None)
     return {"code": failure.code, "detail": str(failure.detail), "status": failure.status_code}
+
+
+def _after_fork() -> None:
+    global _received_lock  # noqa: PLW0603 - the pool forks in a thread of its own
+    _received_lock = threading.RLock()
+
+
+os.register_at_fork(after_in_child=_after_fork)

@@ -6,6 +6,7 @@ Catches `Exception` and never `BaseException`: stopping a process must stay poss
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from collections import Counter
@@ -64,3 +65,11 @@ def _count(where: str) -> bool:
         if due:
             _logged_at[where] = now
         return due
+
+
+def _after_fork() -> None:
+    global _lock  # noqa: PLW0603 - another thread may have held it
+    _lock = threading.RLock()
+
+
+os.register_at_fork(after_in_child=_after_fork)

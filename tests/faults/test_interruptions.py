@@ -42,3 +42,39 @@ def test_without_redis_nothing_hangs_and_everything_waits() -> None:
     found = interrupted(REFUSED_URL, hand_over_seconds="0")
 
     assert found["waiting"] == sum(found["done"].values())
+
+
+FORK = """
+import os, threading, django
+django.setup()
+from designs import celery_signals
+from designs.monitoring import guard
+from designs.monitoring.fingerprint import override
+
+locks = [(guard, "_lock"), (override, "_lock"), (celery_signals, "_received_lock")]
+held, enough = threading.Event(), threading.Event()
+
+def hold():
+    for module, name in locks:
+        getattr(module, name).acquire()
+    held.set()
+    enough.wait(30)
+
+threading.Thread(target=hold, daemon=True).start()
+held.wait()
+child = os.fork()
+if not child:
+    os._exit(sum(not getattr(module, name).acquire(timeout=2) for module, name in locks))
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+enough.set()
+"""
+
+
+def test_a_forked_child_has_no_lock_that_a_thread_of_its_parent_holds() -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", FORK],
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"},
+        capture_output=True, text=True, check=False, timeout=50,
+    )  # fmt: skip
+
+    assert (done.stdout, done.returncode) == ("0\n", 0), done.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections import Counter
@@ -101,3 +102,11 @@ def _load(hook: str | Callable[..., Any]) -> Callable[..., Any]:
 def _imported(path: str) -> Callable[..., Any]:
     found: Callable[..., Any] = import_string(path)
     return found
+
+
+def _after_fork() -> None:
+    global _lock  # noqa: PLW0603 - another thread may have held it
+    _lock = threading.RLock()
+
+
+os.register_at_fork(after_in_child=_after_fork)
