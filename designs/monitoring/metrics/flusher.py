@@ -25,6 +25,7 @@ __all__ = ["Flusher", "flusher", "registry"]
 
 _FIRST_RETRY_SECONDS = 0.05
 _CLOSE_SECONDS = 1.0
+_PATIENCE_SECONDS = 2.0
 
 
 class Flusher:
@@ -72,7 +73,10 @@ class Flusher:
         if self._at_it == threading.get_ident():
             # By a signal handler or a finalizer, in the middle of handing over.
             return False
-        with self._lock:
+        # Never for good: who is interrupted here may hold a lock that the flushing thread waits for.
+        if not self._lock.acquire(timeout=_PATIENCE_SECONDS):
+            return False
+        try:
             self._at_it = threading.get_ident()
             try:
                 for family in (*HISTOGRAMS, COUNTERS):
@@ -87,6 +91,8 @@ class Flusher:
                 self._at_it = 0
             self.flushed_at = time.time()
             return True
+        finally:
+            self._lock.release()
 
     def close(self, seconds: float = _CLOSE_SECONDS) -> None:
         """Hand over before the process ends, trying for ``seconds`` at most."""
