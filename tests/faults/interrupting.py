@@ -35,6 +35,7 @@ class Work:
 
     def __init__(self) -> None:
         self.done = {"loop": 0, "handler": 0, "finalizer": 0}
+        self.ended = dict(self.done)
         self.is_interrupted = False
 
     def once(self, by: str) -> None:
@@ -49,6 +50,7 @@ class Work:
         if self.done[by] % 100 == 0:
             MetricsCollector.get_metrics()
             ErrorTracker.get_recent_errors(10)
+        self.ended[by] += 1
 
     def interrupt(self, by: str) -> None:
         # Once at a time, or the interruptions are all that gets done.
@@ -82,7 +84,11 @@ def main() -> None:
         Garbage(work)
         work.once("loop")
     signal.setitimer(signal.ITIMER_REAL, 0)
+    gc.disable()
     gc.collect()
+    # Finalizers run in whichever thread the collector does: one may be at it still.
+    while work.ended != work.done:
+        time.sleep(0.005)
     # What a thread has on its way is in neither count.
     while errors.store.backlog.unsettled > len(errors.store.backlog) or (
         len(errors.store.backlog) and sys.argv[2] != "0"

@@ -30,24 +30,18 @@ def interrupted(redis_url: str, *, hand_over_seconds: str) -> dict[str, Any]:
     return found
 
 
-# Of what is kept while Redis is away the count of one record is missing in one run of ten; nobody knows why yet.
-MOSTLY = 0.97
-
-
-def test_nothing_hangs_and_every_measurement_is_counted(tmp_path: Path) -> None:
+def test_nothing_hangs_and_everything_is_counted(tmp_path: Path) -> None:
     with own_valkey(tmp_path) as server:
         found = interrupted(server.url, hand_over_seconds="0.05")
 
     done = sum(found["done"].values())
-    assert (found["waiting"], found["counted"], found["tasks"]) == (0, done, done)
-    assert MOSTLY * done <= found["recorded"] <= done
+    assert (found["recorded"], found["waiting"], found["counted"], found["tasks"]) == (done, 0, done, done)
 
 
-def test_without_redis_nothing_hangs() -> None:
+def test_without_redis_nothing_hangs_and_everything_waits() -> None:
     found = interrupted(REFUSED_URL, hand_over_seconds="0")
 
-    done = sum(found["done"].values())
-    assert MOSTLY * done <= found["waiting"] <= done
+    assert found["waiting"] == sum(found["done"].values())
 
 
 FORK = """
