@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.auth.admin import UserAdmin as AuthUserAdmin
 from django.db.models import Count, QuerySet, Sum
 from django.http import HttpRequest
 
 from designs.lifecycle import delete_design, put_back
-from designs.models import IN_WORK, BOMItem, Design, Geometry, Membership, Organization, Series
+from designs.models import IN_WORK, BOMItem, Design, Geometry, Membership, Organization, Series, User
 
 __all__ = [
     "BOMItemAdmin",
@@ -18,10 +19,16 @@ __all__ = [
     "MembershipAdmin",
     "OrganizationAdmin",
     "SeriesAdmin",
+    "UserAdmin",
 ]
 
 admin.site.site_header = admin.site.site_title = "Enginel"
 admin.site.index_title = "Data"
+
+
+@admin.register(User)
+class UserAdmin(AuthUserAdmin):  # type: ignore[type-arg]  # generic in the stubs only
+    """Django's, for the project's own user model."""
 
 
 class MembershipInline(admin.TabularInline):  # type: ignore[type-arg]  # generic in the stubs only
@@ -62,8 +69,8 @@ class OrganizationAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic 
 
 @admin.register(Membership)
 class MembershipAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
-    list_display = ["user", "organization", "role", "clearance", "is_us_person", "created_at"]
-    list_filter = ["role", "clearance", "is_us_person"]
+    list_display = ["user", "organization", "role", "clearance", "is_us_person", "is_primary", "created_at"]
+    list_filter = ["role", "clearance", "is_us_person", "is_primary"]
     list_select_related = ["user", "organization"]
     search_fields = ["user__username", "organization__name"]
     autocomplete_fields = ["user", "organization"]

@@ -6,6 +6,7 @@ from celery import current_app
 from django.apps import AppConfig
 from django.conf import settings
 from django.core.signals import got_request_exception
+from django.db.models.signals import pre_migrate
 
 from designs.conf import conf
 
@@ -19,6 +20,7 @@ class DesignsConfig(AppConfig):
         from designs import celery_metrics, celery_signals, checks, context, middleware  # noqa: PLC0415
         from designs.cad import kernel_status  # noqa: PLC0415
         from designs.monitoring import HealthChecker  # noqa: PLC0415
+        from designs.older_database import refuse_older_database  # noqa: PLC0415
         from designs.sentry import start_sentry  # noqa: PLC0415
         from integrations import heartbeat  # noqa: PLC0415
         from integrations.health import CADKernel  # noqa: PLC0415
@@ -26,6 +28,7 @@ class DesignsConfig(AppConfig):
         from integrations.tracing import TracingOptions, init_tracing  # noqa: PLC0415
 
         checks.register_checks()
+        pre_migrate.connect(refuse_older_database, sender=self, dispatch_uid="enginel.refuse_older_database")
         celery_signals.connect()
         celery_metrics.connect()
         heartbeat.extra_facts["kernel"] = lambda: kernel_status().installed

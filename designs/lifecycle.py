@@ -7,7 +7,6 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Max, QuerySet
 from django.utils import timezone
@@ -25,7 +24,7 @@ from designs.exceptions import (
     exception_class_for_code,
 )
 from designs.files import delete_file, require_stored, storage_reachable
-from designs.models import IN_WORK, Design, Organization, Role, Status, Step
+from designs.models import IN_WORK, Design, Organization, Role, Status, Step, User
 from designs.monitoring import MetricsCollector, PerformanceMonitor
 from designs.permissions import get_series, require_access, require_role
 from designs.tasks import queue_processing

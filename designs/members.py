@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from rest_framework.exceptions import ValidationError
 
 from designs.exceptions import InsufficientPermissions, UserLimitExceeded
-from designs.models import Membership, Organization, Role
+from designs.models import Membership, Organization, Role, User
 from designs.permissions import require_role
 
 __all__ = ["add_member"]
 
 
-def add_member(by: Membership, *, username: str, role: Role, clearance: int, is_us_person: bool) -> Membership:
+def add_member(
+    by: Membership, *, username: str, role: Role, clearance: int, is_us_person: bool, is_primary: bool
+) -> Membership:
     """Make a user a member of the organization of ``by``.
 
     Raises:
         InsufficientPermissions: ``by`` is no manager, or grants a role above the own one.
-        ValidationError: There is no such user, or it is a member already.
+        ValidationError: There is no such user, it is a member already, or ``is_primary`` is set for a user who has a
+            primary membership elsewhere.
         UserLimitExceeded: The organization has as many members as it may.
     """
     require_role(by, Role.MANAGER)
@@ -33,6 +35,8 @@ def add_member(by: Membership, *, username: str, role: Role, clearance: int, is_
             count = organization.memberships.count()
             if organization.memberships.filter(user=user).exists():
                 raise _member_already()
+            if is_primary and user.memberships.filter(is_primary=True).exists():
+                raise ValidationError({"is_primary": ["This user has a primary membership already."]})
             if count >= organization.max_users:
                 raise UserLimitExceeded(details={"users": count, "max_users": organization.max_users})
             return Membership.objects.create(
@@ -41,6 +45,7 @@ def add_member(by: Membership, *, username: str, role: Role, clearance: int, is_
                 role=role,
                 clearance=clearance,
                 is_us_person=is_us_person,
+                is_primary=is_primary,
             )
     except IntegrityError as exc:
         raise _member_already() from exc

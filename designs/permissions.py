@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from typing import TypeVar
 
-from django.contrib.auth.models import AnonymousUser, User
+from django.contrib.auth.models import AnonymousUser
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from rest_framework.exceptions import NotAuthenticated, NotFound
 
@@ -18,7 +18,7 @@ from designs.exceptions import (
     ITARViolation,
     raise_permission_error,
 )
-from designs.models import Clearance, Design, Membership, Organization, Role, Series
+from designs.models import Clearance, Design, Membership, Organization, Role, Series, User
 
 __all__ = [
     "get_design",

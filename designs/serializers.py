@@ -77,7 +77,7 @@ class MemberSerializer(serializers.ModelSerializer[Membership]):
 
     class Meta:
         model = Membership
-        fields = ["id", "username", "role", "clearance", "is_us_person", "created_at"]
+        fields = ["id", "username", "role", "clearance", "is_us_person", "is_primary", "created_at"]
 
 
 class NewMemberSerializer(serializers.Serializer[Data]):
@@ -85,6 +85,9 @@ class NewMemberSerializer(serializers.Serializer[Data]):
     role = serializers.ChoiceField(choices=Role.choices)
     clearance = ClearanceField(default=Clearance.UNCLASSIFIED)
     is_us_person = serializers.BooleanField(default=False)
+    is_primary = serializers.BooleanField(
+        default=False, help_text="Make this the user's primary organization; refused when the user has one."
+    )
 
 
 class SeriesSerializer(serializers.ModelSerializer[Series]):
@@ -95,7 +98,7 @@ class SeriesSerializer(serializers.ModelSerializer[Series]):
 
 class NewSeriesSerializer(serializers.Serializer[Data]):
     organization = serializers.UUIDField(
-        required=False, help_text="May be left out by a member of just one organization."
+        required=False, help_text="May be left out: then it is the primary or only organization of the user."
     )
     part_number = serializers.CharField(max_length=100, validators=[validate_one_line])
     name = serializers.CharField(max_length=200, validators=[validate_one_line])

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import IO, Any, cast
 
 from django.conf import settings
-from django.contrib.auth.models import User
 from django.core.files.uploadedfile import TemporaryUploadedFile
 from django.core.files.uploadhandler import FileUploadHandler
 from django.db.models import Sum
@@ -27,7 +26,7 @@ from designs.exceptions import (
     StorageQuotaExceeded,
     raise_validation_error,
 )
-from designs.models import Role
+from designs.models import Role, User
 from designs.permissions import organizations_with_role
 
 __all__ = ["DesignUploadHandler", "ReceivedFile", "UploadLimits", "UploadParser", "expect_upload"]

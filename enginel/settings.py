@@ -180,6 +180,7 @@ TEMPLATES = [
         },
     }
 ]
+AUTH_USER_MODEL = "designs.User"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from designs.models.designs import IN_WORK, BOMItem, Design, Geometry, Kind, Series, Status, Step
 from designs.models.organizations import Clearance, Membership, Organization, Role
+from designs.models.users import User
 
 __all__ = [
     "IN_WORK",
@@ -18,4 +19,5 @@ __all__ = [
     "Series",
     "Status",
     "Step",
+    "User",
 ]

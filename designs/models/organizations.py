@@ -75,11 +75,20 @@ class Membership(models.Model):
     is_us_person = models.BooleanField(
         "US person", default=False, help_text="May see export-controlled (ITAR) designs: 22 CFR 120.62."
     )
+    is_primary = models.BooleanField(
+        "primary", default=False, help_text="The organization this user works for when none is named; at most one."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         ordering = ["created_at", "id"]
         constraints = [
+            models.UniqueConstraint(
+                fields=["user"],
+                condition=models.Q(is_primary=True),
+                name="membership_primary_once",
+                violation_error_message="This user has a primary membership already.",
+            ),
             models.UniqueConstraint(fields=["user", "organization"], name="membership_once_per_organization"),
             models.CheckConstraint(condition=models.Q(role__in=Role.values), name="membership_role_known"),
             models.CheckConstraint(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connections
 
 from enginel.local.processes import LocalError
@@ -18,12 +18,14 @@ def migrate() -> None:
     """Bring the tables up to date.
 
     Raises:
-        LocalError: The database does not answer or refuses.
+        LocalError: The database does not answer or refuses, or an older version made it.
     """
     try:
         call_command("migrate", interactive=False, verbosity=0)
     except DatabaseError as error:
         raise LocalError(f"The database cannot be set up: {' '.join(str(error).split())[:300]}") from error
+    except CommandError as error:
+        raise LocalError(str(error)) from error
     finally:
         connections.close_all()
 

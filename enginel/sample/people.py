@@ -6,10 +6,9 @@ import uuid
 from dataclasses import dataclass
 
 import urllib3
-from django.contrib.auth.models import User
 from knox.models import AuthToken
 
-from designs.models import Clearance, Membership, Organization, Role
+from designs.models import Clearance, Membership, Organization, Role, User
 from enginel.sample.client import SampleUser
 
 __all__ = ["Cast", "make_cast"]

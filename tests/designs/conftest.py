@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from knox.models import get_token_model
 
-from designs.models import Design, Membership, Organization, Role, Series
+from designs.models import Design, Membership, Organization, Role, Series, User
 from designs.monitoring import ErrorTracker
 from enginel.sample.corpus import sample_path
 

@@ -4,16 +4,15 @@ from typing import Any
 
 import pytest
 from django.contrib import admin
-from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
-from designs.models import BOMItem, Design, Geometry, Membership, Organization, Role, Series, Status, Step
+from designs.models import BOMItem, Design, Geometry, Membership, Organization, Role, Series, Status, Step, User
 from tests.designs.conftest import MakeDesign, MakeMember
 
 pytestmark = pytest.mark.django_db
 
-MODELS = [Organization, Membership, Series, Design, Geometry, BOMItem]
+MODELS = [User, Organization, Membership, Series, Design, Geometry, BOMItem]
 READ_ONLY = {Design, Geometry, BOMItem}
 
 
@@ -195,3 +194,15 @@ def test_an_organization_is_made_with_its_first_member(admin_client: Client, db:
     admin_client.post(url(Organization, "add"), form)
 
     assert Membership.objects.get(user=user).role == Role.OWNER
+
+
+def test_a_second_primary_membership_is_refused_in_the_form(
+    admin_client: Client, make_member: MakeMember, rival: Organization
+) -> None:
+    user = make_member(is_primary=True)
+    form = {"user": user.pk, "organization": str(rival.pk), "role": "viewer", "clearance": 0, "is_primary": "on"}
+
+    page = admin_client.post(url(Membership, "add"), form).content.decode()
+
+    assert "This user has a primary membership already." in page
+    assert Membership.objects.filter(user=user).count() == 1

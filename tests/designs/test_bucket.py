@@ -8,11 +8,10 @@ from typing import Any
 
 import boto3
 import pytest
-from django.contrib.auth.models import User
 from django.test import Client
 from moto.server import ThreadedMotoServer
 
-from designs.models import Design
+from designs.models import Design, User
 from tests.designs.conftest import ClientOf
 
 pytestmark = pytest.mark.django_db

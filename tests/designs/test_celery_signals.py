@@ -10,12 +10,12 @@ from billiard.exceptions import TimeLimitExceeded, WorkerLostError
 from celery import signals
 from celery.app.trace import trace_task
 from celery.exceptions import Ignore, Reject, Retry
-from django.contrib.auth.models import User
 from django.test import Client, override_settings
 from knox.models import AuthToken
 
 from designs import celery_signals, context
 from designs.exceptions import DesignNotReady, GeometryProcessingError, TaskTimeoutError
+from designs.models import User
 from designs.monitoring import ErrorTracker, errors
 from tests import probe_tasks
 from tests.outage import REFUSED_URL

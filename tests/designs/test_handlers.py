@@ -214,7 +214,7 @@ def test_elsewhere_a_missing_csrf_token_is_html() -> None:
 
 @pytest.mark.django_db
 def test_a_handled_failure_rolls_the_transaction_back(browser: Client, settings: Any) -> None:
-    from django.contrib.auth.models import User
+    from designs.models import User
 
     connection.settings_dict["ATOMIC_REQUESTS"] = True
     try:

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from asgiref.sync import async_to_sync, iscoroutinefunction
 from django.conf import settings
-from django.contrib.auth.models import User
 from django.core.handlers.exception import convert_exception_to_response
 from django.http import HttpRequest, HttpResponse
 from django.test import AsyncClient, Client, override_settings
@@ -24,6 +23,7 @@ from designs.exceptions import GeometryProcessingError, ITARViolation
 from designs.logs import JSONFormatter
 from designs.middleware import MetricsMiddleware
 from designs.middleware.shared import within
+from designs.models import User
 from designs.monitoring import ErrorTracker, errors
 from tests.outage import REFUSED_URL
 from tests.probe_views import doing, raising

@@ -3,10 +3,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import Client
 
-from designs.models import Organization, Series
+from designs.models import Organization, Series, User
 
 pytestmark = pytest.mark.django_db
 

@@ -3,12 +3,12 @@ from __future__ import annotations
 import uuid
 
 import pytest
-from django.contrib.auth.models import AnonymousUser, User
+from django.contrib.auth.models import AnonymousUser
 from rest_framework.exceptions import NotAuthenticated, NotFound
 
 from designs import permissions
 from designs.exceptions import ClearanceLevelInsufficient, InsufficientPermissions, ITARViolation
-from designs.models import Clearance, Membership, Organization, Role, Series
+from designs.models import Clearance, Membership, Organization, Role, Series, User
 from tests.designs.conftest import MakeDesign, MakeMember
 
 pytestmark = pytest.mark.django_db

@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connections
 from django.test import Client
 
 from designs.exceptions import FileSizeExceeded, StorageQuotaExceeded
-from designs.models import Design, Membership, Organization, Role, Series, Status
+from designs.models import Design, Membership, Organization, Role, Series, Status, User
 from designs.uploads import ReceivedFile, UploadLimits
 from tests.designs.conftest import ClientOf
 

@@ -172,7 +172,7 @@ def test_a_collector_that_is_away_delays_no_request_and_little_of_the_end() -> N
 SETUP = """
 import django
 django.setup()
-from django.contrib.auth.models import User
+from designs.models import User
 from knox.models import AuthToken
 from designs.models import Membership, Organization, Role, Series
 acme = Organization.objects.create(name="Acme", slug="acme")

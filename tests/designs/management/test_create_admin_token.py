@@ -6,11 +6,12 @@ import io
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.test import Client
 from freezegun import freeze_time
 from knox.models import AuthToken
+
+from designs.models import User
 
 pytestmark = pytest.mark.django_db
 

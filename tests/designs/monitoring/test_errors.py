@@ -9,12 +9,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import override_settings
 from freezegun import freeze_time
 
 from designs import context
 from designs.exceptions import GeometryProcessingError
+from designs.models import User
 from designs.monitoring import ErrorTracker, errors, guard
 from designs.monitoring.health import checker
 from integrations.redis import redis_for
@@ -139,7 +139,7 @@ class TestRecord:
     def test_a_model_is_accepted(self, admin_user: User) -> None:
         ErrorTracker.log_error(caught(), {"who": admin_user}, user_id=admin_user.pk)
 
-        assert recent()[0]["context"] == {"who": f"<django.contrib.auth.models.User {admin_user.pk}>"}
+        assert recent()[0]["context"] == {"who": f"<designs.models.users.User {admin_user.pk}>"}
 
     def test_a_hostile_exception_is_recorded(self) -> None:
         ErrorTracker.log_error(HostileError())

@@ -15,12 +15,12 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import override_settings
 from django.utils.functional import SimpleLazyObject
 from hypothesis import given
 from hypothesis import strategies as st
 
+from designs.models import User
 from designs.monitoring.redaction import (
     FILTERED,
     MAX_ITEMS,
@@ -241,7 +241,7 @@ def test_models_and_querysets_do_not_ask_the_database(
     with django_assert_num_queries(0):
         copied = redact({"user": admin_user, "all": User.objects.all()})
 
-    assert copied == {"user": f"<django.contrib.auth.models.User {admin_user.pk}>", "all": "<QuerySet of User>"}
+    assert copied == {"user": f"<designs.models.users.User {admin_user.pk}>", "all": "<QuerySet of User>"}
 
 
 def test_a_lazy_object_is_not_resolved() -> None:

@@ -4,13 +4,13 @@ import datetime
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 from freezegun import freeze_time
 from knox.models import get_token_model
 
 from designs.authentication import LoginThrottle
+from designs.models import User
 from tests.designs.conftest import ClientOf
 
 pytestmark = pytest.mark.django_db

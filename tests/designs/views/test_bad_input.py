@@ -10,13 +10,12 @@ from typing import Any
 
 import pytest
 from django.apps import apps
-from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
 from django.core import serializers
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from designs.models import Design, Organization, Role, Series
+from designs.models import Design, Organization, Role, Series, User
 from designs.urls import urlpatterns
 from tests.designs.conftest import ClientOf, MakeDesign, MakeMember
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import Client, override_settings
 
+from designs.models import User
 from designs.monitoring import ErrorTracker, MetricsCollector, PerformanceMonitor
 from tests.designs.views.test_monitoring import client_for
 from tests.outage import REFUSED_URL

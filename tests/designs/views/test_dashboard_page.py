@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.contrib.auth.models import User
 from django.test import Client, override_settings
 from django.utils import timezone
 from pytest_django.live_server_helper import LiveServer
 
+from designs.models import User
 from designs.monitoring import ErrorTracker
 from designs.views import dashboard_data, dashboard_page
 from tests.browser import Browser, browser, flaws, keep

@@ -5,12 +5,11 @@ import uuid
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.core.files.storage import FileSystemStorage
 from django.test import Client
 from django.utils import timezone
 
-from designs.models import BOMItem, Clearance, Design, Geometry, Organization, Role, Series, Status, Step
+from designs.models import BOMItem, Clearance, Design, Geometry, Organization, Role, Series, Status, Step, User
 from tests.designs.conftest import ClientOf, MakeDesign, MakeMember
 
 pytestmark = pytest.mark.django_db

@@ -7,13 +7,12 @@ from typing import Any
 import kombu.exceptions
 import pytest
 import redis.exceptions
-from django.contrib.auth.models import User
 from django.core.files.storage import FileSystemStorage
 from django.test import Client
 from django.utils import timezone
 
 from designs import lifecycle
-from designs.models import Design, Status
+from designs.models import Design, Status, User
 from enginel.celery import app
 from tests.designs.conftest import ClientOf, MakeDesign
 

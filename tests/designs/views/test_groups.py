@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import Client, override_settings
 from freezegun import freeze_time
 
 from designs import groups
+from designs.models import User
 from designs.monitoring import ErrorTracker
 from tests.designs.views.test_monitoring import client_for
 from tests.outage import REFUSED_URL

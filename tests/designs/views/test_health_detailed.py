@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.db import OperationalError
 from django.test import AsyncClient, Client, override_settings
 from health_check.exceptions import ServiceUnavailable, ServiceWarning
 from knox.models import AuthToken
 
+from designs.models import User
 from designs.monitoring import ErrorTracker, HealthChecker
 from designs.monitoring.health import checker
 from integrations.health import CADKernel, Plugin

@@ -6,12 +6,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import Client, override_settings
 from freezegun import freeze_time
 from knox.models import AuthToken
 
 from designs.exceptions import ITARViolation
+from designs.models import User
 from designs.monitoring import ErrorTracker
 from tests.outage import REFUSED_URL
 from tests.secrets_table import IN_TEXT

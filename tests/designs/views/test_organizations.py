@@ -3,11 +3,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.db import IntegrityError
 from django.test import Client
 
-from designs.models import Clearance, Membership, Organization, Role
+from designs.models import Clearance, Membership, Organization, Role, User
 from tests.designs.conftest import ClientOf, MakeDesign, MakeMember
 
 pytestmark = pytest.mark.django_db
@@ -84,6 +83,29 @@ def test_clearance_and_us_person_default_to_the_least(
 
     member = Membership.objects.get(user=newcomer)
     assert (member.clearance, member.is_us_person) == (Clearance.UNCLASSIFIED, False)
+
+
+def test_a_membership_is_primary_on_request(
+    client_of: ClientOf, manager: User, newcomer: User, acme: Organization, rival: Organization
+) -> None:
+    Membership.objects.create(user=newcomer, organization=rival)
+
+    answer = add(client_of(manager), acme, username="newcomer", role="viewer", is_primary=True)
+
+    assert (answer.status_code, answer.json()["is_primary"]) == (201, True)
+    assert newcomer.organization == acme
+
+
+def test_a_second_primary_membership_is_400(
+    client_of: ClientOf, manager: User, newcomer: User, acme: Organization, rival: Organization
+) -> None:
+    Membership.objects.create(user=newcomer, organization=rival, is_primary=True)
+
+    answer = add(client_of(manager), acme, username="newcomer", role="viewer", is_primary=True)
+
+    assert answer.status_code == 400
+    assert answer.json()["detail"] == {"is_primary": ["This user has a primary membership already."]}
+    assert newcomer.organization == rival
 
 
 def test_an_engineer_adds_nobody(api: Client, acme: Organization, newcomer: User) -> None:

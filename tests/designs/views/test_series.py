@@ -3,11 +3,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.test import Client
 
-from designs.models import Membership, Organization, Role, Series
+from designs.models import Membership, Organization, Role, Series, User
 from tests.designs.conftest import ClientOf
 
 pytestmark = pytest.mark.django_db
@@ -38,6 +37,15 @@ def test_a_member_of_two_organizations_must_name_one(
 
     assert begin(api).status_code == 400
     assert begin(api, organization=str(rival.pk)).status_code == 201
+    assert Series.objects.get().organization == rival
+
+
+def test_a_series_without_an_organization_begins_in_the_primary_one(
+    api: Client, rival: Organization, engineer: User
+) -> None:
+    Membership.objects.create(user=engineer, organization=rival, role=Role.ENGINEER, is_primary=True)
+
+    assert begin(api).status_code == 201
     assert Series.objects.get().organization == rival
 
 

@@ -6,12 +6,11 @@ import hashlib
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.core.files.storage import FileSystemStorage
 from django.db import DatabaseError
 from django.test import Client
 
-from designs.models import Clearance, Design, Membership, Organization, Role, Series
+from designs.models import Clearance, Design, Membership, Organization, Role, Series, User
 from tests.designs.conftest import ClientOf, MakeMember
 from tests.designs.views.upload_kit import IGES, PNG, STEP, file_part, post_raw, raw_form
 

@@ -6,10 +6,9 @@ import io
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import Client, RequestFactory
 
-from designs.models import Design, Membership, Organization, Role, Series
+from designs.models import Design, Membership, Organization, Role, Series, User
 from designs.uploads import FORM_OVERHEAD_BYTES
 from tests.designs.conftest import MakeDesign, MakeMember
 from tests.designs.views.upload_kit import STEP, URL, file_part, raw_form, send_stream

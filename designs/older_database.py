@@ -1,0 +1,39 @@
+"""Refuse to migrate a database of an older checkout, in one line that says what to do.
+
+Its accounts are in ``auth_user``; Django cannot move them to the user model of this version. Without this check
+``migrate`` finds nothing to do, since the names of the migrations are the same, and the first login is a traceback.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import CommandError
+from django.db import connections
+
+__all__ = ["refuse_older_database"]
+
+
+def refuse_older_database(using: str, **kwargs: Any) -> None:
+    """Receive ``pre_migrate``.
+
+    Raises:
+        CommandError: The database has tables of Enginel and no table of its user model.
+    """
+    connection = connections[using]
+    tables = set(connection.introspection.table_names())
+    if "designs_design" not in tables or "designs_user" in tables:
+        return
+    remedy = "Name an empty database in DATABASE_URL."
+    if connection.vendor == "sqlite":
+        remedy = _remedy_for_file(Path(str(connection.settings_dict["NAME"])))
+    raise CommandError(f"This database was made by an older version of Enginel and cannot be migrated. {remedy}")
+
+
+def _remedy_for_file(path: Path) -> str:
+    state_dir = Path(settings.ENGINEL_STATE_DIR)
+    if path.is_relative_to(state_dir):
+        return f"Remove the folder {state_dir}, or set ENGINEL_STATE_DIR to another one."
+    return f"Remove the file {path}, or name another one in DATABASE_URL."
