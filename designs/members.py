@@ -18,14 +18,14 @@ def add_member(
     """Make a user a member of the organization of ``by``.
 
     Raises:
-        InsufficientPermissions: ``by`` is no manager, or grants a role above the own one.
+        InsufficientPermissions: ``by`` is no admin, or grants a role above its own.
         ValidationError: There is no such user, it is a member already, or ``is_primary`` is set for a user who has a
             primary membership elsewhere.
         UserLimitExceeded: The organization has as many members as it may.
     """
-    require_role(by, Role.MANAGER)
+    require_role(by, Role.ADMIN)
     if not Role(by.role).at_least(role):
-        raise InsufficientPermissions(f"Nobody can grant a role above the own one, {by.role}.", field="role")
+        raise InsufficientPermissions(f"You have the role {by.role} and cannot grant the role {role}.", field="role")
     user = User.objects.filter(username=username, is_active=True).first()
     if user is None:
         raise ValidationError({"username": ["There is no such user."]})

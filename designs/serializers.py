@@ -82,7 +82,10 @@ class MemberSerializer(serializers.ModelSerializer[Membership]):
 
 class NewMemberSerializer(serializers.Serializer[Data]):
     username = serializers.CharField(max_length=150)
-    role = serializers.ChoiceField(choices=Role.choices)
+    role = serializers.ChoiceField(
+        choices=Role.choices,
+        error_messages={"invalid_choice": f'"{{input}}" is no role. Use one of {", ".join(Role.values)}.'},
+    )
     clearance = ClearanceField(default=Clearance.UNCLASSIFIED)
     is_us_person = serializers.BooleanField(default=False)
     is_primary = serializers.BooleanField(

@@ -158,7 +158,7 @@ class Migration(migrations.Migration):
             name='Membership',
             fields=[
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('role', models.CharField(choices=[('viewer', 'Viewer'), ('engineer', 'Engineer'), ('manager', 'Manager'), ('owner', 'Owner')], default='viewer', max_length=16)),
+                ('role', models.CharField(choices=[('VIEWER', 'Viewer'), ('ENGINEER', 'Engineer'), ('ADMIN', 'Admin'), ('OWNER', 'Owner')], default='VIEWER', max_length=16)),
                 ('clearance', models.PositiveSmallIntegerField(choices=[(0, 'Unclassified'), (1, 'Confidential'), (2, 'Secret'), (3, 'Top secret')], default=0)),
                 ('is_us_person', models.BooleanField(default=False, help_text='May see export-controlled (ITAR) designs: 22 CFR 120.62.', verbose_name='US person')),
                 ('is_primary', models.BooleanField(default=False, help_text='The organization this user works for when none is named; at most one.', verbose_name='primary')),
@@ -168,7 +168,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['created_at', 'id'],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('is_primary', True)), fields=('user',), name='membership_primary_once', violation_error_message='This user has a primary membership already.'), models.UniqueConstraint(fields=('user', 'organization'), name='membership_once_per_organization'), models.CheckConstraint(condition=models.Q(('role__in', ['viewer', 'engineer', 'manager', 'owner'])), name='membership_role_known'), models.CheckConstraint(condition=models.Q(('clearance__in', [0, 1, 2, 3])), name='membership_clearance_known')],
+                'constraints': [models.UniqueConstraint(condition=models.Q(('is_primary', True)), fields=('user',), name='membership_primary_once', violation_error_message='This user has a primary membership already.'), models.UniqueConstraint(fields=('user', 'organization'), name='membership_once_per_organization'), models.CheckConstraint(condition=models.Q(('role__in', ['VIEWER', 'ENGINEER', 'ADMIN', 'OWNER'])), name='membership_role_known'), models.CheckConstraint(condition=models.Q(('clearance__in', [0, 1, 2, 3])), name='membership_clearance_known')],
             },
         ),
         migrations.AddConstraint(

@@ -15,12 +15,16 @@ _GIBIBYTE = 1024**3
 
 
 class Role(models.TextChoices):
-    """What a member may do. Each role may do all that the ones before it may."""
+    """What a member may do. Each role may do all that the ones before it may.
 
-    VIEWER = "viewer", "Viewer"
-    ENGINEER = "engineer", "Engineer"
-    MANAGER = "manager", "Manager"
-    OWNER = "owner", "Owner"
+    A viewer reads. An engineer adds series and designs. An admin deletes designs and adds members. An owner also adds
+    owners.
+    """
+
+    VIEWER = "VIEWER", "Viewer"
+    ENGINEER = "ENGINEER", "Engineer"
+    ADMIN = "ADMIN", "Admin"
+    OWNER = "OWNER", "Owner"
 
     def at_least(self, other: Role) -> bool:
         """Return whether this role may do all that the other may."""

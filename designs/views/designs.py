@@ -132,7 +132,7 @@ class DesignView(WorkloadView):
     )
     def delete(self, request: Request, design_id: uuid.UUID) -> Response:
         design, membership = get_design(require_user(request.user), design_id)
-        require_role(membership, Role.MANAGER)
+        require_role(membership, Role.ADMIN)
         delete_design(design)
         return Response(status=status.HTTP_204_NO_CONTENT)
 

@@ -67,7 +67,7 @@ class OrganizationView(WorkloadView):
     ),
 )
 class MemberListView(WorkloadView, generics.ListAPIView[Membership]):
-    """Members see each other; managers and owners add members, with at most their own role."""
+    """Members see each other; admins and owners add members, with at most their own role."""
 
     queryset = Membership.objects.all()
     serializer_class = MemberSerializer

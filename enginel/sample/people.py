@@ -21,21 +21,21 @@ class Cast:
     """Who takes part.
 
     Attributes:
-        engineer, manager: Of the large organization, cleared for everything.
+        engineer, admin: Of the large organization, cleared for everything.
         viewer: May look and not upload.
         foreigner: An engineer who is no US person and has no clearance.
         guest: Has an account and belongs to nobody; user name in ``guest_name``.
-        small_engineer, small_manager: Of an organization with a tiny quota, one design and two users.
+        small_engineer, small_admin: Of an organization with a tiny quota, one design and two users.
     """
 
     organization: Organization
     small: Organization
     engineer: SampleUser
-    manager: SampleUser
+    admin: SampleUser
     viewer: SampleUser
     foreigner: SampleUser
     small_engineer: SampleUser
-    small_manager: SampleUser
+    small_admin: SampleUser
     guest_name: str
 
 
@@ -62,10 +62,10 @@ def make_cast(pool: urllib3.PoolManager, url: str) -> Cast:
         organization=large,
         small=small,
         engineer=person("engineer", large, Role.ENGINEER, Clearance.TOP_SECRET, us=True),
-        manager=person("manager", large, Role.MANAGER, Clearance.TOP_SECRET, us=True),
+        admin=person("admin", large, Role.ADMIN, Clearance.TOP_SECRET, us=True),
         viewer=person("viewer", large, Role.VIEWER, Clearance.UNCLASSIFIED, us=True),
         foreigner=person("foreigner", large, Role.ENGINEER, Clearance.UNCLASSIFIED, us=False),
         small_engineer=person("small-engineer", small, Role.ENGINEER, Clearance.UNCLASSIFIED, us=False),
-        small_manager=person("small-manager", small, Role.MANAGER, Clearance.UNCLASSIFIED, us=False),
+        small_admin=person("small-admin", small, Role.ADMIN, Clearance.UNCLASSIFIED, us=False),
         guest_name=guest.get_username(),
     )

@@ -85,8 +85,8 @@ def _limits(cast: Cast, content: bytes, ledger: Ledger) -> None:
     ledger.success("first design within the limit", fine=user.upload(series, _SMALL_FILE, content).status == 201)
     answer = user.upload(series, _SMALL_FILE, content)
     ledger.failure("second design where one is allowed", answer, OrganizationLimitExceeded)
-    member = {"username": cast.guest_name, "role": "viewer"}
-    answer = cast.small_manager.post(f"/api/organizations/{cast.small.id}/members/", member)
+    member = {"username": cast.guest_name, "role": "VIEWER"}
+    answer = cast.small_admin.post(f"/api/organizations/{cast.small.id}/members/", member)
     ledger.failure("third user where two are allowed", answer, UserLimitExceeded)
 
 

@@ -92,8 +92,8 @@ def engineer(make_member: MakeMember) -> User:
 
 
 @pytest.fixture
-def manager(make_member: MakeMember) -> User:
-    return make_member(Role.MANAGER)
+def org_admin(make_member: MakeMember) -> User:
+    return make_member(Role.ADMIN)
 
 
 @pytest.fixture

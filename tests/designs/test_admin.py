@@ -187,7 +187,7 @@ def test_an_organization_is_made_with_its_first_member(admin_client: Client, db:
         "memberships-TOTAL_FORMS": 1,
         "memberships-INITIAL_FORMS": 0,
         "memberships-0-user": user.pk,
-        "memberships-0-role": "owner",
+        "memberships-0-role": "OWNER",
         "memberships-0-clearance": 0,
     }
 
@@ -200,7 +200,7 @@ def test_a_second_primary_membership_is_refused_in_the_form(
     admin_client: Client, make_member: MakeMember, rival: Organization
 ) -> None:
     user = make_member(is_primary=True)
-    form = {"user": user.pk, "organization": str(rival.pk), "role": "viewer", "clearance": 0, "is_primary": "on"}
+    form = {"user": user.pk, "organization": str(rival.pk), "role": "VIEWER", "clearance": 0, "is_primary": "on"}
 
     page = admin_client.post(url(Membership, "add"), form).content.decode()
 

@@ -56,7 +56,7 @@ def names(bucket: Any) -> list[str]:
 
 
 def test_a_design_lives_in_a_bucket_from_upload_to_deletion(
-    api: Client, client_of: ClientOf, manager: User, upload: Any, sample: Any, bucket: Any
+    api: Client, client_of: ClientOf, org_admin: User, upload: Any, sample: Any, bucket: Any
 ) -> None:
     content = sample("as1-oc-214.stp")
 
@@ -68,7 +68,7 @@ def test_a_design_lives_in_a_bucket_from_upload_to_deletion(
     assert api.get(url).json()["error"] is None
     assert (api.get(f"{url}geometry/").json()["solids"], api.get(f"{url}bom/").json()["pieces"]) == (18, 18)
 
-    assert client_of(manager).delete(url).status_code == 204
+    assert client_of(org_admin).delete(url).status_code == 204
     assert names(bucket) == []
 
 

@@ -29,9 +29,9 @@ def test_facade_exports_every_model_and_choice() -> None:
 @pytest.mark.parametrize(
     ("role", "other", "expected"),
     [
-        (Role.OWNER, Role.MANAGER, True),
-        (Role.MANAGER, Role.MANAGER, True),
-        (Role.ENGINEER, Role.MANAGER, False),
+        (Role.OWNER, Role.ADMIN, True),
+        (Role.ADMIN, Role.ADMIN, True),
+        (Role.ENGINEER, Role.ADMIN, False),
         (Role.VIEWER, Role.ENGINEER, False),
         (Role.VIEWER, Role.VIEWER, True),
     ],
@@ -153,5 +153,5 @@ def test_names_for_people(make_design: MakeDesign, acme: Organization, make_memb
     assert str(design) == "AS1 version 1"
     assert str(design.series) == "AS1 Assembly one"
     assert str(acme) == "Acme"
-    assert str(Membership.objects.get(user=user)) == f"{user} in Acme: engineer"
+    assert str(Membership.objects.get(user=user)) == f"{user} in Acme: ENGINEER"
     assert str(Clearance.TOP_SECRET.label) == "Top secret"

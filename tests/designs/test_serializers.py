@@ -51,7 +51,7 @@ def test_a_failure_without_a_record_yet_is_told(make_design: MakeDesign) -> None
 
 @pytest.mark.parametrize(("value", "expected"), [(0, 0), (3, 3), ("2", 2)])
 def test_clearance_is_a_number_from_0_to_3(value: Any, expected: int) -> None:
-    form = NewMemberSerializer(data={"username": "u", "role": "viewer", "clearance": value})
+    form = NewMemberSerializer(data={"username": "u", "role": "VIEWER", "clearance": value})
 
     assert form.is_valid()
     assert form.validated_data["clearance"] == expected
@@ -69,3 +69,20 @@ def test_numbers_beyond_32_bits_are_told_whole(acme: Organization, make_design: 
     Design.objects.update(size_bytes=2**40)
 
     assert OrganizationDetailSerializer(acme).data["storage_used_bytes"] == 2**40
+
+
+@pytest.mark.parametrize("role", ["VIEWER", "ENGINEER", "ADMIN", "OWNER"])
+def test_every_role_is_accepted_as_documented(role: str) -> None:
+    form = NewMemberSerializer(data={"username": "u", "role": role})
+
+    assert form.is_valid()
+    assert form.validated_data["role"] == role
+
+
+@pytest.mark.parametrize("role", ["viewer", "Admin", "MANAGER", "manager", "", None, 1, [], {}])
+def test_another_spelling_of_a_role_is_refused_with_the_names(role: object) -> None:
+    form = NewMemberSerializer(data={"username": "u", "role": role})
+
+    assert not form.is_valid()
+    if isinstance(role, str) and role:
+        assert form.errors["role"] == [f'"{role}" is no role. Use one of VIEWER, ENGINEER, ADMIN, OWNER.']

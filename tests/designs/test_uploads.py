@@ -97,12 +97,12 @@ def test_a_part_number_begun_by_several_at_once_is_there_once(at_once: Any, clie
 
 @pytest.mark.django_db(transaction=True)
 def test_members_added_at_once_do_not_pass_the_limit_of_users(
-    at_once: Any, client_of: ClientOf, manager: User, acme: Organization
+    at_once: Any, client_of: ClientOf, org_admin: User, acme: Organization
 ) -> None:
     Organization.objects.update(max_users=3)
     for number in range(AT_ONCE):
         User.objects.create_user(f"new{number}")
-    clients = [client_of(manager) for _ in range(AT_ONCE)]
+    clients = [client_of(org_admin) for _ in range(AT_ONCE)]
 
     answers = at_once(
         lambda number: clients[number].post(
@@ -133,10 +133,10 @@ def test_a_design_finalized_by_several_at_once_is_queued_once(
 
 @pytest.mark.django_db(transaction=True)
 def test_a_design_deleted_by_several_at_once_is_gone_and_nobody_gets_a_failure(
-    at_once: Any, client_of: ClientOf, manager: User, make_design: Any
+    at_once: Any, client_of: ClientOf, org_admin: User, make_design: Any
 ) -> None:
     design = make_design()
-    clients = [client_of(manager) for _ in range(AT_ONCE)]
+    clients = [client_of(org_admin) for _ in range(AT_ONCE)]
 
     answers = at_once(lambda number: clients[number].delete(f"/api/designs/{design.pk}/"))
 

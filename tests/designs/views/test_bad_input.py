@@ -133,7 +133,7 @@ def test_a_member_of_another_organization_sees_and_changes_nothing(
     before = unchanged()
     bodies: dict[str, Any] = {
         "series-list": {"part_number": "X", "name": "x", "organization": str(series.organization_id)},
-        "member-list": {"username": stranger.username, "role": "viewer"},
+        "member-list": {"username": stranger.username, "role": "VIEWER"},
     }
 
     for method in ALLOWED[name] - {"head"}:
@@ -224,7 +224,7 @@ def test_a_body_that_is_no_json_object_is_refused(
 
 VALID: dict[str, dict[str, Any]] = {
     "login": {"username": "u", "password": "p"},
-    "member-list": {"username": "u", "role": "viewer", "clearance": 0, "is_us_person": False},
+    "member-list": {"username": "u", "role": "VIEWER", "clearance": 0, "is_us_person": False},
     "series-list": {"part_number": "X", "name": "x", "description": "d", "organization": str(uuid.uuid4())},
 }
 WRONG = [

@@ -315,13 +315,13 @@ def test_a_stored_failure_keeps_code_and_status_that_no_class_has(api: Client, f
 
 # --- delete ------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("status", [Status.UPLOADED, Status.READY, Status.FAILED])
-def test_a_manager_deletes_a_design_with_its_file(
-    client_of: ClientOf, manager: User, make_design: MakeDesign, stored_files: Any, status: Status
+def test_an_admin_deletes_a_design_with_its_file(
+    client_of: ClientOf, org_admin: User, make_design: MakeDesign, stored_files: Any, status: Status
 ) -> None:
     design = make_design(status=status)
     measured(design)
 
-    assert client_of(manager).delete(f"{URL}{design.pk}/").status_code == 204
+    assert client_of(org_admin).delete(f"{URL}{design.pk}/").status_code == 204
 
     assert not Design.objects.exists()
     assert stored_files() == []
@@ -336,22 +336,22 @@ def test_an_engineer_deletes_nothing(api: Client, make_design: MakeDesign, store
     assert len(stored_files()) == 1
 
 
-def test_a_manager_deletes_nothing_export_control_hides(
-    client_of: ClientOf, manager: User, make_design: MakeDesign
+def test_an_admin_deletes_nothing_export_control_hides(
+    client_of: ClientOf, org_admin: User, make_design: MakeDesign
 ) -> None:
     design = make_design(is_itar=True)
 
-    assert client_of(manager).delete(f"{URL}{design.pk}/").json()["code"] == "itar_violation"
+    assert client_of(org_admin).delete(f"{URL}{design.pk}/").json()["code"] == "itar_violation"
     assert Design.objects.exists()
 
 
 @pytest.mark.parametrize("status", [Status.QUEUED, Status.PROCESSING])
 def test_a_design_in_work_is_not_deleted(
-    client_of: ClientOf, manager: User, make_design: MakeDesign, stored_files: Any, status: Status
+    client_of: ClientOf, org_admin: User, make_design: MakeDesign, stored_files: Any, status: Status
 ) -> None:
     design = make_design(status=status)
 
-    answer = client_of(manager).delete(f"{URL}{design.pk}/")
+    answer = client_of(org_admin).delete(f"{URL}{design.pk}/")
 
     assert (answer.status_code, answer.json()["code"]) == (409, "design_not_ready")
     assert Design.objects.exists()
@@ -359,16 +359,16 @@ def test_a_design_in_work_is_not_deleted(
 
 
 def test_a_design_whose_file_is_gone_is_deleted(
-    client_of: ClientOf, manager: User, make_design: MakeDesign, stored_files: Any
+    client_of: ClientOf, org_admin: User, make_design: MakeDesign, stored_files: Any
 ) -> None:
     design = make_design()
     stored_files()[0].unlink()
 
-    assert client_of(manager).delete(f"{URL}{design.pk}/").status_code == 204
+    assert client_of(org_admin).delete(f"{URL}{design.pk}/").status_code == 204
 
 
 def test_a_design_stays_when_storage_cannot_delete(
-    client_of: ClientOf, manager: User, make_design: MakeDesign, monkeypatch: pytest.MonkeyPatch
+    client_of: ClientOf, org_admin: User, make_design: MakeDesign, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     design = make_design()
 
@@ -377,14 +377,14 @@ def test_a_design_stays_when_storage_cannot_delete(
 
     monkeypatch.setattr(FileSystemStorage, "delete", fail)
 
-    answer = client_of(manager).delete(f"{URL}{design.pk}/")
+    answer = client_of(org_admin).delete(f"{URL}{design.pk}/")
 
     assert (answer.status_code, answer.json()["code"]) == (503, "external_service_error")
     assert b"/srv/" not in answer.content
     assert Design.objects.filter(pk=design.pk).exists()
 
 
-def test_roles_above_manager_delete_too(client_of: ClientOf, make_member: MakeMember, make_design: MakeDesign) -> None:
+def test_roles_above_admin_delete_too(client_of: ClientOf, make_member: MakeMember, make_design: MakeDesign) -> None:
     design = make_design()
 
     assert client_of(make_member(Role.OWNER)).delete(f"{URL}{design.pk}/").status_code == 204

@@ -47,12 +47,12 @@ def test_a_foreign_organization_is_404(api: Client, rival: Organization, path: s
     assert api.get(f"/api/organizations/{rival.pk}/{path}").status_code == 404
 
 
-def test_members_see_each_other(api: Client, acme: Organization, manager: User, engineer: User) -> None:
+def test_members_see_each_other(api: Client, acme: Organization, org_admin: User, engineer: User) -> None:
     results = api.get(members_url(acme)).json()["results"]
 
     assert {(member["username"], member["role"]) for member in results} == {
-        (engineer.username, "engineer"),
-        (manager.username, "manager"),
+        (engineer.username, "ENGINEER"),
+        (org_admin.username, "ADMIN"),
     }
 
 
@@ -66,8 +66,8 @@ def test_member_list_needs_the_same_queries_for_many_as_for_one(
         assert api.get(members_url(acme)).json()["count"] == 21
 
 
-def test_a_manager_adds_a_member(client_of: ClientOf, manager: User, newcomer: User, acme: Organization) -> None:
-    answer = add(client_of(manager), acme, username="newcomer", role="engineer", clearance=2, is_us_person=True)
+def test_an_admin_adds_a_member(client_of: ClientOf, org_admin: User, newcomer: User, acme: Organization) -> None:
+    answer = add(client_of(org_admin), acme, username="newcomer", role="ENGINEER", clearance=2, is_us_person=True)
 
     assert answer.status_code == 201
     member = Membership.objects.get(user=newcomer)
@@ -77,31 +77,31 @@ def test_a_manager_adds_a_member(client_of: ClientOf, manager: User, newcomer: U
 
 
 def test_clearance_and_us_person_default_to_the_least(
-    client_of: ClientOf, manager: User, newcomer: User, acme: Organization
+    client_of: ClientOf, org_admin: User, newcomer: User, acme: Organization
 ) -> None:
-    add(client_of(manager), acme, username="newcomer", role="viewer")
+    add(client_of(org_admin), acme, username="newcomer", role="VIEWER")
 
     member = Membership.objects.get(user=newcomer)
     assert (member.clearance, member.is_us_person) == (Clearance.UNCLASSIFIED, False)
 
 
 def test_a_membership_is_primary_on_request(
-    client_of: ClientOf, manager: User, newcomer: User, acme: Organization, rival: Organization
+    client_of: ClientOf, org_admin: User, newcomer: User, acme: Organization, rival: Organization
 ) -> None:
     Membership.objects.create(user=newcomer, organization=rival)
 
-    answer = add(client_of(manager), acme, username="newcomer", role="viewer", is_primary=True)
+    answer = add(client_of(org_admin), acme, username="newcomer", role="VIEWER", is_primary=True)
 
     assert (answer.status_code, answer.json()["is_primary"]) == (201, True)
     assert newcomer.organization == acme
 
 
 def test_a_second_primary_membership_is_400(
-    client_of: ClientOf, manager: User, newcomer: User, acme: Organization, rival: Organization
+    client_of: ClientOf, org_admin: User, newcomer: User, acme: Organization, rival: Organization
 ) -> None:
     Membership.objects.create(user=newcomer, organization=rival, is_primary=True)
 
-    answer = add(client_of(manager), acme, username="newcomer", role="viewer", is_primary=True)
+    answer = add(client_of(org_admin), acme, username="newcomer", role="VIEWER", is_primary=True)
 
     assert answer.status_code == 400
     assert answer.json()["detail"] == {"is_primary": ["This user has a primary membership already."]}
@@ -109,25 +109,26 @@ def test_a_second_primary_membership_is_400(
 
 
 def test_an_engineer_adds_nobody(api: Client, acme: Organization, newcomer: User) -> None:
-    answer = add(api, acme, username="newcomer", role="viewer")
+    answer = add(api, acme, username="newcomer", role="VIEWER")
 
     assert (answer.status_code, answer.json()["code"]) == (403, "insufficient_permissions")
     assert not Membership.objects.filter(user=newcomer).exists()
 
 
 def test_nobody_grants_a_role_above_the_own_one(
-    client_of: ClientOf, manager: User, newcomer: User, acme: Organization
+    client_of: ClientOf, org_admin: User, newcomer: User, acme: Organization
 ) -> None:
-    answer = add(client_of(manager), acme, username="newcomer", role="owner")
+    answer = add(client_of(org_admin), acme, username="newcomer", role="OWNER")
 
     assert (answer.status_code, answer.json()["code"]) == (403, "insufficient_permissions")
+    assert answer.json()["detail"] == "You have the role ADMIN and cannot grant the role OWNER."
     assert not Membership.objects.filter(user=newcomer).exists()
 
 
 def test_an_owner_grants_ownership(
     client_of: ClientOf, make_member: MakeMember, newcomer: User, acme: Organization
 ) -> None:
-    answer = add(client_of(make_member(Role.OWNER)), acme, username="newcomer", role="owner")
+    answer = add(client_of(make_member(Role.OWNER)), acme, username="newcomer", role="OWNER")
 
     assert answer.status_code == 201
 
@@ -135,15 +136,15 @@ def test_an_owner_grants_ownership(
 def test_an_owner_of_another_organization_finds_nothing_to_add_to(
     client_of: ClientOf, stranger: User, newcomer: User, acme: Organization
 ) -> None:
-    assert add(client_of(stranger), acme, username="newcomer", role="viewer").status_code == 404
+    assert add(client_of(stranger), acme, username="newcomer", role="VIEWER").status_code == 404
 
 
 def test_an_organization_takes_no_more_users_than_its_limit(
-    client_of: ClientOf, manager: User, newcomer: User, acme: Organization
+    client_of: ClientOf, org_admin: User, newcomer: User, acme: Organization
 ) -> None:
     Organization.objects.update(max_users=1)
 
-    answer = add(client_of(manager), acme, username="newcomer", role="viewer")
+    answer = add(client_of(org_admin), acme, username="newcomer", role="VIEWER")
 
     assert (answer.status_code, answer.json()["code"]) == (403, "user_limit_exceeded")
     assert answer.json()["error_id"]
@@ -151,30 +152,30 @@ def test_an_organization_takes_no_more_users_than_its_limit(
 
 
 @pytest.mark.parametrize("username", ["nobody", "inactive"])
-def test_an_unknown_user_is_400(client_of: ClientOf, manager: User, acme: Organization, username: str) -> None:
+def test_an_unknown_user_is_400(client_of: ClientOf, org_admin: User, acme: Organization, username: str) -> None:
     User.objects.create_user("inactive", is_active=False)
 
-    answer = add(client_of(manager), acme, username=username, role="viewer")
+    answer = add(client_of(org_admin), acme, username=username, role="VIEWER")
 
     assert answer.status_code == 400
     assert "username" in answer.json()["detail"]
 
 
-def test_a_member_is_not_added_twice(client_of: ClientOf, manager: User, engineer: User, acme: Organization) -> None:
-    answer = add(client_of(manager), acme, username=engineer.username, role="manager")
+def test_a_member_is_not_added_twice(client_of: ClientOf, org_admin: User, engineer: User, acme: Organization) -> None:
+    answer = add(client_of(org_admin), acme, username=engineer.username, role="ADMIN")
 
     assert answer.status_code == 400
     assert Membership.objects.get(user=engineer).role == Role.ENGINEER
 
 
 def test_a_member_added_by_somebody_else_at_the_same_time_is_400(
-    client_of: ClientOf, manager: User, newcomer: User, acme: Organization, monkeypatch: pytest.MonkeyPatch
+    client_of: ClientOf, org_admin: User, newcomer: User, acme: Organization, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def taken(**facts: Any) -> None:
         raise IntegrityError
 
     monkeypatch.setattr(Membership.objects, "create", taken)
 
-    answer = add(client_of(manager), acme, username="newcomer", role="viewer")
+    answer = add(client_of(org_admin), acme, username="newcomer", role="VIEWER")
 
     assert answer.status_code == 400
