@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 
 from designs.cad import bill_of_materials, scan_step
@@ -144,3 +146,23 @@ def test_a_part_without_number_goes_by_its_name(stored: Stored) -> None:
     data = product(10, "").replace("PRODUCT('',''", "PRODUCT('','bracket'")
 
     assert bill_of_materials(scan_step(stored(step_file(data)))).top == ("bracket",)
+
+
+def test_a_quantity_is_refused_before_it_grows_beyond_the_limit(stored: Stored) -> None:
+    levels = 30_000
+    data = "".join(product(10 * level, f"level {level}") for level in range(1, levels + 2))
+    links = (usage(10 * level + n, 10 * level, 10 * (level + 1)) for level in range(1, levels + 1) for n in (5, 6))
+    scan = scan_step(stored(step_file(data + "".join(links))))
+    assert len(scan.with_keyword("NEXT_ASSEMBLY_USAGE_OCCURRENCE")) == 2 * levels
+
+    tracemalloc.start()
+    try:
+        with pytest.raises(BOMExtractionError) as caught:
+            bill_of_materials(scan)
+        peak_bytes = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert caught.value.details["reason"] == "pieces"
+    # The quantities alone would take 60 MB: each level adds a bit to all that follow.
+    assert peak_bytes < 40_000_000

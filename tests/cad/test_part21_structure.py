@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -205,3 +207,29 @@ def test_details_never_quote_the_file(stored: Stored) -> None:
         scan_step(stored(step_file("#1=A(SECRET SECRET);")))
 
     assert "SECRET" not in f"{caught.value.detail}{caught.value.details}"
+
+
+@pytest.mark.timeout(30)
+def test_an_instance_of_many_units_that_refer_to_nowhere_is_read_in_linear_time(stored: Stored) -> None:
+    count = 60_000
+    records = "".join(f"A{number}_UNIT(#{number + 2})" for number in range(count))
+
+    scan = scan_step(stored(step_file(f"#1=({records});")))
+
+    assert len(scan.missing_units) == count
+
+
+def test_a_name_no_entity_can_have_is_not_kept_after_the_scan(stored: Stored) -> None:
+    name = "X" * 100_000
+
+    scan_step(stored(step_file(f"#1={name}();")))
+    tracemalloc.start()
+    try:
+        for number in range(20):
+            scan_step(stored(step_file(f"#1={name}{number}();")))
+        gc.collect()
+        kept_bytes = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+
+    assert kept_bytes < 1_000_000

@@ -70,7 +70,7 @@ def bill_of_materials(scan: StepScan) -> Bom:
             leaves[names[definition]] += quantity
     pieces = leaves.total()
     if pieces > MAX_PIECES:
-        raise _refused("The assembly has more pieces than can be built.", "pieces")
+        raise _too_many_pieces()
     lines = tuple(BomLine(part, quantity) for part, quantity in sorted(leaves.items()))
     return Bom(top=tuple(sorted(names[root] for root in roots)), lines=lines, pieces=pieces)
 
@@ -109,7 +109,11 @@ def _edges(scan: StepScan, names: dict[int, str]) -> Edges:
 
 
 def _quantities(edges: Edges, roots: list[int]) -> dict[int, int]:
-    """Return how often each definition is used in all, passing each one after all that use it."""
+    """Return how often each definition is used in all, passing each one after all that use it.
+
+    Raises:
+        BOMExtractionError: When an assembly contains itself, or a quantity exceeds `MAX_PIECES`.
+    """
     waiting = Counter(child for children in edges.values() for child in children)
     quantities: Counter[int] = Counter(dict.fromkeys(roots, 1))
     ready, passed = list(roots), 0
@@ -118,6 +122,9 @@ def _quantities(edges: Edges, roots: list[int]) -> dict[int, int]:
         passed += 1
         for child, times in edges.get(parent, Counter()).items():
             quantities[child] += quantities[parent] * times
+            # Refused here: assemblies that double at each level make numbers of as many bits as there are levels.
+            if quantities[child] > MAX_PIECES:
+                raise _too_many_pieces()
             waiting[child] -= 1
             if not waiting[child]:
                 ready.append(child)
@@ -131,6 +138,10 @@ def _target(scan: StepScan, record: list[Parameter] | None, position: int) -> In
         return None
     reference = record[position]
     return scan.instance(reference.target) if isinstance(reference, Reference) else None
+
+
+def _too_many_pieces() -> BOMExtractionError:
+    return _refused("The assembly has more pieces than can be built.", "pieces")
 
 
 def _refused(message: str, reason: str, **facts: int) -> BOMExtractionError:

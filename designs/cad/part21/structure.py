@@ -63,6 +63,7 @@ _PRODUCTS: Final = re.compile(
     rb"|\w+_ASSEMBLY_USAGE_OCCURRENCE|\w+_COMPONENT_USAGE\w*"
 )
 _SHAPES: Final = re.compile(rb"PRODUCT_DEFINITION_SHAPE|SHAPE_DEFINITION_REPRESENTATION|\w*SHAPE_REPRESENTATION")
+_MAX_ENTITY_NAME_BYTES: Final = 256
 _BEGIN: Final = b"ISO-10303-21"
 _END: Final = b"END-ISO-10303-21"
 
@@ -229,11 +230,12 @@ class _Scanner:
         """Return the missing identifiers units refer to, those products refer to, and all others."""
         missing = self._missing()
         units, products = set[int](), set[int]()
-        for keyword, targets in _references_by_keyword(self.data) if missing else ():
-            if _UNITS.fullmatch(keyword):
-                units |= targets & missing
-            elif _PRODUCTS.fullmatch(keyword):
-                products |= targets & missing
+        for keywords, targets in _references_by_instance(self.data) if missing else ():
+            lost = targets & missing
+            if lost and any(_UNITS.fullmatch(keyword) for keyword in keywords):
+                units |= lost
+            if lost and any(_PRODUCTS.fullmatch(keyword) for keyword in keywords):
+                products |= lost
         return units, products, missing - units - products
 
     def _check_nothing_follows(self, position: int) -> None:
@@ -255,25 +257,29 @@ class _Scanner:
         raise _corrupted("The file holds what is no word of STEP.", "syntax", position=position)
 
 
-@lru_cache(maxsize=1024)
 def _is_kept(keyword: bytes) -> bool:
+    # No entity of the standard has a longer name, and the cache outlives the file.
+    return len(keyword) <= _MAX_ENTITY_NAME_BYTES and _is_needed(keyword)
+
+
+@lru_cache(maxsize=1024)
+def _is_needed(keyword: bytes) -> bool:
     return any(pattern.fullmatch(keyword) for pattern in (_UNITS, _PRODUCTS, _SHAPES))
 
 
-def _references_by_keyword(data: bytes) -> list[tuple[bytes, set[int]]]:
-    """Return (keyword, targets) per record; a complex instance counts with each of its keywords."""
-    found: list[tuple[bytes, set[int]]] = []
-    keywords: list[bytes] = []
+def _references_by_instance(data: bytes) -> Iterator[tuple[set[bytes], set[int]]]:
+    """Yield (keywords, targets) of each instance that refers to others; a complex instance has several keywords."""
+    keywords: set[bytes] = set()
     targets: set[int] = set()
     for match in TOKEN.finditer(data):
         if match.lastindex == SEMICOLON:
-            found.extend((keyword, targets) for keyword in keywords if targets)
-            keywords, targets = [], set()
+            if targets:
+                yield keywords, targets
+            keywords, targets = set(), set()
         elif match.lastindex == KEYWORD:
-            keywords.append(match[KEYWORD])
+            keywords.add(match[KEYWORD])
         elif match.lastindex == REFERENCE:
             targets.add(int(match[REFERENCE]))
-    return found
 
 
 def _accepted_schema(statement: bytes) -> str:
