@@ -10,6 +10,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django_filters import fields
+from rest_framework import serializers
 
 from designs.models import Design, Kind, Status
 
@@ -54,6 +55,9 @@ class _StableOrdering(django_filters.OrderingFilter):  # type: ignore[misc]  # d
     def filter(self, queryset: QuerySet[Any], value: list[str] | None) -> QuerySet[Any]:
         if not value:
             return queryset
+        # django-filter takes an empty word of the list for a valid choice.
+        if not all(value):
+            raise serializers.ValidationError({"ordering": ["Name a field between the commas."]})
         return queryset.order_by(*(self.get_ordering_value(name) for name in value), "pk")
 
 

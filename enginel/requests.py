@@ -3,11 +3,15 @@
 ``Content-Type: text/plain; charset=base64`` names a codec Python knows, so Django takes it for the encoding of the
 query string, and the first look at it raises before any middleware has run. Such a charset is ignored, as unknown
 ones are.
+
+Reading a malformed chunked body raises `OSError`, as reading a truncated body does. gunicorn raises exceptions of its
+own here, which Django does not handle.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from typing import IO, Any
 
 from django.core.handlers.asgi import ASGIHandler, ASGIRequest
 from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
@@ -36,8 +40,37 @@ def _is_charset(name: str) -> bool:
     return True
 
 
+class _ChunkedBody:
+    """A body whose size is not known: what the server cannot decode is the client's fault."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+
+    def read(self, size: int = -1) -> bytes:
+        try:
+            return self._stream.read(size)
+        except OSError:
+            raise
+        except Exception as exc:
+            raise OSError("the chunked body is malformed") from exc
+
+    def readline(self, size: int = -1) -> bytes:
+        try:
+            return self._stream.readline(size)
+        except OSError:
+            raise
+        except Exception as exc:
+            raise OSError("the chunked body is malformed") from exc
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self.readline, b"")
+
+
 class _TextWSGIRequest(_TextOnly, WSGIRequest):
-    pass
+    def __init__(self, environ: dict[str, Any]) -> None:
+        if "HTTP_TRANSFER_ENCODING" in environ:
+            environ["wsgi.input"] = _ChunkedBody(environ["wsgi.input"])
+        super().__init__(environ)
 
 
 class _TextASGIRequest(_TextOnly, ASGIRequest):

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import io
+import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections
 from django.test import Client, RequestFactory
+from gunicorn.http.body import Body, ChunkedReader
+from gunicorn.http.unreader import IterUnreader
+from knox.models import get_token_model
 
 from designs.models import Design, Membership, Organization, Role, Series, User
 from designs.uploads import FORM_OVERHEAD_BYTES
+from enginel.requests import TextWSGIHandler
 from tests.designs.conftest import MakeDesign, MakeMember
 from tests.designs.views.upload_kit import STEP, URL, file_part, raw_form, send_stream
 
@@ -233,3 +241,52 @@ def test_asgi_hands_on_a_chunked_body_too(engineer: User, series: Series, rf: Re
     _accept_chunked_body(request)
 
     assert int(request.META["CONTENT_LENGTH"]) > 0
+
+
+@pytest.fixture
+def one_connection() -> Iterator[None]:
+    """A handler of its own would close the connection that holds the test's transaction."""
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)
+    yield
+    for signal in (request_started, request_finished):
+        signal.connect(close_old_connections)
+
+
+@pytest.mark.usefixtures("one_connection")
+@pytest.mark.parametrize(
+    "chunks",
+    [
+        b"zz\r\nabc\r\n0\r\n\r\n",
+        b"-3\r\nabc\r\n0\r\n\r\n",
+        b"3\r\nabcXX0\r\n\r\n",
+        b"3;\x01=\x00\r\nabc\r\n0\r\n\r\n",
+        b"3\r\nabc\r\n0\r\nno trailer\r\n\r\n",
+        b"3\r\nab",
+        b"\r\n",
+    ],
+)
+@pytest.mark.parametrize("begun", [False, True], ids=["at once", "within the file"])
+def test_malformed_chunks_are_the_fault_of_the_client(
+    engineer: User, series: Series, nothing_left: Any, chunks: bytes, begun: bool
+) -> None:
+    form = raw_form(series, file_part=file_part("a.step"))[:-20]
+    stream = IterUnreader([b"%x\r\n%b\r\n" % (len(form), form) * begun, chunks])
+    environ = RequestFactory().generic("POST", URL).environ
+    environ |= {
+        "CONTENT_TYPE": "multipart/form-data; boundary=b",
+        "CONTENT_LENGTH": "",
+        "HTTP_TRANSFER_ENCODING": "chunked",
+        "HTTP_AUTHORIZATION": f"Bearer {get_token_model().objects.create(user=engineer)[1]}",
+        "wsgi.input_terminated": True,
+        # gunicorn's own, as its workers pass it.
+        "wsgi.input": Body(ChunkedReader(None, stream)),
+    }
+    statuses: list[str] = []
+
+    response = TextWSGIHandler()(environ, lambda status, headers: statuses.append(status))
+    body = json.loads(b"".join(response))
+    response.close()
+
+    assert (statuses[0][:3], body["code"]) == ("400", "parse_error")
+    nothing_left()
