@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from django.urls import path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from designs.views.auth import LoginView, LogoutView
 from designs.views.designs import (
@@ -14,6 +13,7 @@ from designs.views.designs import (
     GeometryView,
     UploadView,
 )
+from designs.views.documentation import DocumentationView, SchemaView
 from designs.views.organizations import MemberListView, OrganizationListView, OrganizationView
 from designs.views.series import SeriesListView, SeriesView
 
@@ -31,6 +31,6 @@ urlpatterns = [
     path("designs/<uuid:design_id>/finalize/", FinalizeView.as_view(), name="design-finalize"),
     path("designs/<uuid:design_id>/geometry/", GeometryView.as_view(), name="design-geometry"),
     path("designs/<uuid:design_id>/bom/", BOMView.as_view(), name="design-bom"),
-    path("schema/", SpectacularAPIView.as_view(), name="schema"),
-    path("docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path("schema/", SchemaView.as_view(), name="schema"),
+    path("docs/", DocumentationView.as_view(url_name="schema"), name="docs"),
 ]

@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import io
 import re
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -13,6 +16,7 @@ from rest_framework.exceptions import NotFound
 from designs.exceptions import CorruptedFile, DesignNotReady, InvalidFileFormat
 from designs.schema import error_responses
 from designs.urls import urlpatterns
+from designs.views.documentation import SchemaView
 
 
 @pytest.fixture(scope="module")
@@ -96,3 +100,30 @@ def test_the_docs_page_loads_nothing_from_elsewhere(client: Client, db: None) ->
     assert re.findall(r"https?://(?!testserver)[^\"' ]+", page) == []
     assets = re.findall(r"(?:src|href)=\"(/static/[^\"]+)\"", page)
     assert len(assets) >= 3
+
+
+def test_first_readers_at_the_same_time_get_one_schema(monkeypatch: pytest.MonkeyPatch, db: None) -> None:
+    monkeypatch.setattr(SchemaView.generator_class, "_schemas", {})
+    together = threading.Barrier(8)
+    interval = sys.getswitchinterval()
+
+    def read(_: int) -> tuple[int, bytes]:
+        together.wait(30)
+        answer = Client(raise_request_exception=False).get("/api/schema/", headers={"accept": "application/json"})
+        return answer.status_code, answer.content
+
+    # Threads take turns so often that generations would meet.
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(8) as threads:
+            answers = list(threads.map(read, range(8)))
+    finally:
+        sys.setswitchinterval(interval)
+
+    assert {status for status, _ in answers} == {200}
+    assert len({content for _, content in answers}) == 1
+
+
+@pytest.mark.parametrize("query", ["version=9", "lang=de", "version=9&lang=xx"])
+def test_a_query_does_not_change_the_schema(client: Client, db: None, query: str) -> None:
+    assert client.get(f"/api/schema/?{query}").content == client.get("/api/schema/").content

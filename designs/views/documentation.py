@@ -1,0 +1,47 @@
+"""The API's schema and the page that shows it."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.utils import translation
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from rest_framework.request import Request
+
+__all__ = ["DocumentationView", "SchemaView"]
+
+
+class _OnceGenerator(SchemaGenerator):
+    """Generates the schema once a process, one thread at a time: drf-spectacular's registries are not thread-safe.
+
+    Queries such as ``?version=9`` and ``?lang=de`` change nothing: the API has one version and one language.
+    """
+
+    _schemas: ClassVar[dict[bool, Any]] = {}
+    _lock = threading.Lock()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{**kwargs, "api_version": None})  # type: ignore[no-untyped-call]
+
+    def get_schema(self, request: Request | None = None, public: bool = False) -> Any:
+        with self._lock, translation.override(settings.LANGUAGE_CODE):
+            if public not in self._schemas:
+                self._schemas[public] = super().get_schema(request, public)  # type: ignore[no-untyped-call]
+            return self._schemas[public]
+
+
+class SchemaView(SpectacularAPIView):
+    """OpenAPI 3 of the workload."""
+
+    generator_class = _OnceGenerator
+    # Without it, OPTIONS is 405 as for every other endpoint.
+    metadata_class = None
+
+
+class DocumentationView(SpectacularSwaggerView):
+    """The schema as a page."""
+
+    metadata_class = None
