@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin as AuthUserAdmin
+from django.core.exceptions import ValidationError
 from django.db.models import Count, QuerySet, Sum
 from django.http import HttpRequest
 
+from designs.exceptions import InsufficientPermissions
 from designs.lifecycle import delete_design, put_back
-from designs.models import IN_WORK, BOMItem, Design, Geometry, Membership, Organization, Series, User
+from designs.members import log_grant
+from designs.models import IN_WORK, BOMItem, Design, Geometry, Membership, Organization, Role, Series, User
+from designs.permissions import require_may_grant
 
 __all__ = [
     "BOMItemAdmin",
@@ -25,10 +30,72 @@ __all__ = [
 admin.site.site_header = admin.site.site_title = "Enginel"
 admin.site.index_title = "Data"
 
+_RIGHTS = ("is_staff", "is_superuser", "groups", "user_permissions")
+
+
+def _is_superuser(request: HttpRequest) -> bool:
+    return bool(getattr(request.user, "is_superuser", False))
+
 
 @admin.register(User)
 class UserAdmin(AuthUserAdmin):  # type: ignore[type-arg]  # generic in the stubs only
-    """Django's, for the project's own user model."""
+    """Django's, but for accounts and rights above the own ones: only superusers change these."""
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        fields = list(super().get_readonly_fields(request, obj))
+        return fields if _is_superuser(request) else [*fields, *_RIGHTS]
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self._is_within_reach(request, obj) and bool(super().has_change_permission(request, obj))
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self._is_within_reach(request, obj) and bool(super().has_delete_permission(request, obj))
+
+    @staticmethod
+    def _is_within_reach(request: HttpRequest, obj: Any) -> bool:
+        # A new password for a superuser's account would be a way to become one.
+        return obj is None or not obj.is_superuser or _is_superuser(request)
+
+
+class _MembershipForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs only
+    """Refuses rights that the person at the keyboard does not have. Superusers grant all: they make the first owner."""
+
+    granting_user: User
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        organization = cleaned.get("organization") or getattr(self.instance, "organization", None)
+        if self.granting_user.is_superuser or organization is None or self.errors:
+            return cleaned
+        by = Membership.objects.filter(user=self.granting_user, organization=organization).first()
+        if by is None:
+            raise ValidationError("You are no member of this organization.")
+        # What the membership gives today counts too: nobody changes or hands over rights above the own ones.
+        for rights in (cleaned, self._rights_today()):
+            self._check(by, rights)
+        return cleaned
+
+    def _rights_today(self) -> dict[str, Any]:
+        found = Membership.objects.filter(pk=self.instance.pk).values("role", "clearance", "is_us_person").first()
+        return dict(found or {})
+
+    def _check(self, by: Membership, rights: dict[str, Any]) -> None:
+        if not rights:
+            return
+        try:
+            require_may_grant(
+                by, role=Role(rights["role"]), clearance=rights["clearance"], is_us_person=rights["is_us_person"]
+            )
+        except InsufficientPermissions as exc:
+            raise ValidationError(str(exc.detail)) from exc
+
+
+def _user_id(request: HttpRequest) -> int:
+    return int(request.user.pk or 0)
+
+
+def _form_of(request: HttpRequest) -> type[_MembershipForm]:
+    return type("MembershipForm", (_MembershipForm,), {"granting_user": request.user})
 
 
 class MembershipInline(admin.TabularInline):  # type: ignore[type-arg]  # generic in the stubs only
@@ -36,6 +103,9 @@ class MembershipInline(admin.TabularInline):  # type: ignore[type-arg]  # generi
     extra = 0
     autocomplete_fields = ["user"]
     readonly_fields = ["created_at"]
+
+    def get_formset(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
+        return super().get_formset(request, obj, **{**kwargs, "form": _form_of(request)})
 
 
 @admin.register(Organization)
@@ -53,6 +123,12 @@ class OrganizationAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic 
     prepopulated_fields = {"slug": ["name"]}
     readonly_fields = ["id", "created_at"]
     inlines = [MembershipInline]
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        super().save_formset(request, form, formset, change)
+        if formset.model is Membership:
+            for member in [*formset.new_objects, *(member for member, _ in formset.changed_objects)]:
+                log_grant(member, by=_user_id(request))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Organization]:
         every: QuerySet[Organization] = super().get_queryset(request)
@@ -75,6 +151,13 @@ class MembershipAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in
     search_fields = ["user__username", "organization__name"]
     autocomplete_fields = ["user", "organization"]
     readonly_fields = ["id", "created_at"]
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        return super().get_form(request, obj, change, **{**kwargs, "form": _form_of(request)})
+
+    def save_model(self, request: HttpRequest, obj: Membership, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        log_grant(obj, by=_user_id(request))
 
 
 @admin.register(Series)

@@ -1,15 +1,19 @@
-"""Members of an organization."""
+"""Members of an organization, and the audit log of what they are granted."""
 
 from __future__ import annotations
+
+import logging
 
 from django.db import IntegrityError, transaction
 from rest_framework.exceptions import ValidationError
 
-from designs.exceptions import InsufficientPermissions, UserLimitExceeded
-from designs.models import Membership, Organization, Role, User
-from designs.permissions import require_role
+from designs.exceptions import UserLimitExceeded
+from designs.models import Clearance, Membership, Organization, Role, User
+from designs.permissions import require_may_grant
 
-__all__ = ["add_member"]
+__all__ = ["add_member", "log_grant"]
+
+audit_logger = logging.getLogger("enginel.audit")
 
 
 def add_member(
@@ -18,14 +22,12 @@ def add_member(
     """Make a user a member of the organization of ``by``.
 
     Raises:
-        InsufficientPermissions: ``by`` is no admin, or grants a role above its own.
+        InsufficientPermissions: ``by`` is no admin, or grants a role, a clearance or a status it does not have.
         ValidationError: There is no such user, it is a member already, or ``is_primary`` is set for a user who has a
             primary membership elsewhere.
         UserLimitExceeded: The organization has as many members as it may.
     """
-    require_role(by, Role.ADMIN)
-    if not Role(by.role).at_least(role):
-        raise InsufficientPermissions(f"You have the role {by.role} and cannot grant the role {role}.", field="role")
+    require_may_grant(by, role=role, clearance=clearance, is_us_person=is_us_person)
     user = User.objects.filter(username=username, is_active=True).first()
     if user is None:
         raise ValidationError({"username": ["There is no such user."]})
@@ -39,7 +41,7 @@ def add_member(
                 raise ValidationError({"is_primary": ["This user has a primary membership already."]})
             if count >= organization.max_users:
                 raise UserLimitExceeded(details={"users": count, "max_users": organization.max_users})
-            return Membership.objects.create(
+            member = Membership.objects.create(
                 organization=organization,
                 user=user,
                 role=role,
@@ -49,6 +51,28 @@ def add_member(
             )
     except IntegrityError as exc:
         raise _member_already() from exc
+    log_grant(member, by=by.user_id)
+    return member
+
+
+def log_grant(member: Membership, *, by: int) -> None:
+    """Write one line of the audit log: who gave which rights to whom. Ids only.
+
+    Args:
+        member: The membership as it is stored now.
+        by: Id of the user who granted it.
+    """
+    audit_logger.info(
+        "Membership granted",
+        extra={
+            "granted_by": by,
+            "granted_to": member.user_id,
+            "organization_id": str(member.organization_id),
+            "role": member.role,
+            "clearance": Clearance(member.clearance).name,
+            "is_us_person": member.is_us_person,
+        },
+    )
 
 
 def _member_already() -> ValidationError:

@@ -15,6 +15,7 @@ from rest_framework.exceptions import NotAuthenticated, NotFound
 
 from designs.exceptions import (
     ClearanceLevelInsufficient,
+    InsufficientPermissions,
     ITARViolation,
     raise_permission_error,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "get_series",
     "organizations_with_role",
     "require_access",
+    "require_may_grant",
     "require_role",
     "require_user",
     "visible_designs",
@@ -127,6 +129,24 @@ def require_role(membership: Membership, required: Role) -> None:
     current = Role(membership.role)
     if not current.at_least(required):
         raise_permission_error(required.value, current.value)
+
+
+def require_may_grant(by: Membership, *, role: Role, clearance: int, is_us_person: bool) -> None:
+    """Judge whether a member may give these rights to a member of the same organization.
+
+    Raises:
+        InsufficientPermissions: ``by`` is no admin, or lacks one of the rights; ``field`` names it.
+    """
+    require_role(by, Role.ADMIN)
+    if not Role(by.role).at_least(role):
+        raise InsufficientPermissions(f"You have the role {by.role} and cannot grant the role {role}.", field="role")
+    if clearance > by.clearance:
+        own, wanted = Clearance(by.clearance).name, Clearance(clearance).name
+        raise InsufficientPermissions(
+            f"You have the clearance {own} and cannot grant the clearance {wanted}.", field="clearance"
+        )
+    if is_us_person and not by.is_us_person:
+        raise InsufficientPermissions("Only a US person can register a US person.", field="is_us_person")
 
 
 def organizations_with_role(user: User, required: Role) -> QuerySet[Organization]:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from django.contrib import admin
+from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 
@@ -206,3 +207,80 @@ def test_a_second_primary_membership_is_refused_in_the_form(
 
     assert "This user has a primary membership already." in page
     assert Membership.objects.filter(user=user).count() == 1
+
+
+def staff_client(user: User, *permissions: str) -> Client:
+    """Return a client of a staff member with these permissions, who is no superuser."""
+    user.is_staff = True
+    user.save()
+    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def member_form(member: Membership, **changed: Any) -> dict[str, Any]:
+    """Return what a browser sends of the page of a membership."""
+    fields = {"user": member.user_id, "organization": member.organization_id, "role": member.role}
+    return {**fields, "clearance": member.clearance, **changed}
+
+
+@pytest.mark.parametrize("changed", [{"clearance": 3}, {"is_us_person": "on"}, {"role": "OWNER"}])
+def test_staff_cannot_raise_a_membership_beyond_the_own_rights(
+    make_member: MakeMember, acme: Organization, changed: dict[str, Any]
+) -> None:
+    user = make_member(Role.ADMIN)
+    client = staff_client(user, "change_membership", "view_membership", "change_organization", "view_organization")
+    member = Membership.objects.get(user=user)
+
+    page = client.post(url(Membership, "change", member.pk), member_form(member, **changed))
+
+    assert page.status_code == 200
+    assert b"cannot grant" in page.content or b"Only a US person" in page.content
+    inline = {
+        "memberships-TOTAL_FORMS": 1, "memberships-INITIAL_FORMS": 1, "memberships-0-id": member.pk,
+        **{f"memberships-0-{name}": value for name, value in member_form(member, **changed).items()},
+        "name": acme.name, "slug": acme.slug, "max_users": 9, "max_designs": 9, "storage_quota_bytes": 9,
+    }  # fmt: skip
+    assert client.post(url(Organization, "change", acme.pk), inline).status_code == 200
+    member.refresh_from_db()
+    assert (member.clearance, member.is_us_person, member.role) == (0, False, Role.ADMIN)
+
+
+def test_staff_cannot_lower_rights_above_the_own_ones(make_member: MakeMember) -> None:
+    client = staff_client(make_member(Role.ADMIN), "change_membership", "view_membership")
+    owner = Membership.objects.get(user=make_member(Role.OWNER, clearance=3))
+
+    client.post(url(Membership, "change", owner.pk), member_form(owner, role="VIEWER", clearance=0))
+
+    owner.refresh_from_db()
+    assert (owner.role, owner.clearance) == (Role.OWNER, 3)
+
+
+def test_a_superuser_grants_all_with_a_line_in_the_audit_log(
+    admin_client: Client, make_member: MakeMember, caplog: pytest.LogCaptureFixture
+) -> None:
+    member = Membership.objects.get(user=make_member())
+
+    with caplog.at_level("INFO", "enginel.audit"):
+        admin_client.post(url(Membership, "change", member.pk), member_form(member, clearance=3, is_us_person="on"))
+
+    member.refresh_from_db()
+    assert (member.clearance, member.is_us_person) == (3, True)
+    (line,) = [vars(record) for record in caplog.records if record.name == "enginel.audit"]
+    assert (line["granted_to"], line["clearance"], line["is_us_person"]) == (member.user_id, "TOP_SECRET", True)
+    assert line["granted_by"] == User.objects.get(username="admin").pk
+
+
+def test_staff_cannot_become_a_superuser(make_member: MakeMember, admin_user: User) -> None:
+    user = make_member()
+    client = staff_client(user, "change_user", "view_user")
+    form = {"username": user.username, "date_joined_0": "2026-01-01", "date_joined_1": "00:00:00", "is_active": "on"}
+
+    assert client.post(url(User, "change", user.pk), {**form, "is_superuser": "on"}).status_code == 302
+    user.refresh_from_db()
+    assert not user.is_superuser
+
+    password = {"password1": "correct horse 7", "password2": "correct horse 7"}
+    assert client.post(reverse("admin:auth_user_password_change", args=[admin_user.pk]), password).status_code == 403
+    assert not User.objects.get(pk=admin_user.pk).check_password("correct horse 7")

@@ -66,8 +66,12 @@ def test_member_list_needs_the_same_queries_for_many_as_for_one(
         assert api.get(members_url(acme)).json()["count"] == 21
 
 
-def test_an_admin_adds_a_member(client_of: ClientOf, org_admin: User, newcomer: User, acme: Organization) -> None:
-    answer = add(client_of(org_admin), acme, username="newcomer", role="ENGINEER", clearance=2, is_us_person=True)
+def test_an_admin_adds_a_member(
+    client_of: ClientOf, make_member: MakeMember, newcomer: User, acme: Organization
+) -> None:
+    cleared = make_member(Role.ADMIN, clearance=Clearance.SECRET, is_us_person=True)
+
+    answer = add(client_of(cleared), acme, username="newcomer", role="ENGINEER", clearance=2, is_us_person=True)
 
     assert answer.status_code == 201
     member = Membership.objects.get(user=newcomer)
@@ -123,6 +127,44 @@ def test_nobody_grants_a_role_above_the_own_one(
     assert (answer.status_code, answer.json()["code"]) == (403, "insufficient_permissions")
     assert answer.json()["detail"] == "You have the role ADMIN and cannot grant the role OWNER."
     assert not Membership.objects.filter(user=newcomer).exists()
+
+
+@pytest.mark.parametrize(
+    ("own", "granted", "field"),
+    [
+        ({}, {"clearance": 1}, "clearance"),
+        ({"clearance": 2}, {"clearance": 3}, "clearance"),
+        ({"clearance": 3}, {"is_us_person": True}, "is_us_person"),
+        ({"is_us_person": True}, {"clearance": 3, "is_us_person": True}, "clearance"),
+    ],
+)
+def test_nobody_grants_a_clearance_or_status_beyond_the_own_one(
+    client_of: ClientOf,
+    make_member: MakeMember,
+    newcomer: User,
+    acme: Organization,
+    own: dict[str, Any],
+    granted: dict[str, Any],
+    field: str,
+) -> None:
+    answer = add(client_of(make_member(Role.OWNER, **own)), acme, username="newcomer", role="VIEWER", **granted)
+
+    assert (answer.status_code, answer.json()["code"]) == (403, "insufficient_permissions")
+    assert answer.json()["field"] == field
+    assert not Membership.objects.filter(user=newcomer).exists()
+
+
+def test_a_grant_is_one_line_of_the_audit_log(
+    client_of: ClientOf, org_admin: User, newcomer: User, acme: Organization, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO", "enginel.audit"):
+        add(client_of(org_admin), acme, username="newcomer", role="VIEWER")
+        add(client_of(org_admin), acme, username="newcomer", role="OWNER")
+
+    (line,) = [vars(record) for record in caplog.records if record.name == "enginel.audit"]
+    assert (line["granted_by"], line["granted_to"]) == (org_admin.pk, newcomer.pk)
+    assert (line["organization_id"], line["role"]) == (str(acme.pk), "VIEWER")
+    assert (line["clearance"], line["is_us_person"]) == ("UNCLASSIFIED", False)
 
 
 def test_an_owner_grants_ownership(
