@@ -10,10 +10,8 @@ from knox.auth import TokenAuthentication as KnoxTokenAuthentication
 from rest_framework import authentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
-from rest_framework.settings import api_settings
-from rest_framework.throttling import ScopedRateThrottle
 
-__all__ = ["LoginThrottle", "SessionAuthentication", "TokenAuthentication"]
+__all__ = ["SessionAuthentication", "TokenAuthentication"]
 
 _TOKEN = re.compile(rb"[!-~]{1,256}")
 
@@ -44,13 +42,3 @@ class SessionAuthentication(authentication.SessionAuthentication):
         bodyless = copy.copy(request._request)  # noqa: SLF001  # DRF offers no public name
         bodyless.method = "PUT" if bodyless.method == "POST" else bodyless.method
         super().enforce_csrf(bodyless)  # type: ignore[arg-type]  # the check is Django's and takes Django's request
-
-
-class LoginThrottle(ScopedRateThrottle):
-    """Tries to log in, per client address."""
-
-    def get_ident(self, request: Request) -> str:
-        # Not told how many proxies there are, DRF believes any X-Forwarded-For: a new one per try, no limit.
-        if api_settings.NUM_PROXIES is None:
-            return str(request.META.get("REMOTE_ADDR", ""))
-        return super().get_ident(request)

@@ -234,8 +234,6 @@ REST_FRAMEWORK = {
     },
     "EXCEPTION_HANDLER": "designs.handlers.exception_handler",
     "PAGE_SIZE": 50,
-    # Whose X-Forwarded-For is believed when logins are counted by address.
-    "NUM_PROXIES": 1 if _BEHIND_PROXY else 0,
 }
 REST_KNOX = {
     "AUTH_HEADER_PREFIX": "Bearer",

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 
+from designs.views.auth import admin_login
 from designs.views.dashboard import DashboardView, PerformanceView
 from designs.views.dashboard_page import dashboard
 from designs.views.health import ReadyView, StatusView, liveness
@@ -29,6 +30,8 @@ urlpatterns = [
     path("metrics", metrics, name="metrics"),
     path("api/", include("designs.urls")),
     path("admin/monitoring/", admin.site.admin_view(dashboard), name="admin-monitoring"),
+    # Before the admin site's own, which limits no tries.
+    path("admin/login/", admin_login),
     path("admin/", admin.site.urls),
 ]
 

@@ -1,9 +1,11 @@
-"""Logging in and out."""
+"""Logging in and out: tokens of the API, and the login page of the admin site."""
 
 from __future__ import annotations
 
+from django.contrib import admin
 from django.contrib.auth import authenticate, logout
 from django.contrib.auth.signals import user_logged_in
+from django.http import HttpRequest, HttpResponse
 from drf_spectacular.utils import extend_schema
 from knox.models import get_token_model
 from knox.settings import knox_settings
@@ -13,12 +15,27 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from designs.authentication import LoginThrottle
+from designs.login_limit import TooManyLogins, count_login_try
 from designs.schema import error_responses
 from designs.serializers import LoginSerializer, TokenSerializer
 from designs.views.api import WorkloadView
 
-__all__ = ["LoginView", "LogoutView"]
+__all__ = ["LoginView", "LogoutView", "admin_login"]
+
+
+def admin_login(request: HttpRequest) -> HttpResponse:
+    """Answer as the admin site's own login page does, within the limit of tries that the API has, too."""
+    if request.method == "POST":
+        try:
+            count_login_try(request, request.POST.get("username", ""))
+        except TooManyLogins as exc:
+            return HttpResponse(
+                f"Too many logins were tried. Try again in {exc.wait_seconds} seconds.\n",
+                status=exc.status_code,
+                content_type="text/plain; charset=utf-8",
+                headers={"Retry-After": str(exc.wait_seconds), "Cache-Control": "no-store"},
+            )
+    return admin.site.login(request)
 
 
 class LoginView(WorkloadView):
@@ -26,8 +43,6 @@ class LoginView(WorkloadView):
 
     authentication_classes = []
     permission_classes = [AllowAny]
-    throttle_classes = [LoginThrottle]
-    throttle_scope = "login"
 
     def get_authenticate_header(self, request: Request) -> str:
         # Without a login to ask for, DRF would answer a wrong password with 403.
@@ -42,6 +57,7 @@ class LoginView(WorkloadView):
     def post(self, request: Request) -> Response:
         form = LoginSerializer(data=request.data)
         form.is_valid(raise_exception=True)
+        count_login_try(request._request, form.validated_data["username"])  # noqa: SLF001  # DRF offers no public name
         # Django hashes for unknown and inactive users too, so that time does not tell them either.
         user = authenticate(request._request, **form.validated_data)  # noqa: SLF001  # DRF offers no public name
         if user is None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hmac
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import ip_network
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 
+from designs.addresses import client_address
 from designs.conf import conf
 from designs.handlers import mark_handled
 from designs.monitoring import StoreAway, metrics_page
@@ -55,21 +56,8 @@ def _has_token(request: HttpRequest) -> bool:
 
 
 def _is_near(request: HttpRequest) -> bool:
-    address = _address_of(request)
+    address = client_address(request)
     return address is not None and any(address in ip_network(near, strict=False) for near in conf.metrics_allowed_ips)
-
-
-def _address_of(request: HttpRequest) -> IPv4Address | IPv6Address | None:
-    """Return who asks; behind a proxy, whom the proxy names."""
-    given = request.META.get("REMOTE_ADDR", "")
-    forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "")
-    if conf.behind_proxy and forwarded:
-        given = forwarded.rpartition(",")[2]
-    try:
-        address = ip_address(given.strip())
-    except ValueError:
-        return None
-    return getattr(address, "ipv4_mapped", None) or address
 
 
 def _takes_gzip(accept: str) -> bool:

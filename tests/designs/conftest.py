@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.cache import cache
 from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
@@ -36,14 +35,6 @@ def storage_dir(settings: Any, tmp_path: Path) -> Path:
     settings.STORAGES = {**settings.STORAGES, "default": backend}
     settings.FILE_UPLOAD_TEMP_DIR = str(tmp_path)
     return location
-
-
-@pytest.fixture(autouse=True)
-def no_login_tries() -> Iterator[None]:
-    """Every test starts with no tries to log in."""
-    cache.clear()
-    yield
-    cache.clear()
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from django.utils import timezone
 from freezegun import freeze_time
 from knox.models import get_token_model
 
-from designs.authentication import LoginThrottle
 from designs.models import User
 from tests.designs.conftest import ClientOf
 
@@ -70,41 +69,6 @@ def test_unknown_user_costs_a_password_hash_as_a_known_one_does(
     log_in(client, "nobody", PASSWORD)
 
     assert hashed == [PASSWORD]
-
-
-def test_login_is_limited_per_address_whatever_address_the_client_claims(engineer: User, client: Client) -> None:
-    statuses = [
-        log_in(client, engineer.username, "wrong", **{"x-forwarded-for": f"10.0.0.{n}"}).status_code for n in range(11)
-    ]
-
-    assert statuses == [401] * 10 + [429]
-
-
-def test_a_limited_client_learns_when_to_come_again(
-    client: Client, monkeypatch: pytest.MonkeyPatch, engineer: User
-) -> None:
-    monkeypatch.setattr(LoginThrottle, "THROTTLE_RATES", {"login": "1/min"})
-    log_in(client, engineer.username, PASSWORD)
-
-    answer = log_in(client, engineer.username, PASSWORD)
-
-    assert answer.status_code == 429
-    assert answer.json()["code"] == "throttled"
-    assert 0 < int(answer["Retry-After"]) <= 60
-
-
-def test_behind_a_named_number_of_proxies_clients_are_told_apart(
-    client: Client, monkeypatch: pytest.MonkeyPatch, settings: Any, engineer: User
-) -> None:
-    settings.REST_FRAMEWORK = {**settings.REST_FRAMEWORK, "NUM_PROXIES": 1}
-    monkeypatch.setattr(LoginThrottle, "THROTTLE_RATES", {"login": "1/min"})
-
-    statuses = [
-        log_in(client, engineer.username, "wrong", **{"x-forwarded-for": f"6.6.6.6, 10.0.0.{n}"}).status_code
-        for n in (1, 2, 1)
-    ]
-
-    assert statuses == [401, 401, 429]
 
 
 def test_logout_ends_the_token_it_came_with_and_no_other(engineer: User, client_of: ClientOf) -> None:
