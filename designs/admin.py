@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+import knox.admin
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin as AuthUserAdmin
 from django.core.exceptions import ValidationError
 from django.db.models import Count, QuerySet, Sum
 from django.http import HttpRequest
+from knox.models import get_token_model
 
 from designs.exceptions import InsufficientPermissions
 from designs.lifecycle import delete_design, put_back
+from designs.logins import end_all_logins
 from designs.members import log_grant
 from designs.models import IN_WORK, BOMItem, Design, Geometry, Membership, Organization, Role, Series, User
 from designs.permissions import require_may_grant
@@ -24,6 +27,7 @@ __all__ = [
     "MembershipAdmin",
     "OrganizationAdmin",
     "SeriesAdmin",
+    "TokenAdmin",
     "UserAdmin",
 ]
 
@@ -41,6 +45,15 @@ def _is_superuser(request: HttpRequest) -> bool:
 class UserAdmin(AuthUserAdmin):  # type: ignore[type-arg]  # generic in the stubs only
     """Django's, but for accounts and rights above the own ones: only superusers change these."""
 
+    actions = ["end_logins"]
+
+    @admin.action(description="End all sessions and tokens of these users", permissions=["change"])
+    def end_logins(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        users = [user for user in queryset if self.has_change_permission(request, user)]
+        for user in users:
+            end_all_logins(user, reason=f"by user {_user_id(request)}")
+        self.message_user(request, f"{len(users)} users have to log in again.", messages.SUCCESS)
+
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         fields = list(super().get_readonly_fields(request, obj))
         return fields if _is_superuser(request) else [*fields, *_RIGHTS]
@@ -55,6 +68,27 @@ class UserAdmin(AuthUserAdmin):  # type: ignore[type-arg]  # generic in the stub
     def _is_within_reach(request: HttpRequest, obj: Any) -> bool:
         # A new password for a superuser's account would be a way to become one.
         return obj is None or not obj.is_superuser or _is_superuser(request)
+
+
+class TokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
+    """Tokens can be seen and ended. They are made by their owner's login or by a command, never for others here."""
+
+    list_display = ["user", "created", "expiry"]
+    list_select_related = ["user"]
+    search_fields = ["user__username"]
+    fields = ["user", "created", "expiry"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+
+# knox registers a page of its own, where staff make tokens for any user. Its module is loaded first, so that it does
+# not register the page after this.
+admin.site.unregister(knox.admin.models.AuthToken)
+admin.site.register(get_token_model(), TokenAdmin)
 
 
 class _MembershipForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs only

@@ -17,7 +17,7 @@ class DesignsConfig(AppConfig):
 
     def ready(self) -> None:
         # Models must be loaded before these can be imported.
-        from designs import celery_metrics, celery_signals, checks, context, login_limit, middleware  # noqa: PLC0415
+        from designs import celery_metrics, celery_signals, checks, context, login_limit, logins, middleware  # noqa: PLC0415
         from designs.cad import kernel_status  # noqa: PLC0415
         from designs.monitoring import HealthChecker  # noqa: PLC0415
         from designs.older_database import refuse_older_database  # noqa: PLC0415
@@ -32,6 +32,7 @@ class DesignsConfig(AppConfig):
         celery_signals.connect()
         celery_metrics.connect()
         login_limit.connect()
+        logins.connect()
         heartbeat.extra_facts["kernel"] = lambda: kernel_status().installed
         HealthChecker.provide(
             "kernel", lambda: CADKernel(heartbeat.extra_facts["kernel"], current_app, redis_for(settings.REDIS_URL))

@@ -184,6 +184,9 @@ AUTH_USER_MODEL = "designs.User"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+    {"NAME": "designs.logins.EndLoginsOnPasswordChange"},
 ]
 LANGUAGE_CODE = "en"
 USE_I18N = False

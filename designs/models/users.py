@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from django.contrib.auth.models import AbstractUser
@@ -13,7 +14,13 @@ __all__ = ["User"]
 
 
 class User(AbstractUser):
-    """An account: Django's, and the organization it works for."""
+    """An account: Django's, and the organization it works for.
+
+    Attributes:
+        lost_rights: Names of the flags that a save is about to take away; see `designs.logins`.
+    """
+
+    lost_rights: Sequence[str] = ()
 
     def primary_membership(self) -> Membership | None:
         """Return the primary membership, or the only one; None without any, or with several and no primary."""
