@@ -18,7 +18,7 @@ from designs.lifecycle import delete_design, put_back
 from designs.logins import end_all_logins
 from designs.members import log_grant
 from designs.models import IN_WORK, BOMItem, Design, Geometry, Membership, Organization, Role, Series, User
-from designs.permissions import require_may_grant
+from designs.permissions import administered_designs, administered_organizations, require_may_grant, require_user
 
 __all__ = [
     "BOMItemAdmin",
@@ -124,8 +124,13 @@ class _MembershipForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in 
             raise ValidationError(str(exc.detail)) from exc
 
 
+def _user(request: HttpRequest) -> User:
+    """Return who uses the admin site, which lets in staff only."""
+    return require_user(request.user)
+
+
 def _user_id(request: HttpRequest) -> int:
-    return int(request.user.pk or 0)
+    return int(_user(request).pk)
 
 
 def _form_of(request: HttpRequest) -> type[_MembershipForm]:
@@ -165,8 +170,9 @@ class OrganizationAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic 
                 log_grant(member, by=_user_id(request))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Organization]:
-        every: QuerySet[Organization] = super().get_queryset(request)
-        return every.annotate(designs=Count("series__designs"), used_bytes=Sum("series__designs__size_bytes"))
+        shown: QuerySet[Organization] = super().get_queryset(request)
+        shown = shown.filter(pk__in=administered_organizations(_user(request)))
+        return shown.annotate(designs=Count("series__designs"), used_bytes=Sum("series__designs__size_bytes"))
 
     @admin.display(description="designs", ordering="designs")
     def designs(self, organization: Any) -> int:
@@ -186,6 +192,10 @@ class MembershipAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in
     autocomplete_fields = ["user", "organization"]
     readonly_fields = ["id", "created_at"]
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Membership]:
+        shown: QuerySet[Membership] = super().get_queryset(request)
+        return shown.filter(organization__in=administered_organizations(_user(request)))
+
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         return super().get_form(request, obj, change, **{**kwargs, "form": _form_of(request)})
 
@@ -197,11 +207,15 @@ class MembershipAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in
 @admin.register(Series)
 class SeriesAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
     list_display = ["part_number", "name", "organization", "created_by", "created_at"]
-    list_filter = ["organization"]
+    list_filter = [("organization", admin.RelatedOnlyFieldListFilter)]
     list_select_related = ["organization", "created_by"]
     search_fields = ["part_number", "name"]
     autocomplete_fields = ["organization"]
     readonly_fields = ["id", "created_by", "created_at"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Series]:
+        shown: QuerySet[Series] = super().get_queryset(request)
+        return shown.filter(organization__in=administered_organizations(_user(request)))
 
 
 @admin.register(Design)
@@ -223,6 +237,10 @@ class DesignAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the
     ]  # fmt: skip
     fields = ["is_itar", "classification", *readonly_fields]
     actions = ["process_again"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Design]:
+        shown: QuerySet[Design] = super().get_queryset(request)
+        return shown.filter(pk__in=administered_designs(_user(request)).values("pk"))
 
     @admin.display(ordering="series__part_number")
     def part_number(self, design: Design) -> str:
@@ -253,7 +271,13 @@ class DesignAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the
             delete_design(design)
 
 
-class _ShownOnly(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
+class _PartOfDesignAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
+    """What processing found in a design: shown where the design is, never edited."""
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        shown: QuerySet[Any] = super().get_queryset(request)
+        return shown.filter(design__in=administered_designs(_user(request)).values("pk"))
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
@@ -262,7 +286,7 @@ class _ShownOnly(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the 
 
 
 @admin.register(Geometry)
-class GeometryAdmin(_ShownOnly):
+class GeometryAdmin(_PartOfDesignAdmin):
     list_display = ["design", "solids", "faces", "volume_mm3", "duration_seconds", "peak_memory_bytes"]
     list_filter = ["kernel_version"]
     list_select_related = ["design__series"]
@@ -271,7 +295,7 @@ class GeometryAdmin(_ShownOnly):
 
 
 @admin.register(BOMItem)
-class BOMItemAdmin(_ShownOnly):
+class BOMItemAdmin(_PartOfDesignAdmin):
     list_display = ["design", "position", "part", "quantity"]
     list_select_related = ["design__series"]
     search_fields = ["design__id", "part"]

@@ -22,6 +22,8 @@ from designs.exceptions import (
 from designs.models import Clearance, Design, Membership, Organization, Role, Series, User
 
 __all__ = [
+    "administered_designs",
+    "administered_organizations",
     "get_design",
     "get_membership",
     "get_series",
@@ -66,6 +68,23 @@ def visible_designs(user: User) -> QuerySet[Design]:
         organization=OuterRef("series__organization"), user=user, clearance__gte=OuterRef("classification")
     )
     return Design.objects.filter(Q(Exists(cleared)) & (Q(is_itar=False) | Q(Exists(cleared.filter(is_us_person=True)))))
+
+
+def administered_designs(user: User) -> QuerySet[Design]:
+    """Return the designs the admin site may show to a user.
+
+    Those visible by membership. To superusers also all that are neither export-controlled nor classified: those need a
+    membership, whose grant is in the audit log.
+    """
+    own = visible_designs(user)
+    if not user.is_superuser:
+        return own
+    return Design.objects.filter(Q(pk__in=own.values("pk")) | Q(is_itar=False, classification=Clearance.UNCLASSIFIED))
+
+
+def administered_organizations(user: User) -> QuerySet[Organization]:
+    """Return the organizations the admin site may show to a user: the own ones, to superusers all."""
+    return Organization.objects.all() if user.is_superuser else visible_organizations(user)
 
 
 def get_membership(user: User, organization_id: uuid.UUID) -> Membership:

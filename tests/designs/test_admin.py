@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from django.contrib import admin
+from django.contrib.admin.utils import quote
 from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
@@ -284,3 +285,67 @@ def test_staff_cannot_become_a_superuser(make_member: MakeMember, admin_user: Us
     password = {"password1": "correct horse 7", "password2": "correct horse 7"}
     assert client.post(reverse("admin:auth_user_password_change", args=[admin_user.pk]), password).status_code == 403
     assert not User.objects.get(pk=admin_user.pk).check_password("correct horse 7")
+
+
+VIEWS = [f"view_{model._meta.model_name}" for model in MODELS]
+HIDDEN_FILE = "hidden-from-staff.step"
+
+
+def hidden_rows(make_design: MakeDesign, **secrecy: Any) -> list[Any]:
+    """Make a design with a secrecy, and all that belongs to it."""
+    design = make_design(file_name=HIDDEN_FILE, **secrecy)
+    geometry = Geometry.objects.create(
+        design=design, solids=1, faces=6, kernel_version="1", duration_seconds=0.1, peak_memory_bytes=1
+    )
+    return [design, geometry, BOMItem.objects.create(design=design, part="hidden-part", quantity=1, position=1)]
+
+
+def assert_shown(client: Client, rows: list[Any], *, shown: bool) -> None:
+    for row in rows:
+        page = client.get(url(type(row), "change", row.pk))
+        assert page.status_code == (200 if shown else 302), row
+        listed = client.get(url(type(row), "changelist")).content.decode()
+        assert (f"/{quote(row.pk)}/change/" in listed) == shown, row
+        history = client.get(url(type(row), "history", row.pk)).status_code
+        assert history == (200 if shown else 302), row
+
+
+@pytest.mark.parametrize("secrecy", [{"is_itar": True}, {"classification": 1}, {"is_itar": True, "classification": 3}])
+def test_staff_see_secret_designs_by_their_membership_only(
+    make_member: MakeMember, make_design: MakeDesign, secrecy: dict[str, Any]
+) -> None:
+    rows = hidden_rows(make_design, **secrecy)
+
+    assert_shown(staff_client(make_member(), *VIEWS), rows, shown=False)
+    assert_shown(staff_client(make_member(clearance=3, is_us_person=True), *VIEWS), rows, shown=True)
+
+
+def test_staff_see_nothing_of_other_organizations(
+    stranger: User, make_design: MakeDesign, series: Series, acme: Organization
+) -> None:
+    member = Membership.objects.create(user=User.objects.create_user("own"), organization=acme)
+    rows = [*hidden_rows(make_design), series, acme, member]
+
+    assert_shown(staff_client(stranger, *VIEWS), rows, shown=False)
+
+
+@pytest.mark.parametrize("secrecy", [{"is_itar": True}, {"classification": 1}])
+def test_a_superuser_needs_a_membership_for_secret_designs(
+    admin_client: Client, admin_user: User, make_design: MakeDesign, acme: Organization, secrecy: dict[str, Any]
+) -> None:
+    rows = hidden_rows(make_design, **secrecy)
+    assert_shown(admin_client, rows, shown=False)
+
+    Membership.objects.create(user=admin_user, organization=acme, clearance=1, is_us_person=True)
+
+    assert_shown(admin_client, rows, shown=True)
+
+
+def test_an_action_reaches_no_hidden_design(make_member: MakeMember, make_design: MakeDesign) -> None:
+    design = make_design(is_itar=True, status=Status.FAILED)
+    client = staff_client(make_member(), "view_design", "change_design")
+
+    client.post(url(Design, "changelist"), {"action": "process_again", "_selected_action": [design.pk]})
+
+    design.refresh_from_db()
+    assert design.status == Status.FAILED
