@@ -196,6 +196,9 @@ class UploadParser(parsers.MultiPartParser):
             parsed = super().parse(cast("IO[bytes]", body), media_type, context)
             if not body.is_whole(media_type or ""):
                 raise ParseError("Multipart form parse error - the body was cut off")
+            # Which of two values counts would decide about export control.
+            if any(len(values) > 1 for _, values in parsed.data.lists()):
+                raise ParseError("Multipart form parse error - a field is sent twice")
         except BaseException:
             # Django closes whole files only, not one in the middle of which the parsing ended.
             for handler in context["request"].upload_handlers:

@@ -22,6 +22,13 @@ _LOCAL = ENGINEL_ENVIRONMENT != "production"
 ENGINEL_STATE_DIR = Path(env.text("ENGINEL_STATE_DIR", str(BASE_DIR / "var"))).resolve()
 ENGINEL_RELEASE = env.text("ENGINEL_RELEASE")
 DEBUG = env.flag("ENGINEL_DEBUG")
+if DEBUG and not _LOCAL:
+    env.report(
+        "ENGINEL_DEBUG",
+        "ENGINEL_DEBUG is on in production; debug pages show settings and source code to everyone.",
+        "Unset it, or set ENGINEL_ENVIRONMENT=development for a local run.",
+    )
+    DEBUG = False
 
 SECRET_KEY = env.secret("ENGINEL_SECRET_KEY") or (
     services.development_secret_key(env, ENGINEL_STATE_DIR) if _LOCAL else ""
@@ -254,6 +261,9 @@ SPECTACULAR_SETTINGS = {
 
 # --- Transport security ------------------------------------------------------------------------------
 _HTTPS = env.flag("ENGINEL_HTTPS", default=not _LOCAL)
+SESSION_ENGINE = "designs.sessions"
+# A working day; tokens live as long.
+SESSION_COOKIE_AGE = 10 * 3_600
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _HTTPS
 SECURE_SSL_REDIRECT = False
 SECURE_HSTS_SECONDS = env.integer("ENGINEL_HSTS_SECONDS", 0, minimum=0, maximum=10**9)

@@ -132,6 +132,7 @@ GARBAGE = [
     ("CELERY_BROKER_URL", f"redis+cluster://u:{SECRET}@h"),
     ("CELERY_BROKER_URL", f"redis+sentinel://u:{SECRET}@h/x"),
     ("ENGINEL_TASKS_EAGER", "x"),
+    ("ENGINEL_DEBUG", "1"),
     ("SENTRY_DSN", "sentry.example.com"),
     ("SENTRY_DSN", "https://sentry.example.com/"),
     ("SENTRY_DSN", f"https://{SECRET}@sentry.example.com/"),

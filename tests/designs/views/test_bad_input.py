@@ -190,6 +190,8 @@ NO_JSON_OBJECTS: list[tuple[str, bytes, str]] = [
     ("NaN", b'{"part_number": NaN}', "application/json"),
     ("huge number", b'{"part_number": ' + b"9" * 10_000 + b"}", "application/json"),
     ("huge exponent", b'{"clearance": 1e999999}', "application/json"),
+    ("a field twice", b'{"part_number": "x", "name": "y", "name": "z"}', "application/json"),
+    ("a field twice inside", b'{"name": {"a": 1, "a": 2}}', "application/json"),
     ("deep", b"[" * 100_000, "application/json"),
     ("deep objects", b'{"a":' * 100_000, "application/json"),
     ("not UTF-8", b'{"part_number": "\xff\xfe"}', "application/json"),
@@ -294,6 +296,20 @@ def test_a_wrong_field_of_the_upload_form_is_refused(
     answer = owner_client.post(url, {key: value for key, value in form.items() if value is not None})
 
     assert_refused(answer, 400, 404)
+    assert unchanged() == before
+
+
+@pytest.mark.parametrize("field", ["is_itar", "classification", "series", "sha256", "other"])
+def test_a_field_of_the_upload_form_that_is_sent_twice_is_refused(
+    owner_client: Client, series: Series, url_of: Any, unchanged: Any, field: str
+) -> None:
+    url, before = url_of("design-upload"), unchanged()
+    values = {"is_itar": ["true", "false"], "classification": ["3", "0"], "series": [str(series.pk)] * 2}
+    form = {"series": str(series.pk), "file": SimpleUploadedFile("a.step", b"ISO-10303-21;")}
+
+    answer = owner_client.post(url, {**form, field: values.get(field, ["a" * 64] * 2)})
+
+    assert_refused(answer, 400)
     assert unchanged() == before
 
 
