@@ -4,12 +4,27 @@
 import os
 import sys
 from contextlib import ExitStack
+from tempfile import TemporaryDirectory
 
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "enginel.settings")
     # The processes that serve (wsgi, asgi, celery) default to production; this is a person's tool.
     os.environ.setdefault("ENGINEL_ENVIRONMENT", "development")
+    with ExitStack() as stack:
+        if sys.argv[1:2] == ["test"]:
+            prepare_tests(stack)
+        run(stack)
+
+
+def prepare_tests(stack: ExitStack) -> None:
+    """Give `manage.py test` a state folder of its own, and run tasks in process: no worker is there to do them."""
+    folder = stack.enter_context(TemporaryDirectory(prefix="enginel-test-", ignore_cleanup_errors=True))
+    os.environ.setdefault("ENGINEL_STATE_DIR", folder)
+    os.environ.setdefault("ENGINEL_TASKS_EAGER", "1")
+
+
+def run(stack: ExitStack) -> None:
     # After the environment is set.
     from django.conf import settings
     from django.core.management import execute_from_command_line
@@ -17,13 +32,12 @@ def main() -> None:
     from enginel.local.processes import LocalError
     from enginel.local.valkey import embedded_valkey
 
-    with ExitStack() as stack:
-        if getattr(settings, "ENGINEL_EMBEDDED_VALKEY", False):
-            try:
-                stack.enter_context(embedded_valkey(settings.ENGINEL_STATE_DIR))
-            except LocalError as error:
-                sys.exit(f"manage.py: {error}")
-        execute_from_command_line(sys.argv)
+    if getattr(settings, "ENGINEL_EMBEDDED_VALKEY", False):
+        try:
+            stack.enter_context(embedded_valkey(settings.ENGINEL_STATE_DIR))
+        except LocalError as error:
+            sys.exit(f"manage.py: {error}")
+    execute_from_command_line(sys.argv)
 
 
 if __name__ == "__main__":

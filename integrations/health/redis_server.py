@@ -31,6 +31,8 @@ class Redis(Plugin):
     client: FailFastRedis = dataclasses.field(repr=False)
     prefix: str = dataclasses.field(default="{health}", repr=False)
 
+    message: str = dataclasses.field(default="Redis connection OK", init=False, repr=False)
+
     def run(self) -> None:
         """Raise `ServiceUnavailable` when it does not, `ServiceWarning` when it is about to forget things."""
         try:

@@ -35,6 +35,8 @@ class Storage(Plugin):
     storage: DjangoStorage = dataclasses.field(repr=False)
     min_free_bytes: int = dataclasses.field(default=0, repr=False)
 
+    message: str = dataclasses.field(default="Storage accessible", init=False, repr=False)
+
     def run(self) -> None:
         """Raise `ServiceUnavailable` when it cannot, `ServiceWarning` when room runs out."""
         name = _try("cannot be written", lambda: self.storage.save(f"{_FOLDER}/{uuid.uuid4().hex}", _file()))

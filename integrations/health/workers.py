@@ -49,12 +49,13 @@ class CeleryWorkers(Plugin):
             self.facts["workers"] = []
             return
         beats = _read(self.store, WORKERS_KEY)
-        live = [beat for beat in beats if beat.is_live()]
-        self.facts["workers"] = [beat.name.partition("@")[0] for beat in live]
-        self.private_facts["workers"] = [beat.name for beat in live]
+        live = sorted((beat for beat in beats if beat.is_live()), key=lambda beat: beat.name)
+        # The public sees how many there are; names of hosts are for admins, in the same order.
+        self.facts["workers"] = [f"celery@worker{number}" for number, _ in enumerate(live, 1)]
+        self.private_facts["worker_names"] = [beat.name for beat in live]
         self._look_into_queues(live)
         self._judge(live, len(beats) - len(live))
-        self.message = "1 worker" if len(live) == 1 else f"{len(live)} workers"
+        self.message = f"{len(live)} worker(s) active"
 
     def _look_into_queues(self, live: list[Heartbeat]) -> None:
         """Note how much waits and is unfinished, and the age of the oldest."""

@@ -97,7 +97,7 @@ def test_workers_come_and_go_and_are_missed(fleet: Fleet) -> None:
     other = fleet.worker("other", "-Q", "other")
     assert becomes(probes, "nobody takes from 1 of 1 queues")[:2] == (503, "unhealthy")
     first = fleet.worker("first")
-    assert becomes(probes, "2 workers")[:2] == (200, "healthy")
+    assert becomes(probes, "2 worker(s) active")[:2] == (200, "healthy")
 
     kill(other)
     with within(MISSED_SECONDS):
@@ -122,7 +122,7 @@ def test_workers_come_and_go_and_are_missed(fleet: Fleet) -> None:
 def test_a_pool_that_takes_no_work_and_a_task_that_is_old_are_seen(fleet: Fleet) -> None:
     probes = Probes("celery")
     worker = fleet.worker("a")
-    becomes(probes, "1 worker")
+    becomes(probes, "1 worker(s) active")
     [child] = children(worker.pid)
     os.kill(child, signal.SIGSTOP)
     try:
@@ -131,7 +131,7 @@ def test_a_pool_that_takes_no_work_and_a_task_that_is_old_are_seen(fleet: Fleet)
         assert becomes(probes, "no worker starts what it took")[:2] == (503, "unhealthy")
     finally:
         os.kill(child, signal.SIGCONT)
-    becomes(probes, "1 worker")
+    becomes(probes, "1 worker(s) active")
 
     fleet.app.send_task("probe.wait", headers={QUEUED_AT_HEADER: time.time() - 1_000})
     answer = wait_for(lambda: (found := probes.ask())[1] == "degraded" and found, 20)
@@ -145,7 +145,7 @@ def children(pid: int) -> list[int]:
 def test_a_broker_that_goes_away_and_comes_back(fleet: Fleet) -> None:
     probes = Probes("celery")
     worker = fleet.worker("a")
-    becomes(probes, "1 worker")
+    becomes(probes, "1 worker(s) active")
     fleet.server.stop()
 
     assert answered_in_time(probes)[:2] == (503, "unhealthy")
@@ -155,7 +155,7 @@ def test_a_broker_that_goes_away_and_comes_back(fleet: Fleet) -> None:
 
     fleet.server.start()
     with within(RECOVERY_SECONDS):
-        becomes(probes, "1 worker")
+        becomes(probes, "1 worker(s) active")
     assert worker.poll() is None
 
 

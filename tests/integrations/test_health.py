@@ -210,8 +210,8 @@ def test_a_worker_that_beats_is_fine_and_its_host_for_admins_only(app: Celery) -
     check = workers_check(app)
     check.run()
 
-    assert (check.message, check.facts["workers"]) == ("1 worker", ["a"])
-    assert check.private_facts["workers"] == ["a@host.example"]
+    assert (check.message, check.facts["workers"]) == ("1 worker(s) active", ["celery@worker1"])
+    assert check.private_facts["worker_names"] == ["a@host.example"]
 
 
 def test_no_worker_is_unavailable(app: Celery) -> None:

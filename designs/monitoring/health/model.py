@@ -11,6 +11,8 @@ from typing import Any
 from django.utils import timezone
 from health_check.exceptions import HealthCheckException, ServiceUnavailable, ServiceWarning
 
+from designs.monitoring.event import iso_utc
+
 __all__ = [
     "DEGRADED",
     "HEALTHY",
@@ -97,4 +99,4 @@ class HealthReport:
     def as_dict(self, *, is_admin: bool = False) -> dict[str, Any]:
         """Return ``{"status", "timestamp", "checks": {component: {"status", "message", ...}}}``."""
         checks = {name: outcome.as_dict(is_admin=is_admin) for name, outcome in self.outcomes.items()}
-        return {"status": self.status, "timestamp": self.checked_at.isoformat(), "checks": checks}
+        return {"status": self.status, "timestamp": iso_utc(self.checked_at), "checks": checks}

@@ -68,7 +68,7 @@ def test_all_is_healthy(client: Client) -> None:
     body = response.json()
     assert set(body) == {"status", "timestamp", "checks"}
     assert list(body["checks"]) == COMPONENTS
-    assert body["checks"]["database"] == {"status": "healthy", "message": "answers"}
+    assert body["checks"]["database"] == {"status": "healthy", "message": "Database connection OK"}
     assert body["checks"]["celery"] == {"status": "healthy", "message": "tasks run in process", "workers": []}
     assert body["checks"]["beat"]["message"] == "tasks run in process"
 
