@@ -1,25 +1,31 @@
 """Celery's signals, turned into the calls the middleware makes.
 
-A failure inside the task fires ``task_failure`` in the pool child; a killed child and the hard time limit fire it in
-the worker's main process, the latter twice. The operation id (task id, attempt) makes all of them one occurrence.
-A message no task can be made of is a failure too. A task that somebody revoked, that expired, or that ends by Ignore
-or Reject ended as it was told to.
+A failure inside the task fires ``task_failure`` in the pool child, with the exception object that other hooks see too.
+A killed child and the hard time limit fire it in the worker's main process, the latter twice for one delivery of the
+message. No id of the task is used to recognize a failure: an attempt may fail for a second reason, and an application
+may use a task id again. A message no task can be made of is a failure too. A task that was revoked, that expired, or
+that ends by Ignore or Reject is no failure.
 """
 
 from __future__ import annotations
 
+import inspect
 import os
+import sys
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextvars import Token
+from dataclasses import dataclass, field
+from types import CodeType
 from typing import Any
 
 from billiard.exceptions import TimeLimitExceeded, WorkerLostError
 from celery import signals
 from celery.exceptions import Ignore, NotRegistered, Reject, Retry
 from celery.exceptions import TimeLimitExceeded as CeleryTimeLimitExceeded
+from celery.utils.serialization import UnpickleableExceptionWrapper
 
 from designs import context, tasks
 from designs.cad import start_kernel
@@ -35,8 +41,28 @@ _CELERYS_CONSUMER = "celery.worker.consumer:Consumer"
 _OUR_CONSUMER = "designs.celery_consumer:Consumer"
 _INTERRUPTED = "Processing was interrupted. Upload the file again."
 
-_received: OrderedDict[str, tuple[context.RunContext, int]] = OrderedDict()
+_ENDED_BY_POOL = (TimeLimitExceeded, CeleryTimeLimitExceeded, WorkerLostError)
+_MAX_CONTEXTS = 20
+
+
+@dataclass
+class _Delivery:
+    """What the main process keeps of a message: later signals do not carry it.
+
+    Attributes:
+        run: The request behind the task.
+        attempt: Number of retries before it.
+        reported: Failures the main process has recorded already.
+    """
+
+    run: context.RunContext
+    attempt: int = 0
+    reported: set[str] = field(default_factory=set)
+
+
+_received: OrderedDict[str, _Delivery] = OrderedDict()
 _received_lock = threading.RLock()
+_latest_internal = threading.local()
 _tokens: dict[str, list[Token[context.RunContext]]] = {}
 
 
@@ -48,8 +74,7 @@ def connect() -> None:
     signals.task_prerun.connect(enter_task, dispatch_uid="enginel.enter_task")
     signals.task_postrun.connect(leave_task, dispatch_uid="enginel.leave_task")
     signals.task_failure.connect(record_failure, dispatch_uid="enginel.record_failure")
-    # What fails around a task's body may be told by this alone; what both tell is one operation.
-    signals.task_internal_error.connect(record_failure, dispatch_uid="enginel.record_internal_error")
+    signals.task_internal_error.connect(record_internal_error, dispatch_uid="enginel.record_internal_error")
     signals.task_unknown.connect(record_unknown_task, dispatch_uid="enginel.record_unknown_task")
     signals.task_rejected.connect(record_refused_message, dispatch_uid="enginel.record_refused_message")
     signals.celeryd_init.connect(use_our_consumer, dispatch_uid="enginel.use_our_consumer")
@@ -81,9 +106,14 @@ def remember_request(request: Any = None, **kwargs: object) -> None:
     with guarded("remember_request"):
         headers = request.request_dict
         with _received_lock:
-            _received[request.id] = (context.from_headers(headers), int(headers.get("retries") or 0))
-            if len(_received) > _RECEIVED_MAX:
-                _received.popitem(last=False)
+            _keep(request.id, _Delivery(context.from_headers(headers), int(headers.get("retries") or 0)))
+
+
+def _keep(task_id: str, delivery: _Delivery) -> _Delivery:
+    _received[task_id] = delivery
+    if len(_received) > _RECEIVED_MAX:
+        _received.popitem(last=False)
+    return delivery
 
 
 def enter_task(task_id: str = "", task: Any = None, **kwargs: object) -> None:
@@ -119,14 +149,108 @@ def record_failure(
     args: Sequence[Any] | None = None,
     **kwargs: object,
 ) -> None:
-    """Record a failed task once and tell its design."""
+    """Record a failed task once and mark its design as failed."""
     if exception is None or isinstance(exception, Ignore | Reject | Retry):
         return
     with guarded("record_failure"):
-        record = _record(sender, task_id, exception)
-        if sender.name.startswith(_PREFIX) and args:
-            with guarded("mark_failed"):
-                tasks.mark_failed(str(args[0]), **_outcome(exception), error_id=record.get("event_id", ""))
+        if task_id in _tokens:
+            _record(sender, _raised(exception), _run_here(sender, task_id), int(sender.request.retries or 0), args)
+        elif (delivery := _not_reported(task_id, exception)) is not None:
+            _record(sender, exception, _run_of(sender, task_id, delivery.run), delivery.attempt, args)
+
+
+def record_internal_error(
+    sender: Any = None,
+    task_id: str = "",
+    exception: BaseException | None = None,
+    args: Sequence[Any] | None = None,
+    request: object = None,
+    **kwargs: object,
+) -> None:
+    """Record what failed around a task's body, and before it the body's failure that Celery could not report.
+
+    Celery sends this signal when, for instance, the result backend is away as the task fails. ``task_failure`` is then
+    missing. The context of the task has ended by now.
+    """
+    facts = request if isinstance(request, Mapping) else {}
+    if exception is None or (facts.get("is_eager") and not sender.name.startswith(_PREFIX)):
+        # An eager task raises it to its caller. Whether it is a failure is decided there.
+        return
+    with guarded("record_internal_error"):
+        delivery = _Delivery(context.from_headers(facts), int(facts.get("retries") or 0)) if facts else None
+        with _received_lock:
+            delivery = delivery or _received.get(task_id) or _Delivery(context.RunContext())
+        run = _run_of(sender, task_id, delivery.run)
+        body = _failure_of_body(sender, exception)
+        if body is not None:
+            _record(sender, body, run, delivery.attempt, args)
+        if exception is not body and not _follows_a_recorded(task_id, exception):
+            _latest_internal.error = task_id, id(exception)
+            _record(sender, exception, run, delivery.attempt, None if body is not None else args)
+
+
+def _run_here(sender: Any, task_id: str) -> context.RunContext:
+    """Return the context of a task that runs in this process, also where its body has served a request since."""
+    run = context.current()
+    if run.task_id == task_id:
+        return run
+    return _run_of(sender, task_id, context.from_headers({context.HEADER: sender.request.get(context.HEADER)}))
+
+
+def _raised(exception: BaseException) -> BaseException:
+    """Return the exception the task raised: for one that cannot be pickled, the signal carries a stand-in."""
+    handled = sys.exc_info()[1]
+    if isinstance(exception, UnpickleableExceptionWrapper):
+        return handled or exception
+    return handled if isinstance(handled, type(exception)) else exception
+
+
+def _not_reported(task_id: str, exception: BaseException) -> _Delivery | None:
+    """Main process: return the delivery that failed; None for a second report of the same failure.
+
+    The hard time limit is reported by the timer and again when the pool notices the end of the child.
+    """
+    failure = "pool" if isinstance(exception, _ENDED_BY_POOL) else type(exception).__qualname__
+    with _received_lock:
+        delivery = _received.get(task_id) or _keep(task_id, _Delivery(context.RunContext()))
+        if failure in delivery.reported:
+            return None
+        delivery.reported.add(failure)
+        return delivery
+
+
+def _contexts(exc: BaseException) -> Iterator[BaseException]:
+    """Yield what was being handled when it was raised, innermost first."""
+    for _ in range(_MAX_CONTEXTS):
+        if exc.__context__ is None:
+            return
+        exc = exc.__context__
+        yield exc
+
+
+def _failure_of_body(task: Any, exc: BaseException) -> BaseException | None:
+    """Return the failure of the task's own code that Celery was handling when it failed itself."""
+    run = inspect.unwrap(task.run)
+    code = getattr(getattr(run, "__func__", run), "__code__", None)
+    return next((one for one in (exc, *_contexts(exc)) if isinstance(code, CodeType) and _passed(one, code)), None)
+
+
+def _passed(exc: BaseException, code: CodeType) -> bool:
+    step = exc.__traceback__
+    while step is not None:
+        if step.tb_frame.f_code is code:
+            return True
+        step = step.tb_next
+    return False
+
+
+def _follows_a_recorded(task_id: str, exc: BaseException) -> bool:
+    """Return whether Celery failed to store an internal error as the result of the task, and sends the signal again.
+
+    The first error is still alive then, as the context of the second, so its id is its own.
+    """
+    known = getattr(_latest_internal, "error", None)
+    return any((task_id, id(one)) == known for one in _contexts(exc))
 
 
 def record_unknown_task(name: str = "", message: Any = None, **kwargs: object) -> None:
@@ -153,27 +277,27 @@ def _record_message(error: object, message: Any) -> None:
         "content_type": message.content_type,
         "content_encoding": message.content_encoding,
     }
+    # A broker may deliver one message again. Another message under the same task id is another failure.
+    tag = getattr(message, "delivery_tag", "")
+    operation = f"message:{task_id}:{attempt}:{type(error).__name__}:{tag}" if task_id else ""
     with context.use(context.RunContext(**known)):
-        ErrorTracker.log_error(error, facts, source="celery", operation=f"task:{task_id}:{attempt}" if task_id else "")
+        ErrorTracker.log_error(error, facts, source="celery", operation=operation)
 
 
-def _record(sender: Any, task_id: str, exception: BaseException) -> dict[str, Any]:
-    run = context.current()
-    attempt = int(sender.request.retries or 0)
-    if run.task_id != task_id:
-        with _received_lock:
-            # Kept, for the hard time limit tells it twice.
-            carried, attempt = _received.get(task_id, (context.RunContext(), 0))
-        run = context.RunContext(**{**_fields(carried), "task": sender.name, "task_id": task_id})
+def _run_of(sender: Any, task_id: str, carried: context.RunContext) -> context.RunContext:
+    return context.RunContext(**{**_fields(carried), "task": sender.name, "task_id": task_id})
+
+
+def _record(
+    sender: Any, exception: BaseException, run: context.RunContext, attempt: int, args: Sequence[Any] | None
+) -> None:
     severity = exception.severity if isinstance(exception, EnginelBaseException) else "ERROR"
     with context.use(run):
-        return ErrorTracker.log_error(
-            exception,
-            {"task_id": task_id, "attempt": attempt + 1},
-            severity=severity,
-            source="celery",
-            operation=f"task:{task_id}:{attempt}",
-        )
+        facts = {"task_id": run.task_id, "attempt": attempt + 1}
+        record = ErrorTracker.log_error(exception, facts, severity=severity, source="celery")
+    if sender.name.startswith(_PREFIX) and args:
+        with guarded("mark_failed"):
+            tasks.mark_failed(str(args[0]), **_outcome(exception), error_id=record.get("event_id", ""))
 
 
 def _fields(run: context.RunContext) -> Mapping[str, str]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from celery import signals
+from celery import signals, signature
 from celery.exceptions import Ignore, Reject
 
 from designs.exceptions import GeometryProcessingError
@@ -34,6 +35,103 @@ def log_and_raise() -> None:
         raise KeyError("logged first")
     except KeyError as error:
         ErrorTracker.log_error(error, {"seen_by": "the task itself"})
+        raise
+
+
+@app.task(name="probe.handles_calls")
+def handles_calls() -> str:
+    """Calls another task's function in all ways Python knows, and handles its failure each time."""
+    for call in (fail, fail.run, fail.__call__, calls_deep):
+        with suppress(ValueError):
+            call("handled")
+    return "fine"
+
+
+@app.task(name="probe.calls_deep")
+def calls_deep(message: str, depth: int = 3) -> None:
+    if depth:
+        calls_deep(message, depth - 1)
+    fail(message)
+
+
+@app.task(name="probe.handles_then_fails")
+def handles_then_fails() -> None:
+    handles_calls()
+    raise KeyError("its own failure")
+
+
+@app.task(name="probe.handles_then_fails_alike")
+def handles_then_fails_alike() -> None:
+    handles_calls()
+    raise ValueError("its own failure")
+
+
+@app.task(name="probe.wraps_call")
+def wraps_call() -> None:
+    try:
+        fail("handled by another failure")
+    except ValueError as error:
+        raise LookupError("what it means") from error
+
+
+@app.task(name="probe.passes_on")
+def passes_on() -> None:
+    calls_deep("passed on")
+
+
+class Alone(Exception):
+    """Each of them is a group of its own, whose first occurrence always goes to Sentry."""
+
+    @property
+    def error_fingerprint(self) -> list[str]:
+        return [f"alone {self}"]
+
+
+@app.task(name="probe.fail_alone")
+def fail_alone(group: str) -> None:
+    raise Alone(group)
+
+
+@app.task(name="probe.body")
+def body(*results: Any) -> str:
+    return "fine"
+
+
+@app.task(name="probe.start")
+def start(workflow: dict[str, Any]) -> None:
+    signature(workflow, app=app).apply_async()
+
+
+@app.task(name="probe.errback")
+def errback(task_id: str) -> str:
+    return "fine"
+
+
+@app.task(name="probe.inline_errback")
+def inline_errback(request: Any, error: Any, traceback: Any) -> str:
+    return "fine"
+
+
+class Unpicklable(Exception):
+    def __init__(self, lock: Any) -> None:
+        super().__init__("no way to send this")
+        self.lock = lock
+
+    def __reduce__(self) -> Any:
+        raise TypeError("not picklable")
+
+
+@app.task(name="probe.unpicklable")
+def unpicklable() -> None:
+    raise Unpicklable(object())
+
+
+@app.task(name="probe.log_unpicklable_and_raise")
+def log_unpicklable_and_raise() -> None:
+    try:
+        raise Unpicklable(object())
+    except Unpicklable as error:
+        ErrorTracker.log_error(error)
         raise
 
 

@@ -12,8 +12,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from celery import current_task
-
 from designs import context as run_context
 from designs.monitoring.errors import fingerprint_of, record_new
 from designs.monitoring.event import SEVERITIES, ErrorEvent, build_event
@@ -32,7 +30,7 @@ __all__ = ["admit"]
 _DROP = Decision(passes=False)
 _OPEN = Decision(passes=True)
 
-_SOURCES = {"celery": "celery", "django": "http", "wsgi": "http", "asgi": "http", "logging": "log"}
+_SOURCES = {"django": "http", "wsgi": "http", "asgi": "http", "logging": "log"}
 _SEVERITIES = {"fatal": "CRITICAL", "critical": "CRITICAL", "warning": "WARNING", "info": "INFO", "debug": "DEBUG"}
 _MAX_TELLING_CHARS = 4_096
 
@@ -58,14 +56,17 @@ def _admit(event: Mapping[str, Any], hint: Mapping[str, Any]) -> Decision:
     if exc is not None and not isinstance(exc, Exception):
         # Who goes away or ends the process has not failed.
         return _DROP
+    mechanism = _mechanism(event)
+    if mechanism == "celery":
+        # The SDK sees every call of a task's function, also one whose failure the caller handles. Celery's own signals
+        # report the failure that ends a task.
+        return _DROP
     if mark_of(exc, run.request_id) is not None or (exc is None and log is not None and _repeats(log, run)):
         return _DROP
-    mechanism = _mechanism(event)
-    task_id, attempt = _attempt(mechanism, run)
     described = build_event(
         exc if exc is not None else _text(event),
         run,
-        context=_facts(event, log, task_id, attempt, mechanism),
+        context=_facts(event, log, mechanism),
         severity=_severity(exc, event),
         source=_SOURCES.get(mechanism, "log" if log is not None else "sdk"),
     )
@@ -79,7 +80,7 @@ def _admit(event: Mapping[str, Any], hint: Mapping[str, Any]) -> Decision:
     record_new(
         exc if exc is not None else described.error_message,
         described,
-        f"task:{task_id}:{attempt}" if task_id else "",
+        "",
         fingerprint=_fingerprint(exc, described, event),
         forward=forward,
     )
@@ -118,18 +119,7 @@ def _fingerprint(exc: BaseException | None, described: ErrorEvent, event: Mappin
     return with_override(entries_of(stated, lambda: raw_text(exc)), fingerprint)
 
 
-def _attempt(mechanism: str, run: run_context.RunContext) -> tuple[str, int]:
-    """Return id and attempt of the task that failed, as Celery's signal will tell them; else nothing."""
-    if mechanism != "celery" or not run.task_id:
-        return "", 0
-    return run.task_id, int(getattr(getattr(current_task, "request", None), "retries", 0) or 0)
-
-
-def _facts(
-    event: Mapping[str, Any], log: logging.LogRecord | None, task_id: str, attempt: int, mechanism: str
-) -> dict[str, Any]:
-    if task_id:
-        return {"task_id": task_id, "attempt": attempt + 1}
+def _facts(event: Mapping[str, Any], log: logging.LogRecord | None, mechanism: str) -> dict[str, Any]:
     if log is None:
         return {"mechanism": mechanism} if mechanism else {}
     facts = {"logger": log.name, "message": (event.get("logentry") or {}).get("formatted")}

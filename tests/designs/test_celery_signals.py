@@ -69,12 +69,63 @@ class TestEagerTask:
         assert record["context"]["attempt"] == 1
         assert occurrences() == 1
 
+    def test_a_task_that_has_served_a_request_itself_is_recorded_as_the_task(self) -> None:
+        def serves_and_fails() -> None:
+            context.start(context.RunContext(request_id="of-another-request"))
+            raise ValueError("broken")
+
+        task = probe_tasks.app.task(name="tests.serves_and_fails")(serves_and_fails)
+        try:
+            for _ in range(2):
+                task.apply(task_id="nightly")
+        finally:
+            probe_tasks.app.tasks.pop(task.name)
+
+        assert [(record["task"], record["context"]["task_id"]) for record in records()] == [(task.name, "nightly")] * 2
+
     def test_only_the_last_attempt_is_a_failure(self) -> None:
         probe_tasks.retry.delay()
 
         (record,) = records()
         assert record["error_type"] == "OSError"
         assert record["context"]["attempt"] == 2
+
+    def test_a_task_id_that_is_used_again_hides_no_failure(self) -> None:
+        for _ in range(2):
+            probe_tasks.fail.apply(args=("broken",), task_id="nightly")
+
+        assert (len(records()), occurrences()) == (2, 2)
+
+    @pytest.mark.parametrize("task", [probe_tasks.unpicklable, probe_tasks.log_unpicklable_and_raise])
+    def test_an_exception_that_cannot_be_pickled_is_recorded_as_it_was_raised(self, task: Any) -> None:
+        task.delay()
+
+        (record,) = records()
+        assert record["error_type"].endswith("Unpicklable")
+        assert (record["error_message"], record["context"]["attempt"]) == ("no way to send this", 1)
+        assert occurrences() == 1
+
+    def test_a_failure_the_result_backend_could_not_store_is_recorded_beside_that_of_the_backend(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def away(*args: Any, **kwargs: Any) -> None:
+            try:
+                raise ConnectionError("the first try")
+            except ConnectionError:
+                raise ConnectionError("no backend")  # noqa: B904 - as a client that tries again does
+
+        monkeypatch.setattr(probe_tasks.app.backend, "mark_as_failure", away)
+        monkeypatch.setattr(probe_tasks.fail, "track_started", False)
+        request = {context.HEADER: context.to_headers(REQUEST), "id": ID, "retries": 1, "delivery_info": {}}
+        with pytest.warns(RuntimeWarning, match="outside body"):
+            trace_task(probe_tasks.fail, ID, ("broken",), {}, request=request, app=probe_tasks.app)
+
+        assert sorted((record["error_type"], record["context"]["attempt"]) for record in records()) == [
+            ("ConnectionError", 2),
+            ("ValueError", 2),
+        ]
+        assert {record["request_id"] for record in records()} == {REQUEST.request_id}
+        assert occurrences() == 2
 
     def test_success_records_nothing(self) -> None:
         assert probe_tasks.succeed.delay().get() == "fine"
@@ -190,6 +241,30 @@ class TestMainProcess:
 
         assert (len(records()), occurrences()) == (1, 1)
 
+    def test_a_task_id_that_is_used_again_hides_no_failure(self) -> None:
+        for _ in range(2):
+            received("nightly")
+            fail_in_main("nightly", WorkerLostError("signal 9"))
+
+        assert (len(records()), occurrences()) == (2, 2)
+
+    def test_an_attempt_that_fails_in_the_child_and_then_loses_it_failed_twice(self) -> None:
+        probe_tasks.fail.apply(args=("broken",), task_id="t1")
+        received("t1")
+        fail_in_main("t1", WorkerLostError("signal 9"))
+
+        assert sorted(record["error_type"].rpartition(".")[2] for record in records()) == [
+            "ValueError",
+            "WorkerLostError",
+        ]
+
+    def test_the_end_of_the_child_after_a_time_limit_is_the_time_limits(self) -> None:
+        received("t1")
+        for error in (TimeLimitExceeded(30), WorkerLostError("signal 9")):
+            fail_in_main("t1", error)
+
+        assert [record["error_type"] for record in records()] == ["billiard.exceptions.TimeLimitExceeded"]
+
     def test_two_tasks_are_two_occurrences_of_one_group(self) -> None:
         for task_id in ("t1", "t2"):
             received(task_id)
@@ -235,6 +310,7 @@ def test_a_design_is_told_how_it_ended_with_the_id_of_the_record(
     told: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
     monkeypatch.setattr(celery_signals.tasks, "mark_failed", lambda *args, **kwargs: told.append((args, kwargs)))
     task = SimpleNamespace(name="designs.scan_design", request=SimpleNamespace(retries=0))
+    received("t1")
 
     celery_signals.record_failure(sender=task, task_id="t1", exception=error, args=("the-design",))
 

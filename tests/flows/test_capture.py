@@ -14,6 +14,7 @@ import pytest
 from celery import Celery
 
 from designs import context
+from tests.canvas_samples import WORKFLOWS, Workflow
 from tests.stack import RunningStack, wait_for
 
 pytestmark = pytest.mark.timeout(90)
@@ -47,6 +48,11 @@ SENT: dict[str, Row] = {
     "exception of ours": ("probe.fail_ours", (), {}, "FAILURE", "designs.exceptions.GeometryProcessingError"),
     "acks_late, exception": ("probe.late_fail", (), {}, "FAILURE", "ValueError"),
     "retry until it fails": ("probe.retry", (), {}, "FAILURE", "OSError"),
+    "handles another task's failure": ("probe.handles_calls", (), {}, "SUCCESS", None),
+    "handles another task's failure, then fails": ("probe.handles_then_fails", (), {}, "FAILURE", "KeyError"),
+    "raises from another task's failure": ("probe.wraps_call", (), {}, "FAILURE", "LookupError"),
+    "passes another task's failure on": ("probe.passes_on", (), {}, "FAILURE", "ValueError"),
+    "unpicklable exception": ("probe.unpicklable", (), {}, "FAILURE", "tests.probe_tasks.Unpicklable"),
     "retry until it succeeds": ("probe.retry_once", (), {}, "SUCCESS", None),
     "autoretry until it fails": ("probe.autoretry", (), {}, "FAILURE", "OSError"),
     "soft limit": ("probe.wait", (), {"soft_time_limit": 0.2}, "FAILURE", "billiard.exceptions.SoftTimeLimitExceeded"),
@@ -167,6 +173,21 @@ def test_a_task_that_ends_as_it_was_told_to_is_none(
     running.marker()
 
     assert records_of(running, ids[row]) == []
+
+
+def test_a_workflow_fails_by_its_failed_tasks_only(running: RunningStack) -> None:
+    flows = {name: Workflow(running.tasks) for name in WORKFLOWS}
+    for name, make in WORKFLOWS.items():
+        flows[name].start(make)
+    due = {ident: 1 for flow in flows.values() for ident in flow.due}
+    for ident in due:
+        recorded(running, ident)
+    running.marker()
+
+    names = {"probe.succeed", "probe.body", "probe.errback", "probe.inline_errback"}
+    counts = Counter(record["context"].get("task_id") for record in running.errors())
+    assert {ident: counts[ident] for flow in flows.values() for ident in flow.ids if counts[ident]} == due
+    assert [r for r in running.errors() if r["task"] in names and r["request_id"] != CARRIED["request_id"]] == []
 
 
 def test_in_the_end_each_failure_was_counted_once(running: RunningStack, ids: dict[str, str]) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from enginel.local.stack import LocalStack, Ports, free_port
+from tests.canvas_samples import WORKFLOWS, Workflow
 from tests.sentry_sink import SentrySink, sentry_sink
 from tests.stack import RunningStack, manage, wait_for
 
@@ -33,6 +34,11 @@ ROWS: dict[str, tuple[str, tuple[Any, ...], dict[str, Any], str]] = {
     "hard limit": ("probe.hang", (), LIMITS, "TimeLimitExceeded"),
     "unserialisable result": ("probe.unserialisable", (), {}, "EncodeError"),
     "unknown task": ("probe.unknown", (), {}, "NotRegistered"),
+    "unpicklable exception": ("probe.unpicklable", (), {}, "Unpicklable"),
+    "handles another task's failure, then fails": ("probe.handles_then_fails", (), {}, "KeyError"),
+    "handles another task's failure, then fails alike": ("probe.handles_then_fails_alike", (), {}, "ValueError"),
+    "raises from another task's failure": ("probe.wraps_call", (), {}, "LookupError"),
+    "passes another task's failure on": ("probe.passes_on", (), {}, "ValueError"),
 }
 KILLED = {"SIGKILL", "SIGKILL, acks_late", "SIGKILL, retried", "hard limit"}
 SILENT: dict[str, str] = {
@@ -40,6 +46,7 @@ SILENT: dict[str, str] = {
     "Reject": "probe.reject",
     "Ignore": "probe.ignore",
     "retry that succeeds": "probe.retry_once",
+    "handles another task's failure": "probe.handles_calls",
 }
 
 
@@ -75,6 +82,57 @@ def heard(sink: SentrySink, tmp_path_factory: pytest.TempPathFactory) -> tuple[d
         # Whatever a process still holds leaves now.
         stack.stop()
     return ids, sink.events()
+
+
+@pytest.fixture(scope="module")
+def workflows(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[dict[str, Workflow], list[dict[str, Any]], list[dict[str, Any]]]:
+    """Run all workflows; return them, all records and all events."""
+    with sentry_sink() as sink:
+        env = {"ENGINEL_ENVIRONMENT": "test", "REDIS_URL": "", "DATABASE_URL": "", "SENTRY_DSN": sink.dsn}
+        folder = Path(tmp_path_factory.mktemp("sentry-workflows"))
+        stack = LocalStack(folder, Ports(free_port(), free_port()), env, celery_app="tests.probe_tasks")
+        try:
+            stack.start_valkey()
+            manage(stack, "migrate")
+            running = RunningStack(stack, manage(stack, "create_admin_token"))
+            stack.start_services()
+            made = {name: Workflow(running.tasks) for name in WORKFLOWS}
+            for name, make in WORKFLOWS.items():
+                made[name].start(make)
+            due = {ident for flow in made.values() for ident in flow.due}
+            wait_for(lambda: {error["context"].get("task_id") for error in running.errors()} >= due, LOST_SECONDS)
+            wait_for(lambda: {*map(task_id_of, sink.events())} >= due, LOST_SECONDS)
+            running.marker()
+            records = running.errors()
+        finally:
+            stack.stop()
+        return made, records, sink.events()
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_a_workflow_fails_by_its_failed_tasks_only(
+    workflows: tuple[dict[str, Workflow], list[dict[str, Any]], list[dict[str, Any]]], name: str
+) -> None:
+    made, _, events = workflows
+    flow = made[name]
+
+    heard = [
+        (task_id_of(event), event["exception"]["values"][-1]["type"])
+        for event in events
+        if task_id_of(event) in flow.ids
+    ]
+    assert sorted(heard) == sorted(flow.due.items())
+
+
+def test_no_workflow_has_other_records(
+    workflows: tuple[dict[str, Workflow], list[dict[str, Any]], list[dict[str, Any]]],
+) -> None:
+    made, records, _ = workflows
+    due = {ident: 1 for flow in made.values() for ident in flow.due}
+
+    assert Counter(r["context"].get("task_id") for r in records if r["error_message"] != "marker") == due
 
 
 def task_id_of(event: dict[str, Any]) -> str:
