@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -17,6 +18,8 @@ from designs.monitoring import ErrorTracker
 from enginel.celery import app
 
 __all__ = ["app"]
+
+logger = logging.getLogger("probe")
 
 
 @app.task(name="probe.fail")
@@ -133,6 +136,28 @@ def log_unpicklable_and_raise() -> None:
     except Unpicklable as error:
         ErrorTracker.log_error(error)
         raise
+
+
+class Quoted(Exception):
+    pass
+
+
+@app.task(name="probe.log_line_and_raise")
+def log_line_and_raise() -> None:
+    try:
+        raise Quoted("the price list of the supplier is empty")
+    except Quoted as error:
+        logger.error("could not price: %s", str(error))
+        raise
+
+
+@app.task(name="probe.log_line_and_raise_from")
+def log_line_and_raise_from() -> None:
+    try:
+        raise Quoted("the price list of the customer is empty")
+    except Quoted as error:
+        logger.error("an order without a price")
+        raise LookupError("no order") from error
 
 
 @app.task(name="probe.end_process")

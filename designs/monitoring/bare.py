@@ -6,7 +6,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
-__all__ = ["attributes_of", "cause_of", "context_of", "led_to_by", "members_of", "traceback_of"]
+__all__ = ["args_of", "attributes_of", "cause_of", "context_of", "led_to_by", "members_of", "traceback_of"]
 
 _slots: dict[str, Any] = {**vars(BaseException), **vars(BaseExceptionGroup)}
 
@@ -17,6 +17,7 @@ cause_of: Led = _slots["__cause__"].__get__
 context_of: Led = _slots["__context__"].__get__
 members_of: Callable[[BaseException], tuple[BaseException, ...]] = _slots["exceptions"].__get__
 """The exceptions of a group; for groups only."""
+args_of: Callable[[BaseException], tuple[object, ...]] = _slots["args"].__get__
 attributes_of: Callable[[BaseException], dict[str, object]] = vars(BaseException)["__dict__"].__get__
 """The attributes set on it. Every exception has a dictionary, whatever its class says of slots; it may be of a class
 with code of its own.

@@ -1,24 +1,24 @@
 """What the SDK captures by itself, decided like everything else: recorded, counted, and sent if the gate lets it pass.
 
-Whoever sees a failure first records it; the mark on the exception tells all others. A line of the log that tells of an
-exception, as its argument or in its words, is that exception's occurrence too.
+The first hook that sees a failure records it; the mark on the exception lets all others recognize it. A log line about
+an exception (see `designs.monitoring.log_lines`) is that exception's occurrence.
 """
 
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 from designs import context as run_context
-from designs.monitoring.errors import fingerprint_of, record_new
+from designs.monitoring.errors import ErrorTracker, fingerprint_of, record_new
 from designs.monitoring.event import SEVERITIES, ErrorEvent, build_event
 from designs.monitoring.fingerprint import Fingerprint, fingerprint_event
 from designs.monitoring.fingerprint.core import with_override
 from designs.monitoring.fingerprint.override import entries_of
 from designs.monitoring.guard import guarded
+from designs.monitoring.log_lines import subject_of
 from designs.monitoring.marks import mark_of
 from designs.monitoring.occurrence import occurrence_of
 from designs.monitoring.safe import raw_text
@@ -32,7 +32,6 @@ _OPEN = Decision(passes=True)
 
 _SOURCES = {"django": "http", "wsgi": "http", "asgi": "http", "logging": "log"}
 _SEVERITIES = {"fatal": "CRITICAL", "critical": "CRITICAL", "warning": "WARNING", "info": "INFO", "debug": "DEBUG"}
-_MAX_TELLING_CHARS = 4_096
 
 
 def admit(event: Mapping[str, Any], hint: Mapping[str, Any]) -> Decision:
@@ -61,7 +60,15 @@ def _admit(event: Mapping[str, Any], hint: Mapping[str, Any]) -> Decision:
         # The SDK sees every call of a task's function, also one whose failure the caller handles. Celery's own signals
         # report the failure that ends a task.
         return _DROP
-    if mark_of(exc, run.request_id) is not None or (exc is None and log is not None and _repeats(log, run)):
+    subject = None
+    if exc is None and "exception" not in event and _severity(None, event, log) in {"ERROR", "CRITICAL"}:
+        # A note of a lower level must not make a failure of that level of what is raised next.
+        subject = subject_of(_text(event))
+    if subject is not None:
+        exc = subject.exc
+    if mark_of(exc, run.request_id) is not None:
+        if subject is not None and not subject.is_quoted:
+            ErrorTracker.log_error(exc, _facts(event, log, mechanism), source="log")
         return _DROP
     described = build_event(
         exc if exc is not None else _text(event),
@@ -91,21 +98,15 @@ def _exception_of(hint: Mapping[str, Any], log: logging.LogRecord | None) -> Bas
     exc_info = hint.get("exc_info")
     if exc_info:
         return exc_info[1] if isinstance(exc_info[1], BaseException) else None
-    return next(_arguments(log), None) if log is not None else None
+    return next(_carried(log), None) if log is not None else None
 
 
-def _arguments(log: logging.LogRecord) -> Iterator[BaseException]:
+def _carried(log: logging.LogRecord) -> Iterator[BaseException]:
+    """Yield the exceptions a line was given: as its message, among its arguments, in its ``extra``."""
     args = log.args.values() if isinstance(log.args, Mapping) else log.args or ()
-    return (arg for arg in args if isinstance(arg, BaseException))
-
-
-def _repeats(log: logging.LogRecord, run: run_context.RunContext) -> bool:
-    """Tell whether a line repeats, in its words, the recorded exception that is being handled where it is written."""
-    handled = sys.exc_info()[1]
-    if mark_of(handled, run.request_id) is None:
-        return False
-    told = raw_text(handled)[:_MAX_TELLING_CHARS]
-    return bool(told) and told in log.getMessage()
+    given = (log.msg, *args, *vars(log).values())
+    # Not by isinstance: a lazy object would load what it stands for.
+    return (value for value in given if issubclass(type(value), BaseException))
 
 
 def _fingerprint(exc: BaseException | None, described: ErrorEvent, event: Mapping[str, Any]) -> Fingerprint:

@@ -52,6 +52,8 @@ SENT: dict[str, Row] = {
     "handles another task's failure, then fails": ("probe.handles_then_fails", (), {}, "FAILURE", "KeyError"),
     "raises from another task's failure": ("probe.wraps_call", (), {}, "FAILURE", "LookupError"),
     "passes another task's failure on": ("probe.passes_on", (), {}, "FAILURE", "ValueError"),
+    "log line, then raised": ("probe.log_line_and_raise", (), {}, "FAILURE", "tests.probe_tasks.Quoted"),
+    "log line, then raised from": ("probe.log_line_and_raise_from", (), {}, "FAILURE", "LookupError"),
     "unpicklable exception": ("probe.unpicklable", (), {}, "FAILURE", "tests.probe_tasks.Unpicklable"),
     "retry until it succeeds": ("probe.retry_once", (), {}, "SUCCESS", None),
     "autoretry until it fails": ("probe.autoretry", (), {}, "FAILURE", "OSError"),

@@ -38,6 +38,8 @@ ROWS: dict[str, tuple[str, tuple[Any, ...], dict[str, Any], str]] = {
     "handles another task's failure, then fails": ("probe.handles_then_fails", (), {}, "KeyError"),
     "handles another task's failure, then fails alike": ("probe.handles_then_fails_alike", (), {}, "ValueError"),
     "raises from another task's failure": ("probe.wraps_call", (), {}, "LookupError"),
+    "log line, then raised": ("probe.log_line_and_raise", (), {}, "Quoted"),
+    "log line, then raised from": ("probe.log_line_and_raise_from", (), {}, "Quoted"),
     "passes another task's failure on": ("probe.passes_on", (), {}, "ValueError"),
 }
 KILLED = {"SIGKILL", "SIGKILL, acks_late", "SIGKILL, retried", "hard limit"}
