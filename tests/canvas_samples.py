@@ -79,6 +79,12 @@ WORKFLOWS: dict[str, Callable[[Workflow], Any]] = {
     "groups in a chain": lambda f: chain(
         group(f.good(), f.bad(), app=f.app), group(f.good(), f.good(), app=f.app), f.body(), app=f.app
     ),
+    "chord of a chain that ends in a group": lambda f: chord(
+        [f.good(), chain(f.good(), group(f.good(), f.bad(), app=f.app), app=f.app)], f.body(), app=f.app
+    ),
+    "chord of a group, its body is a chord": lambda f: chord(
+        [f.good(), group(f.good(), f.bad(), app=f.app)], chord([f.good()], f.body(), app=f.app), app=f.app
+    ),
     "chord, its body is a group": lambda f: chord([f.bad(), f.good()], group(f.body(), f.body(), app=f.app), app=f.app),
     "chord, its body fails": lambda f: chord([f.good(), f.good()], f.bad(), app=f.app),
     "chain, its first task fails": lambda f: chain(f.bad(), f.good(), f.good(), app=f.app),

@@ -8,6 +8,7 @@ while the first failure is still being handled.
 from __future__ import annotations
 
 import inspect
+import logging
 import re
 import sys
 from collections.abc import Iterator
@@ -16,12 +17,15 @@ from itertools import islice
 from types import FrameType, TracebackType
 from typing import NamedTuple
 
+from celery.exceptions import ChordError
+from celery.result import AsyncResult, GroupResult
+
 from designs.monitoring.bare import args_of, cause_of, context_of, traceback_of
 from designs.monitoring.frames import is_in_app
 from designs.monitoring.redacted_text import redact_text
 from designs.monitoring.safe import raw_text, type_name
 
-__all__ = ["Subject", "subject_of"]
+__all__ = ["Subject", "comes_from_a_result", "subject_of"]
 
 _WRITERS = re.compile(r"(?:logging|sentry_sdk|integrations\.sentry|designs\.monitoring)(?:\.|\Z)")
 _TRACEBACK = "Traceback (most recent call last):"
@@ -57,6 +61,25 @@ def subject_of(text: str) -> Subject | None:
     if _TRACEBACK in text:
         return Subject(exc, is_quoted=True)
     return Subject(exc, is_quoted=False) if _is_written_for(exc, text) else None
+
+
+def comes_from_a_result(log: logging.LogRecord, exc: BaseException) -> bool:
+    """Return whether Celery logs a failure it has read from a task's result: recorded already, where that task ran.
+
+    A chord whose header task failed is logged under the name of the task that happened to end last.
+    """
+    if not log.name.startswith("celery."):
+        return False
+    cause = cause_of(exc)
+    if isinstance(exc, ChordError) and cause is not None and traceback_of(cause) is None:
+        # It was never raised in this process.
+        return True
+    return _is_thrown_by_result(exc) or (cause is not None and _is_thrown_by_result(cause))
+
+
+def _is_thrown_by_result(exc: BaseException) -> bool:
+    codes = [frame.f_code for frame in _frames_of(traceback_of(exc))]
+    return bool(codes) and (AsyncResult.throw.__code__ in codes or codes[-1] is GroupResult.join_native.__code__)
 
 
 def _frames_of(step: TracebackType | None) -> Iterator[FrameType]:

@@ -18,7 +18,7 @@ from designs.monitoring.fingerprint import Fingerprint, fingerprint_event
 from designs.monitoring.fingerprint.core import with_override
 from designs.monitoring.fingerprint.override import entries_of
 from designs.monitoring.guard import guarded
-from designs.monitoring.log_lines import subject_of
+from designs.monitoring.log_lines import comes_from_a_result, subject_of
 from designs.monitoring.marks import mark_of
 from designs.monitoring.occurrence import occurrence_of
 from designs.monitoring.safe import raw_text
@@ -66,6 +66,8 @@ def _admit(event: Mapping[str, Any], hint: Mapping[str, Any]) -> Decision:
         subject = subject_of(_text(event))
     if subject is not None:
         exc = subject.exc
+    elif exc is not None and log is not None and comes_from_a_result(log, exc):
+        return _DROP
     if mark_of(exc, run.request_id) is not None:
         if subject is not None and not subject.is_quoted:
             ErrorTracker.log_error(exc, _facts(event, log, mechanism), source="log")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 import traceback
 from typing import Any
 
 import pytest
+from celery.exceptions import ChordError
 
-from designs.monitoring.log_lines import subject_of
+from designs.monitoring.log_lines import comes_from_a_result, subject_of
 
 
 class PriceError(Exception):
@@ -161,3 +163,23 @@ def test_exceptions_that_lead_to_themselves_are_looked_at_once() -> None:
         raise first
     except Failure:
         assert written("disk sda is full") is None
+
+
+def line_of(logger: str) -> logging.LogRecord:
+    return logging.LogRecord(logger, logging.ERROR, "x.py", 1, "Chord %r raised: %r", (), None)
+
+
+def test_a_chords_error_about_a_stored_failure_comes_from_a_result() -> None:
+    error = ChordError("Dependency 5 raised ValueError('x')")
+    error.__cause__ = ValueError("x")
+
+    assert comes_from_a_result(line_of("celery.backends.redis"), error)
+    assert not comes_from_a_result(line_of("designs.tasks"), error)
+
+
+@pytest.mark.parametrize("error", [ChordError("Callback error: OSError()"), OSError("away"), TimeoutError()])
+def test_what_fails_in_the_chord_itself_does_not(error: Exception) -> None:
+    with pytest.raises(type(error)):
+        raise error
+
+    assert not comes_from_a_result(line_of("celery.backends.redis"), error)
