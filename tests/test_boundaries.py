@@ -46,6 +46,7 @@ PURE = (
     "designs.monitoring.secret_shapes",
     "designs.monitoring.redaction",
     "designs.monitoring.safe",
+    "designs.monitoring.severity",
     "designs.monitoring.slots",
     "designs.monitoring.tracebacks",
     "integrations.prometheus",

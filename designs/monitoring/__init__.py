@@ -1,7 +1,6 @@
 """Facade of the monitoring: what the rest of the application may use."""
 
 from designs.monitoring.errors import ErrorTracker
-from designs.monitoring.event import SEVERITIES
 from designs.monitoring.guard import guarded
 from designs.monitoring.health import HealthChecker, HealthReport, Outcome, UnknownComponent
 from designs.monitoring.metrics import MetricsCollector
@@ -9,6 +8,7 @@ from designs.monitoring.overview import dashboard_overview, performance_overview
 from designs.monitoring.performance import PerformanceMonitor
 from designs.monitoring.scrape import StoreAway, metrics_page
 from designs.monitoring.sending import send_window_summaries
+from designs.monitoring.severity import SEVERITIES
 
 __all__ = [
     "SEVERITIES",

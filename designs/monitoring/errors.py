@@ -48,7 +48,7 @@ class ErrorTracker:
         context: Any = None,
         user_id: Any = None,
         request_path: Any = None,
-        severity: str = "ERROR",
+        severity: str | int = "ERROR",
         *,
         source: str = "explicit",
         operation: str = "",
@@ -63,7 +63,10 @@ class ErrorTracker:
             context: Any value; stored scrubbed and bounded.
             user_id: Whom it happened to; the running request's user when omitted.
             request_path: Where; the running request's path when omitted.
-            severity: ``DEBUG``, ``INFO``, ``WARNING``, ``ERROR`` or ``CRITICAL``.
+            severity: ``DEBUG``, ``INFO``, ``WARNING``, ``ERROR`` or ``CRITICAL``; in any case. Aliases, all of them in
+                `designs.monitoring.severity.ALIASES`: ``TRACE`` is DEBUG, ``NOTICE`` INFO, ``WARN`` WARNING, ``ERR``
+                ERROR, ``FATAL``, ``CRIT``, ``ALERT``, ``EMERGENCY`` and ``PANIC`` are CRITICAL. A level of `logging`
+                (30, ``logging.WARNING``) means the severity it reaches. Anything else is ERROR.
             source: Which hook reports it.
             operation: Id of the operation that failed; reported twice, it counts once.
 

@@ -16,10 +16,9 @@ from designs.conf import conf
 from designs.context import RunContext
 from designs.monitoring.redaction import redact, redacted_str
 from designs.monitoring.safe import raw_text, safe_str, type_name
+from designs.monitoring.severity import severity_of
 
-__all__ = ["SEVERITIES", "ErrorEvent", "build_event", "iso_utc", "operation_of"]
-
-SEVERITIES = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+__all__ = ["ErrorEvent", "build_event", "iso_utc", "operation_of"]
 
 _SOURCES = ("explicit", "http", "celery", "log", "sdk")
 _NOT_OF_SOURCES = re.compile(r"[^a-z0-9_.-]+")
@@ -69,7 +68,7 @@ def build_event(
     context: object = None,
     user_id: object = None,
     request_path: object = None,
-    severity: str = "ERROR",
+    severity: object = "ERROR",
     source: str = "explicit",
 ) -> ErrorEvent:
     """Describe an occurrence; what the call does not say comes from the running request or task.
@@ -78,7 +77,7 @@ def build_event(
         error: The exception; anything else is taken as a message.
         run: Where the code runs, see `designs.context`.
         context: Any value whatever.
-        severity: One of `SEVERITIES`; anything else counts as ERROR.
+        severity: See `designs.monitoring.severity`.
         source: A word of the application's; counted by, so bounded and without signs.
     """
     scrubbed = redact(context) if context is not None else {}
@@ -88,7 +87,6 @@ def build_event(
         facts = {**facts, "details": redact(details)}
     if run.trace_id:
         facts = {"trace_id": run.trace_id, **facts}
-    severity = severity.upper() if isinstance(severity, str) else "ERROR"
     event = object.__new__(ErrorEvent)
     # What the frozen class's own __init__ would do, in a third of its time.
     vars(event).update(
@@ -96,7 +94,7 @@ def build_event(
         timestamp=_iso_now(),
         error_type=type_name(error) if isinstance(error, BaseException) else "message",
         error_message=_message(error),
-        severity=severity if severity in SEVERITIES else "ERROR",
+        severity=severity_of(severity),
         user_id=_field(user_id) or _field(run.user_id) or None,
         request_path=_field(request_path) or _field(run.path) or None,
         context=facts,

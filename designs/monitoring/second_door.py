@@ -13,7 +13,7 @@ from typing import Any
 
 from designs import context as run_context
 from designs.monitoring.errors import ErrorTracker, fingerprint_of, record_new
-from designs.monitoring.event import SEVERITIES, ErrorEvent, build_event
+from designs.monitoring.event import ErrorEvent, build_event
 from designs.monitoring.fingerprint import Fingerprint, fingerprint_event
 from designs.monitoring.fingerprint.core import with_override
 from designs.monitoring.fingerprint.override import entries_of
@@ -22,6 +22,7 @@ from designs.monitoring.log_lines import comes_from_a_result, subject_of
 from designs.monitoring.marks import mark_of
 from designs.monitoring.occurrence import occurrence_of
 from designs.monitoring.safe import raw_text
+from designs.monitoring.severity import known_severity, severity_of
 from designs.monitoring.store import Outcome
 from integrations.sentry import Decision, Occurrence
 
@@ -31,7 +32,6 @@ _DROP = Decision(passes=False)
 _OPEN = Decision(passes=True)
 
 _SOURCES = {"django": "http", "wsgi": "http", "asgi": "http", "logging": "log"}
-_SEVERITIES = {"fatal": "CRITICAL", "critical": "CRITICAL", "warning": "WARNING", "info": "INFO", "debug": "DEBUG"}
 
 
 def admit(event: Mapping[str, Any], hint: Mapping[str, Any]) -> Decision:
@@ -76,7 +76,7 @@ def _admit(event: Mapping[str, Any], hint: Mapping[str, Any]) -> Decision:
         exc if exc is not None else _text(event),
         run,
         context=_facts(event, log, mechanism),
-        severity=_severity(exc, event),
+        severity=_severity(exc, event, log),
         source=_SOURCES.get(mechanism, "log" if log is not None else "sdk"),
     )
     # One id: the SDK has given its own away already.
@@ -134,11 +134,13 @@ def _mechanism(event: Mapping[str, Any]) -> str:
     return str((values[-1].get("mechanism") or {}).get("type") or "") if values else ""
 
 
-def _severity(exc: BaseException | None, event: Mapping[str, Any]) -> str:
-    own = getattr(exc, "severity", None)
-    if own in SEVERITIES:
-        return str(own)
-    return _SEVERITIES.get(str(event.get("level")), "ERROR")
+def _severity(exc: BaseException | None, event: Mapping[str, Any], log: logging.LogRecord | None) -> str:
+    try:
+        own = known_severity(getattr(exc, "severity", None))
+    except Exception:  # noqa: BLE001 - attributes of exceptions may be code
+        own = None
+    # The SDK names the five levels of `logging` only.
+    return own or severity_of(event.get("level") or (log.levelno if log is not None else None))
 
 
 def _text(event: Mapping[str, Any]) -> str:

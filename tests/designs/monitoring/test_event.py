@@ -64,7 +64,7 @@ def test_what_nobody_knows_is_none() -> None:
     assert event.request_path is None
 
 
-@pytest.mark.parametrize("severity", ["", "FATAL", "warn", None, 5, ["ERROR"], "error\n"])
+@pytest.mark.parametrize("severity", ["", "FATALITY", "warned", None, 5, ["ERROR"], "error\n"])
 def test_an_unknown_severity_is_error(severity: Any) -> None:
     assert build_event("x", RUN, severity=severity).severity == "ERROR"
 
