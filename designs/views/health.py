@@ -7,14 +7,13 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.cache import add_never_cache_headers, patch_vary_headers
 from django.utils.decorators import method_decorator
 from django.views.decorators.csrf import csrf_exempt
 from health_check.base import HealthCheck, HealthCheckResult
 from health_check.exceptions import ServiceWarning
-from health_check.views import HealthCheckView, MediaType
+from health_check.views import HealthCheckView
 from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 
@@ -22,21 +21,21 @@ from designs.authentication import SessionAuthentication, TokenAuthentication
 from designs.conf import conf
 from designs.handlers import error_response, mark_handled, method_not_allowed
 from designs.monitoring import HealthChecker, HealthReport, Outcome, UnknownComponent, guarded
+from designs.views.accept import preferred_format
 from designs.views.pages import sealed
+from designs.views.untransacted import without_transaction
 
 __all__ = ["ReadyView", "StatusView", "liveness"]
 
 _METHODS = ("GET", "HEAD")
 _UNHEALTHY = "unhealthy"
 _FORMATS = ("html", "json", "text", "openmetrics", "rss", "atom")
+# The first one answers a client without a preference.
 _FORMAT_OF = {
+    "application/json": "json",
     "text/html": "html",
     "application/xhtml+xml": "html",
-    "application/json": "json",
-    "application/*": "json",
-    "*/*": "json",
     "text/plain": "text",
-    "text/*": "text",
     "application/openmetrics-text": "openmetrics",
     "application/rss+xml": "rss",
     "application/atom+xml": "atom",
@@ -46,6 +45,7 @@ _REFRESH_SECONDS = 10
 
 
 @csrf_exempt
+@without_transaction
 def liveness(request: HttpRequest) -> HttpResponse:
     """Tell that this process serves. Touches nothing: no database, no Redis, no session."""
     if request.method not in _METHODS:
@@ -70,7 +70,7 @@ class _Found(HealthCheck):  # type: ignore[misc] # the base has no types
         """It has been run."""
 
 
-@method_decorator([csrf_exempt, transaction.non_atomic_requests], name="dispatch")
+@method_decorator([csrf_exempt, without_transaction], name="dispatch")
 class StatusView(HealthCheckView):  # type: ignore[misc] # the base has no types
     """How each component is: 200, or 503 when one is unhealthy. A warning makes it degraded, with 200.
 
@@ -169,13 +169,9 @@ def _wanted_format(request: HttpRequest) -> str | HttpResponse:
     asked = request.GET.get("format")
     if asked is not None:
         return asked if asked in _FORMATS else _refused(request, "format")
-    try:
-        accepted = [media.mime_type for media in MediaType.parse_header(request.headers.get("accept") or "*/*")]
-    except ValueError:
-        accepted = []
-    found = next((_FORMAT_OF[mime_type] for mime_type in accepted if mime_type in _FORMAT_OF), None)
+    found = preferred_format(request.headers.get("accept", ""), _FORMAT_OF)
     if found is None:
-        supported = ", ".join(name for name in _FORMAT_OF if "*" not in name)
+        supported = ", ".join(_FORMAT_OF)
         return error_response(request, 406, f"None of the accepted types is among {supported}.", "not_acceptable")
     return found
 

@@ -13,6 +13,7 @@ from designs.conf import conf
 from designs.handlers import mark_handled
 from designs.monitoring import StoreAway, metrics_page
 from designs.storage import storage_in_gb
+from designs.views.untransacted import without_transaction
 from integrations.prometheus import OPENMETRICS, TEXT, wants_openmetrics
 
 __all__ = ["metrics"]
@@ -21,6 +22,7 @@ _METHODS = ("GET", "HEAD")
 
 
 @csrf_exempt
+@without_transaction
 def metrics(request: HttpRequest) -> HttpResponseBase:
     """Answer the metrics of all processes: 503 while the store is away, since zeros would be counted as resets."""
     if request.method not in _METHODS:

@@ -1,0 +1,62 @@
+"""The Accept header, read as clients write it: Java's ``*; q=.2``, upper case, and entries that are malformed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+__all__ = ["preferred_format"]
+
+_MAX_CHARS = 8_192
+_MEDIA_RANGE = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+/[!#$%&'*+.^_`|~0-9a-z-]+")
+_WEIGHT = re.compile(r"(?:0?\.\d{0,9}|0|1(?:\.0{0,9})?)")
+_ANY = "*/*"
+
+
+def preferred_format(header: str, formats: Mapping[str, str]) -> str | None:
+    """Return the format a client likes best.
+
+    A malformed entry is ignored (RFC 9110, section 5.6.1: recipients tolerate what they can); a header without any
+    sound entry counts as absent.
+
+    Args:
+        header: The header's text, empty where there is none.
+        formats: Media type -> format, the service's own preference first. Wildcards (``text/*``) need no entry.
+
+    Returns:
+        A value of ``formats``; None if the client accepts none of them.
+    """
+    entries = [entry for text in header[:_MAX_CHARS].split(",") if (entry := _entry(text))]
+    if not entries:
+        return next(iter(formats.values()))
+    refused = {media_range for media_range, weight in entries if weight == 0}
+    # Sorting is stable: of equal weights, the client's order counts.
+    for media_range, weight in sorted(entries, key=lambda entry: -entry[1]):
+        if weight == 0:
+            break
+        found = _first(media_range, formats, refused)
+        if found is not None:
+            return found
+    return None
+
+
+def _entry(text: str) -> tuple[str, float] | None:
+    """Return (media range, weight) of an entry; None for a malformed one."""
+    name, *parameters = (part.strip().lower() for part in text.split(";"))
+    media_range = _ANY if name == "*" else name
+    if not _MEDIA_RANGE.fullmatch(media_range):
+        return None
+    for parameter in parameters:
+        key, _, value = parameter.partition("=")
+        if key.strip() == "q":
+            return (media_range, float(f"0{value.strip()}")) if _WEIGHT.fullmatch(value.strip()) else None
+    return media_range, 1.0
+
+
+def _first(media_range: str, formats: Mapping[str, str], refused: set[str]) -> str | None:
+    kind, _, subtype = media_range.partition("/")
+    for media_type, found in formats.items():
+        fits = media_range in {_ANY, media_type} or (subtype == "*" and media_type.startswith(f"{kind}/"))
+        if fits and (media_type == media_range or media_type not in refused):
+            return found
+    return None
