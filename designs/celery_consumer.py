@@ -6,11 +6,14 @@ and public callback `on_decode_error` are a steadier hold than the wording of a 
 
 One whose body is sound JSON of the wrong shape ends the whole worker: nobody expects the error of taking it apart.
 
+A task that a rate limit holds back is due when the limit lets it run: its time in the bucket is no wait for a worker.
+
 A broker that is away is tried every second; Celery itself waits longer each time, up to half a minute.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -18,10 +21,42 @@ from typing import Any
 from celery import signals
 from celery.exceptions import InvalidTaskError
 from celery.worker import consumer
+from kombu.utils.limits import TokenBucket
+
+from integrations.heartbeat import QUEUED_AT_HEADER, due_at, held_requests
 
 __all__ = ["Consumer"]
 
 _RETRY_SECONDS = 1
+
+
+class _Bucket(TokenBucket):
+    """Celery's bucket of a rate limit, which notes what it holds and when it lets a task run."""
+
+    _next: Any = None
+
+    def add(self, item: tuple[Any, float]) -> None:
+        held_requests.add(item[0])
+        super().add(item)
+
+    def pop(self) -> Any:
+        item = super().pop()
+        self._next = item[0]
+        return item
+
+    def can_consume(self, tokens: int = 1) -> bool:
+        allowed = bool(super().can_consume(tokens))
+        if allowed and self._next is not None:
+            held_requests.discard(self._next)
+            headers = self._next.request_dict
+            headers[QUEUED_AT_HEADER] = max(due_at(headers), time.time())
+            self._next = None
+        return allowed
+
+    def clear_pending(self) -> None:
+        for request, _ in self.contents:  # type: ignore[attr-defined]  # the stubs leave it out
+            held_requests.discard(request)
+        super().clear_pending()
 
 
 class Consumer(consumer.Consumer):
@@ -38,6 +73,10 @@ class Consumer(consumer.Consumer):
             return handle(message)
 
         return on_task_received
+
+    def bucket_for_task(self, type: Any) -> Any:  # noqa: A002 - its name in Celery
+        bucket = super().bucket_for_task(type)
+        return bucket and _Bucket(bucket.fill_rate, bucket.capacity)
 
     def ensure_connected(self, conn: Any) -> Any:
         conn.ensure_connection = partial(

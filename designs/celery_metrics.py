@@ -13,11 +13,9 @@ from typing import Any
 from celery import signals
 
 from designs.monitoring import MetricsCollector, guarded
+from integrations.heartbeat import QUEUED_AT_HEADER, due_at
 
 __all__ = ["connect"]
-
-SENT_AT_HEADER = "enginel_sent_at"
-"""Message header with the moment of queueing, in seconds since 1970."""
 
 _STATES = {"SUCCESS": "SUCCESS", "FAILURE": "FAILED", "RETRY": "RETRY"}
 _REMEMBERED_MAX = 4_096
@@ -39,18 +37,22 @@ def note_sending(headers: dict[str, Any] | None = None, **kwargs: object) -> Non
     with guarded("note_sending"):
         if headers is not None:
             # Each attempt waits anew: a retry is sent with the headers of the attempt before it.
-            headers[SENT_AT_HEADER] = time.time()
+            headers[QUEUED_AT_HEADER] = time.time()
 
 
 def remember(request: Any = None, **kwargs: object) -> None:
-    """Main process: keep what tells when a task began that its pool process cannot end."""
+    """Main process: keep the facts of an attempt that its pool process may not live to report."""
     with guarded("remember_task"):
+        headers = request.request_dict
+        if request.delivery_info.get("redelivered"):
+            # Its time at the worker that lost it was no wait in the queue, and the broker does not say when it ended.
+            headers[QUEUED_AT_HEADER] = max(due_at(headers), time.time())
         _received[request.id] = request
         if len(_received) > _REMEMBERED_MAX:
             _received.popitem(last=False)
 
 
-def begin(task_id: str = "", **kwargs: object) -> None:
+def begin(task_id: str = "", task: Any = None, **kwargs: object) -> None:
     # An eager retry runs inside the attempt before it, under the same id.
     _began.setdefault(task_id, []).append(time.perf_counter())
 
@@ -84,8 +86,8 @@ def count_lost(sender: Any = None, task_id: str = "", **kwargs: object) -> None:
 
 
 def _queue_seconds(request: Any, seconds: float) -> float | None:
-    sent_at = request.get(SENT_AT_HEADER)
-    if not isinstance(sent_at, int | float):
+    due = due_at(request)
+    if not due:
         return None
-    # Hosts' clocks differ: what was sent after it began did not wait.
-    return max(time.time() - seconds - sent_at, 0.0)
+    # Hosts' clocks differ: a task that was due after it began did not wait.
+    return max(time.time() - seconds - due, 0.0)

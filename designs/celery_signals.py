@@ -13,7 +13,6 @@ import inspect
 import os
 import sys
 import threading
-import time
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from contextvars import Token
@@ -31,7 +30,6 @@ from designs import context, tasks
 from designs.cad import start_kernel
 from designs.exceptions import EnginelBaseException, TaskTimeoutError
 from designs.monitoring import ErrorTracker, guarded
-from integrations.heartbeat import QUEUED_AT_HEADER
 
 __all__ = ["connect"]
 
@@ -94,11 +92,10 @@ def warm_kernel(**kwargs: object) -> None:
 
 
 def carry_context(headers: dict[str, Any] | None = None, **kwargs: object) -> None:
-    """Put the queueing request's context and the time into the message headers."""
+    """Put the queueing request's context into the message headers."""
     with guarded("carry_context"):
         if headers is not None:
             headers.setdefault(context.HEADER, context.to_headers(context.current()))
-            headers.setdefault(QUEUED_AT_HEADER, time.time())
 
 
 def remember_request(request: Any = None, **kwargs: object) -> None:

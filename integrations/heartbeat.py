@@ -10,8 +10,11 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import time
+import weakref
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import redis
@@ -29,9 +32,10 @@ __all__ = [
     "WORKERS_KEY",
     "Heartbeat",
     "WorkerHeartbeat",
+    "due_at",
     "extra_facts",
+    "held_requests",
     "live_workers",
-    "queued_at",
     "read_beats",
     "tell",
     "untell",
@@ -43,12 +47,18 @@ WORKERS_KEY = "{health}workers"
 BEATS_KEY = "{health}beats"
 
 QUEUED_AT_HEADER = "enginel_queued_at"
-"""Name of the message header that tells when a task was queued, in seconds since the epoch."""
+"""Name of the message header with the moment of queueing, in seconds since the epoch. See `due_at`."""
 
 BEAT_SECONDS = 2.0
 LIVE_SECONDS = 3 * BEAT_SECONDS
 FORGET_SECONDS = 600
 """How long a silent process is missed before it is forgotten: ten minutes."""
+
+TASKS_MAX = 1_000
+"""Tasks a worker names in its heartbeat: more than it takes unless thousands wait for their eta."""
+
+held_requests: weakref.WeakSet[Any] = weakref.WeakSet()
+"""Requests this worker holds back for a rate limit; its consumer maintains it."""
 
 extra_facts: dict[str, Callable[[], Any]] = {}
 """What else a worker is to say of itself, by name: what only the application knows."""
@@ -154,20 +164,23 @@ class WorkerHeartbeat(bootsteps.StartStopStep):
 
     def _facts(self, worker: Any) -> dict[str, Any]:
         active = list(state.active_requests)
-        waiting = [request for request in list(state.reserved_requests) if request not in active and _is_due(request)]
+        # Reserved is what the pool may start now: neither what waits for its eta nor what a rate limit holds.
+        waiting = [request for request in list(state.reserved_requests) if request not in active]
         accepted = sum(state.total_count.values())
         processes = int(getattr(worker.pool, "num_processes", 0) or worker.concurrency or 1)
         started = [request.time_start for request in active if request.time_start]
-        queued = [queued_at(request.request_dict) for request in [*active, *waiting] if request.eta is None]
+        due = [due_at(request.request_dict) for request in [*active, *waiting]]
         return {
             "active": len(active),
             "waiting": len(waiting),
-            "scheduled": len(getattr(state, "scheduled_requests", ())),
+            "scheduled": len(state.scheduled_requests),
+            "held": len(held_requests),
+            **_known_tasks(),
             "accepted": accepted,
             "processes": processes,
             "idle_while_waiting_seconds": self._idle_while_waiting(waiting, active, accepted, processes),
             "longest_task_seconds": _age(started),
-            "oldest_task_seconds": _age([moment for moment in queued if moment]),
+            "oldest_task_seconds": _age([moment for moment in due if moment]),
             "queues": _queues(worker),
             **{name: fact() for name, fact in extra_facts.items()},
         }
@@ -185,11 +198,33 @@ class WorkerHeartbeat(bootsteps.StartStopStep):
         return round(now - self._waiting_since, 1)
 
 
-def queued_at(headers: Mapping[str, Any]) -> float:
-    """Return when a message with these headers was queued, in seconds since the epoch; 0 where it does not say."""
+def due_at(headers: Any) -> float:
+    """Return when the task of a message became due, in seconds since the epoch; 0 where the headers do not say.
+
+    A task with an eta, a countdown or a retry delay is due when that is over, not when it was queued.
+
+    Args:
+        headers: Those of the message, or a task's request: whatever has their ``get``.
+    """
+    queued = _number(headers.get(QUEUED_AT_HEADER))
+    return max(queued, _moment(headers.get("eta"))) if queued else 0.0
+
+
+def _number(value: Any) -> float:
     try:
-        return float(headers.get(QUEUED_AT_HEADER) or 0.0)
+        number = float(value or 0.0)
     except (TypeError, ValueError):
+        return 0.0
+    return number if 0.0 < number < math.inf else 0.0
+
+
+def _moment(eta: Any) -> float:
+    if not eta:
+        return 0.0
+    try:
+        moment = eta if isinstance(eta, datetime) else datetime.fromisoformat(str(eta))
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (OverflowError, ValueError):
         return 0.0
 
 
@@ -197,13 +232,15 @@ def _age(moments: list[float]) -> float:
     return round(max(0.0, time.time() - min(moments)), 1) if moments else 0.0
 
 
+def _known_tasks() -> dict[str, Any]:
+    """Return the root ids of all tasks this worker has, and whether there were too many to name."""
+    known = [*list(state.requests.values()), *list(held_requests)]
+    roots = {str(request.root_id or request.id) for request in known[:TASKS_MAX]}
+    return {"tasks": sorted(roots), "tasks_cut": len(known) > TASKS_MAX}
+
+
 def _queues(worker: Any) -> list[str]:
     consumer = getattr(getattr(worker, "consumer", None), "task_consumer", None)
     # Until it has connected, a worker knows only what it means to take from.
     names = worker.app.amqp.queues.consume_from if consumer is None else [queue.name for queue in consumer.queues]
     return sorted(names)
-
-
-def _is_due(request: Any) -> bool:
-    """Tell whether a reserved task could run now: not one with a countdown or a rate limit."""
-    return request.eta is None and not getattr(request.task, "rate_limit", None)

@@ -8,13 +8,14 @@ import signal
 import sys
 from contextlib import suppress
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 from celery import signals, signature
 from celery.exceptions import Ignore, Reject
 
 from designs.exceptions import GeometryProcessingError
-from designs.monitoring import ErrorTracker
+from designs.monitoring import ErrorTracker, MetricsCollector
 from enginel.celery import app
 
 __all__ = ["app"]
@@ -226,6 +227,52 @@ def retry_once(self: Any) -> str:
 @app.task(name="probe.autoretry", autoretry_for=(OSError,), max_retries=1, default_retry_delay=0)
 def autoretry() -> None:
     raise OSError("every time")
+
+
+@app.task(name="probe.delayed")
+def delayed() -> str:
+    return "in time"
+
+
+@app.task(name="probe.delayed_retry", bind=True, max_retries=1)
+def delayed_retry(self: Any, seconds: float) -> str:
+    if not self.request.retries:
+        raise self.retry(exc=OSError("the first time"), countdown=seconds)
+    return "fine"
+
+
+@app.task(name="probe.delayed_autoretry", bind=True, autoretry_for=(OSError,), max_retries=1, default_retry_delay=3)
+def delayed_autoretry(self: Any) -> str:
+    if not self.request.retries:
+        raise OSError("the first time")
+    return "fine"
+
+
+@app.task(name="probe.limited", rate_limit="20/m")
+def limited() -> str:
+    return "in turn"
+
+
+@app.task(name="probe.late_die_slowly_once", acks_late=True, reject_on_worker_lost=True)
+def late_die_slowly_once(died: str, seconds: float) -> str:
+    if not Path(died).exists():
+        Path(died).touch()
+        Event().wait(seconds)
+        _end("SIGKILL")
+    return "second time lucky"
+
+
+@app.task(name="probe.custom_processing_task")
+def custom_processing_task(*, fails: bool = False) -> None:
+    status = "SUCCESS"
+    try:
+        if fails:
+            raise ValueError("it failed")
+    except Exception:
+        status = "FAILED"
+        raise
+    finally:
+        MetricsCollector.track_celery_task(task_name="custom_processing", duration=0.5, status=status)
 
 
 @app.task(name="probe.wait")

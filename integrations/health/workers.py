@@ -6,14 +6,14 @@ import dataclasses
 import json
 import time
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import redis
 from celery import Celery
 from health_check.exceptions import ServiceUnavailable, ServiceWarning
 
 from integrations.health.plugin import Plugin
-from integrations.heartbeat import BEATS_KEY, WORKERS_KEY, Heartbeat, queued_at, read_beats
+from integrations.heartbeat import BEATS_KEY, WORKERS_KEY, Heartbeat, due_at, read_beats
 from integrations.redis import FailFastRedis, RedisUnavailable
 
 __all__ = ["Beat", "CeleryWorkers", "broker_redis_url"]
@@ -22,6 +22,8 @@ _EAGER = "tasks run in process"
 _PRIORITIES = ("", "\x06\x163", "\x06\x166", "\x06\x169")
 _STALLED_SECONDS = 10.0
 _OVERTIME_SECONDS = 30.0
+# Messages of a queue that are looked at: the oldest may wait for an eta and hide one that is late.
+_OLDEST = 20
 
 
 @dataclasses.dataclass
@@ -68,12 +70,12 @@ class CeleryWorkers(Plugin):
                 depth = self.broker.run(lambda client: _depth(client, sorted(self.app.amqp.queues)))
             except RedisUnavailable as error:
                 raise ServiceUnavailable("the broker does not answer") from error
-            waiting, unacknowledged, queued, delivered = depth
-            ages.append(queued)
-            if not any(beat.facts.get("scheduled") for beat in live):
-                ages.append(delivered)
+            waiting, unacknowledged = depth.waiting, depth.unacknowledged
+            # What a rate limit holds back waits on purpose, and only its worker knows which tasks those are.
+            if not any(beat.facts.get("held") for beat in live):
+                ages += [depth.waiting_seconds, depth.unacknowledged_seconds]
         self.facts.update(
-            waiting=waiting, unfinished=max(held, unacknowledged), oldest_seconds=round(max(ages, default=0.0), 1)
+            waiting=waiting, unfinished=max(held, unacknowledged), oldest_seconds=round(max([0.0, *ages]), 1)
         )
 
     def _judge(self, live: list[Heartbeat], lost: int) -> None:
@@ -152,24 +154,39 @@ def _read(store: FailFastRedis, key: str) -> list[Heartbeat]:
         raise ServiceUnavailable("the workers' heartbeats cannot be read") from error
 
 
-def _depth(client: redis.Redis, queues: Iterable[str]) -> tuple[int, int, float, float]:
-    """Return how many tasks wait and are taken but not acknowledged, and the age of the oldest of each in seconds."""
+class _Depth(NamedTuple):
+    """What the broker has: how many tasks wait, how many are taken but not acknowledged, and the ages of the oldest."""
+
+    waiting: int
+    unacknowledged: int
+    waiting_seconds: float
+    unacknowledged_seconds: float
+
+
+def _depth(client: redis.Redis, queues: Iterable[str]) -> _Depth:
+    """Look into the broker. Ages count from the moment a task was due: one with an eta is not late before it."""
     pipe = client.pipeline(transaction=False)
     for name in (queue + priority for queue in queues for priority in _PRIORITIES):
         pipe.llen(name)
-        pipe.lindex(name, -1)
+        pipe.lrange(name, -_OLDEST, -1)
     pipe.hlen("unacked")
-    pipe.zrange("unacked_index", 0, 0, withscores=True)
-    *ends, unacknowledged, first = pipe.execute()
+    pipe.zrange("unacked_index", 0, _OLDEST - 1, withscores=True)
+    *ends, unacknowledged, delivered = pipe.execute()
+    messages = client.hmget("unacked", [tag for tag, _ in delivered]) if delivered else []
     now = time.time()
-    moments = [moment for message in ends[1::2] if message and (moment := queued_at(_headers(message)))]
-    queued, delivered = now - min(moments, default=now), now - min((float(score) for _, score in first), default=now)
-    return sum(ends[0::2]), unacknowledged, max(0.0, queued), max(0.0, delivered)
+    waits = [due for end in ends[1::2] for message in end if (due := due_at(_headers(message)))]
+    starts = [
+        max(float(score), due_at(_headers(message, delivered=True)))
+        for (_, score), message in zip(delivered, messages, strict=True)
+    ]
+    return _Depth(sum(ends[0::2]), unacknowledged, now - min(waits, default=now), now - min(starts, default=now))
 
 
-def _headers(message: bytes) -> Mapping[str, Any]:
+def _headers(message: Any, *, delivered: bool = False) -> Mapping[str, Any]:
+    """Return the headers of a message; the broker keeps a delivered one together with where it came from."""
     try:
-        headers = json.loads(message)["headers"]
-    except (KeyError, TypeError, ValueError):
+        found = json.loads(message)
+        headers = (found[0] if delivered else found)["headers"]
+    except (IndexError, KeyError, TypeError, ValueError):
         return {}
     return headers if isinstance(headers, Mapping) else {}

@@ -8,18 +8,19 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
-from celery import Celery
+from celery import Celery, signals
 from django.test import override_settings
 
 from designs.monitoring.health import checker
 from enginel.local.processes import die_with_parent
 from enginel.local.valkey import EmbeddedValkey
 from integrations.health import Beat, CeleryWorkers
-from integrations.heartbeat import BEAT_SECONDS, LIVE_SECONDS, QUEUED_AT_HEADER, read_beats
+from integrations.heartbeat import BEAT_SECONDS, LIVE_SECONDS, QUEUED_AT_HEADER, WORKERS_KEY, read_beats
 from integrations.redis import FailFastRedis
 from tests.faults.health import Probes, Usage, answered_in_time, endure, within
 from tests.outage import own_valkey
@@ -133,9 +134,41 @@ def test_a_pool_that_takes_no_work_and_a_task_that_is_old_are_seen(fleet: Fleet)
         os.kill(child, signal.SIGCONT)
     becomes(probes, "1 worker(s) active")
 
-    fleet.app.send_task("probe.wait", headers={QUEUED_AT_HEADER: time.time() - 1_000})
+    with queued(1_000):
+        fleet.app.send_task("probe.wait")
     answer = wait_for(lambda: (found := probes.ask())[1] == "degraded" and found, 20)
     assert answer[2].startswith("the oldest task has been unfinished for 100")
+
+
+def test_a_task_that_waits_for_its_time_is_not_old_at_a_live_worker_nor_at_a_dead_one(fleet: Fleet) -> None:
+    probes = Probes("celery")
+    worker = fleet.worker("a")
+    becomes(probes, "1 worker")
+    with queued(1_000):
+        fleet.app.send_task("probe.succeed", countdown=3_600)
+    wait_for(lambda: any(beat.facts["scheduled"] for beat in read_beats(fleet.gateway)), 20)
+    assert probes.ask() == (200, "healthy", "1 worker")
+
+    kill(worker)
+    fleet.gateway.run(lambda client: client.zadd("unacked_index", {client.hkeys("unacked")[0]: time.time() - 1_000}))
+    fleet.gateway.run(lambda client: client.delete(WORKERS_KEY))
+    fleet.worker("b")
+    assert becomes(probes, "1 worker")[:2] == (200, "healthy")
+
+
+@contextmanager
+def queued(seconds_ago: float) -> Iterator[None]:
+    """Let messages say that they were queued so long ago."""
+
+    def say(headers: dict[str, Any], **kwargs: object) -> None:
+        headers[QUEUED_AT_HEADER] = time.time() - seconds_ago
+
+    # After ours: receivers are called in the order in which they were connected.
+    signals.before_task_publish.connect(say, weak=False)
+    try:
+        yield
+    finally:
+        signals.before_task_publish.disconnect(say)
 
 
 def children(pid: int) -> list[int]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -290,6 +293,38 @@ def test_the_oldest_unfinished_task_is_a_warning(app: Celery) -> None:
 
 def test_a_task_that_waits_for_its_time_is_not_old(app: Celery) -> None:
     worker(scheduled=1)
+    headers = {
+        "enginel_queued_at": time.time() - 5_000,
+        "eta": datetime.fromtimestamp(time.time() + 60, UTC).isoformat(),
+    }
+    message = {"headers": headers}
+    gateway().run(lambda c: c.zadd("unacked_index", {"1": time.time() - 5_000}))
+    gateway().run(lambda c: c.hset("unacked", "1", json.dumps([message, "", "celery"])))
+    gateway().run(lambda c: c.lpush("celery", json.dumps(message)))
+    check = workers_check(app)
+    check.run()
+    assert check.facts["oldest_seconds"] == 0.0
+
+    headers["eta"] = datetime.fromtimestamp(time.time() - 1_000, UTC).isoformat()
+    gateway().run(lambda c: c.hset("unacked", "1", json.dumps([message, "", "celery"])))
+    assert said(workers_check(app))[1].startswith("the oldest task has been unfinished for 100")
+
+
+def test_a_task_that_waits_for_its_time_hides_none_that_is_late(app: Celery) -> None:
+    worker(scheduled=1)
+    late, later = (
+        {"enginel_queued_at": time.time() - 1_000},
+        {"enginel_queued_at": time.time(), "eta": "2999-01-01T00:00:00Z"},
+    )
+    for headers in (later, late, later):
+        body = json.dumps({"headers": headers})
+        gateway().run(lambda c, body=body: c.lpush("celery", body))
+
+    assert said(workers_check(app))[1].startswith("the oldest task has been unfinished for 100")
+
+
+def test_tasks_that_a_rate_limit_holds_back_are_not_old(app: Celery) -> None:
+    worker(held=2)
     gateway().run(lambda c: c.zadd("unacked_index", {"1": 0}))
 
     workers_check(app).run()
@@ -307,12 +342,8 @@ def test_the_oldest_waiting_task_counts_by_its_header(app: Celery) -> None:
     worker()
     for body in ('{"headers": {"enginel_queued_at": 0}}', '{"headers": {"enginel_queued_at": 1}}'):
         gateway().run(lambda c, body=body: c.lpush("celery", body))
-    check = workers_check(app)
-    check.run()
-    assert check.facts["oldest_seconds"] == 0.0
 
-    gateway().run(lambda c: c.rpop("celery"))
-    assert said(check)[0] == "ServiceWarning"
+    assert said(workers_check(app))[0] == "ServiceWarning"
 
 
 @pytest.mark.parametrize("body", ["", "nonsense", "[]", '{"headers": 5}', '{"headers": {"enginel_queued_at": "x"}}'])
