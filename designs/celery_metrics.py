@@ -55,6 +55,7 @@ def remember(request: Any = None, **kwargs: object) -> None:
 def begin(task_id: str = "", task: Any = None, **kwargs: object) -> None:
     # An eager retry runs inside the attempt before it, under the same id.
     _began.setdefault(task_id, []).append(time.perf_counter())
+    MetricsCollector.begin_run(task_id, str(getattr(task, "name", "")))
 
 
 def end(task_id: str = "", task: Any = None, state: str | None = None, **kwargs: object) -> None:
@@ -66,8 +67,9 @@ def end(task_id: str = "", task: Any = None, state: str | None = None, **kwargs:
         seconds = time.perf_counter() - began.pop()
         if not began:
             del _began[task_id]
+        MetricsCollector.end_run(task_id)
         # No state: the process is about to end, and the main process counts.
-        if state in _STATES and not MetricsCollector.was_told(task_id):
+        if state in _STATES:
             MetricsCollector.track_task(task.name, _STATES[state], seconds, _queue_seconds(task.request, seconds))
 
 

@@ -39,6 +39,7 @@ PURE = (
     "designs.monitoring.gate",
     "designs.monitoring.marks",
     "designs.monitoring.messages",
+    "designs.monitoring.metrics.names",
     "designs.monitoring.outline",
     "designs.monitoring.records",
     "designs.monitoring.redacted_text",

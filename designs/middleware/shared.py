@@ -53,7 +53,8 @@ def within(get_response: GetResponse) -> GetResponse:
 def route_of(request: HttpRequest) -> str:
     """Return the URL pattern that took the request, never the path itself."""
     match = request.resolver_match
-    return match.route if match is not None and match.route else UNRESOLVED
+    # The pattern of the start page is empty.
+    return UNRESOLVED if match is None or match.route is None else match.route or "/"
 
 
 def method_of(request: HttpRequest) -> str:

@@ -12,30 +12,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from designs.monitoring.metrics.names import DOCUMENTED, STORAGE_GAUGES, is_api
 from integrations.prometheus import Histograms, Kind, Labels, Metric, Page, Series, metric_name
 
 __all__ = ["DOCUMENTED", "Families", "Scrape", "page_of"]
 
 _PREFIX = "enginel_"
 _HEALTH = {"healthy": 1.0, "degraded": 0.5, "unhealthy": 0.0}
-_STATUSES = (200, 201, 202, 204, 301, 302, 304, 400, 401, 403, 404, 405, 409, 413, 422, 429, 500, 502, 503, 504)
-_API_ROUTE = "api/"
-_GAUGES = {"storage_used_gb": "Storage in use, in GB.", "storage_quota_gb": "Storage granted, in GB."}
-
-DOCUMENTED: Mapping[str, str] = {
-    "http_requests_total": "HTTP requests answered.",
-    "api_requests_total": "Requests below /api/ answered.",
-    **{f"http_status_{status}": f"HTTP answers with status {status}." for status in _STATUSES},
-    "uploads_total": "Files uploaded.",
-    "uploads_step": "STEP files uploaded.",
-    "uploads_iges": "IGES files uploaded.",
-    "total_bytes_uploaded": "Bytes of uploaded files.",
-    "celery_task_total": "Runs of tasks.",
-    "celery_task_SUCCESS": "Runs of tasks that succeeded.",
-    "celery_task_FAILED": "Runs of tasks that failed.",
-    "celery_task_RETRY": "Runs of tasks that will be tried again.",
-}
-"""Flat counters that every page has, with their meaning."""
 
 
 class Families(Protocol):
@@ -70,8 +53,9 @@ def page_of(scrape: Scrape) -> Page:
     for metric in _metrics(scrape):
         page.add(metric)
     # Last, so that a name somebody made up never takes the place of a documented one.
-    refused = sum(not page.add(metric) for metric in _made_up(scrape.families))
-    page.add(_gauge("metrics_names_refused", "Names that a documented metric has already.", {(): refused}))
+    left_out = sum(not page.add(metric) for metric in _made_up(scrape.families))
+    refused = left_out + sum(scrape.families.counters.get("refused", {}).values())
+    page.add(_gauge("metrics_names_refused", "Measurements and names refused: the name is taken.", {(): refused}))
     return page
 
 
@@ -94,10 +78,9 @@ def _documented(scrape: Scrape) -> Iterator[Metric | Histograms]:
     flat = scrape.families.counters.get("flat", {})
     for name, text in DOCUMENTED.items():
         yield Metric(name, "counter" if name.endswith("_total") else "untyped", text, {(): flat.get((name,), 0)})
-    gauges = scrape.families.gauges
     yield Metric("celery_workers_active", "gauge", "Workers that are alive.", {(): scrape.workers})
-    for name, text in _GAUGES.items():
-        yield Metric(name, "gauge", text, {(): gauges.get(name, scrape.storage.get(name, 0))})
+    for name, text in STORAGE_GAUGES.items():
+        yield Metric(name, "gauge", text, {(): scrape.storage.get(name, 0)})
     yield Histograms(
         "api_request_duration", "Seconds that requests below /api/ took.", scrape.bounds, {(): _api_duration(scrape)}
     )
@@ -122,7 +105,7 @@ class _Sum:
 def _api_duration(scrape: Scrape) -> _Sum:
     whole = _Sum([0] * (len(scrape.bounds) + 1))
     for (_, route, _), series in scrape.families.histograms.get("requests", {}).items():
-        if route.lstrip("^/").startswith(_API_ROUTE):
+        if is_api(route):
             whole.add(series)
     return whole
 
@@ -152,6 +135,9 @@ def _tasks(scrape: Scrape) -> Iterator[Metric | Histograms]:
     counts = {key: sum(one.buckets) for key, one in series.items()}
     yield _counter("tasks", "Runs of tasks, by how they ended.", counts, labels)
     yield _histograms(scrape, "task_duration_seconds", "How long tasks ran.", series, labels)
+    tracked = scrape.families.histograms.get("tracked_tasks", {})
+    text = "Durations that running tasks counted by hand."
+    yield _histograms(scrape, "tracked_task_duration_seconds", text, tracked, labels)
     waits = scrape.families.histograms.get("task_queue", {})
     yield _histograms(scrape, "task_queue_seconds", "How long tasks waited for a worker.", waits, ("task",))
     if scrape.queue_depth is not None:
@@ -196,6 +182,9 @@ def _self(scrape: Scrape) -> Iterator[Metric]:
     counters: dict[Labels, float] = {("series_dropped",): 0, ("flush_errors",): 0}
     for (name,), value in (counters | dict(scrape.families.counters.get("self", {}))).items():
         yield _counter(f"metrics_{metric_name(name)}", "Of the metrics themselves.", {(): value})
+    refused: dict[Labels, float] = {("built_in",): 0}
+    reasons = refused | dict(scrape.families.counters.get("refused", {}))
+    yield _counter("metrics_refusals", "Measurements refused for their name, by reason.", reasons, ("reason",))
     if scrape.flush_age_seconds is not None:
         age: dict[Labels, float] = {(): scrape.flush_age_seconds}
         yield _gauge("metrics_flush_age_seconds", "Since a process last handed measurements over.", age)
@@ -211,7 +200,7 @@ def _made_up(families: Families) -> Iterator[Metric]:
         kind: Kind = "counter" if name.endswith("_total") else "untyped"
         yield Metric(name, kind, "A counter of the application.", {(): value})
     for raw, value in sorted(families.gauges.items()):
-        if raw not in _GAUGES:
+        if raw not in STORAGE_GAUGES:
             yield Metric(metric_name(raw), "gauge", "A gauge of the application.", {(): value})
 
 

@@ -30,7 +30,7 @@ def dashboard_overview() -> dict[str, Any]:
         "health": _part(HealthChecker.get_full_health_status, {}),
         "recent_errors": _part(lambda: ErrorTracker.get_recent_errors(_RECENT_ERRORS), []),
         "performance": _part(PerformanceMonitor.get_all_operation_stats, {}),
-        "metrics": _part(MetricsCollector.get_metrics, {"counters": {}, "gauges": {}}),
+        "metrics": _part(MetricsCollector.get_metrics, {}),
     }
 
 

@@ -24,7 +24,7 @@ logger = logging.getLogger("enginel.performance")
 F = TypeVar("F", bound=Callable[..., Any])
 
 _STATES = ("SUCCESS", "FAILED", "RETRY")
-_found = registry.found
+_found = registry.operations
 
 
 class PerformanceMonitor:
@@ -101,8 +101,11 @@ class PerformanceMonitor:
 
 def _by_task() -> dict[str, dict[str, Any]]:
     states: dict[str, dict[str, Any]] = {}
-    for (task, state), series in families_now().histograms.get("tasks", {}).items():
-        states.setdefault(task, {})[state] = series
+    histograms = families_now().histograms
+    for family in ("tasks", "tracked_tasks"):
+        for (task, state), series in histograms.get(family, {}).items():
+            known = states.setdefault(task, {})
+            known[state] = merged([known[state], series]) if state in known else series
     found: dict[str, dict[str, Any]] = {}
     for task, by_state in sorted(states.items()):
         together = merged(by_state.values())

@@ -47,18 +47,13 @@ class Health(serializers.Serializer[Any]):
     checks = serializers.DictField(child=serializers.DictField(), help_text="by component: status, message, ...")
 
 
-class Metrics(serializers.Serializer[Any]):
-    """The flat names of /metrics."""
-
-    counters = serializers.DictField(child=serializers.FloatField())
-    gauges = serializers.DictField(child=serializers.FloatField(), help_text="of the last five minutes")
-
-
 class Dashboard(serializers.Serializer[Any]):
     health = Health()
     recent_errors = ErrorRecord(many=True, help_text="the newest ten")
     performance = serializers.DictField(child=OperationStats(), help_text="by operation")
-    metrics = Metrics()
+    metrics = serializers.DictField(
+        child=serializers.JSONField(), help_text="timestamp, and the flat names of /metrics with their numbers"
+    )
 
 
 class PerformanceView(APIView):

@@ -114,8 +114,8 @@ def test_each_documented_query_gives_one_right_sample(service: Service, asked: P
     }  # fmt: skip
     assert all(is_no_number(before[name]) for name in ("failing requests", "mean", "p95", "failing tasks"))
 
+    # The service says what is in use; an application cannot.
     MetricsCollector.record_gauge("storage_used_gb", 6)
-    MetricsCollector.record_gauge("storage_quota_gb", 8)
     heartbeat.tell(service.valkey.gateway, heartbeat.WORKERS_KEY, "worker@a", {})
     for _ in range(3):
         service.traffic(100, 10)
@@ -126,12 +126,11 @@ def test_each_documented_query_gives_one_right_sample(service: Service, asked: P
     assert asked.one(QUERIES["failing tasks"]) == pytest.approx(0.2)
     assert asked.one(QUERIES["mean"]) == pytest.approx(0.2)
     assert asked.one(QUERIES["p95"]) == pytest.approx(1.75)
-    assert asked.one(QUERIES["storage"]) == 0.75
+    assert asked.one(QUERIES["storage"]) == 0.25
     assert asked.one("celery_workers_active") == 1
     assert asked.query(QUERIES["no workers"]) == []
     assert {e["labels"]["trace_id"] for e in asked.exemplars("api_request_duration_bucket")} == {EVENT}
 
-    settings.ENGINEL_GAUGE_SECONDS = 0
     with service.client as client:
         client.delete(heartbeat.WORKERS_KEY)
     asked.wait_for_scrapes(2)

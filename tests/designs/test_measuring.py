@@ -43,7 +43,7 @@ def test_a_request_is_one_by_method_route_and_status(get: Any) -> None:
 
     assert list(registry.family("requests")) == [("GET", ROUTE, "204")]
     assert PerformanceMonitor.get_request_stats()[f"GET {ROUTE}"]["count"] == 1
-    assert MetricsCollector.get_metrics()["counters"]["http_status_204"] == 1
+    assert MetricsCollector.get_metrics()["http_status_204"] == 1
 
 
 def exemplars() -> list[str]:
@@ -79,7 +79,7 @@ def test_paths_and_methods_nobody_knows_make_no_series() -> None:
         client.get(f"/{chance.random()}")
 
     assert set(registry.family("requests")) == known
-    assert MetricsCollector.get_metrics()["counters"]["http_status_404"] == 1_002
+    assert MetricsCollector.get_metrics()["http_status_404"] == 1_002
 
 
 def test_a_request_that_succeeds_sends_redis_nothing(get: Any) -> None:

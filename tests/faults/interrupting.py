@@ -99,7 +99,7 @@ def main() -> None:
         recorded = errors.store.totals()["occurrences"]
     except RedisUnavailable:
         recorded = 0
-    counted = MetricsCollector.get_metrics()["counters"].get("all", 0)
+    counted = MetricsCollector.get_metrics().get("all", 0)
     tasks = sum(task["count"] for task in PerformanceMonitor.get_task_stats().values())
     swallowed = dict(guard.swallowed)
     print(json.dumps({"done": work.done, "waiting": waiting, "recorded": recorded, "counted": counted, "tasks": tasks,

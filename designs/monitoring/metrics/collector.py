@@ -2,29 +2,41 @@
 
 from __future__ import annotations
 
+import logging
 import math
-from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from django.conf import settings
 from django.utils import timezone
 
-from designs import context as run_context
+from designs.monitoring.event import iso_utc
 from designs.monitoring.guard import guarded
 from designs.monitoring.metrics.buckets import Series, percentile
 from designs.monitoring.metrics.flusher import flusher, registry
+from designs.monitoring.metrics.names import (
+    BYTES_UPLOADED,
+    DOCUMENTED,
+    has_flat_task_name,
+    is_built_in,
+    is_upload_type,
+)
 from designs.monitoring.metrics.registry import OVERFLOW, Timed, label_of
+from designs.monitoring.metrics.runs import runs
 from designs.monitoring.metrics.store import Families, read_families
+from integrations.prometheus import metric_name
 from integrations.redis import RedisUnavailable, redis_for
 
 __all__ = ["MetricsCollector", "duration_of", "families_now", "stats_of"]
 
-_MAX_TOLD = 1_024
+logger = logging.getLogger("enginel.metrics")
+
 _STATES = {"FAILURE": "FAILED", "ERROR": "FAILED", "OK": "SUCCESS", "RETRIED": "RETRY"}
+_OTHER = "other"
+_WARNED_MAX = 100
 
 _found = registry.found
-_told: OrderedDict[str, None] = OrderedDict()
+_warned: set[str] = set()
 
 
 class MetricsCollector:
@@ -38,20 +50,33 @@ class MetricsCollector:
 
     @staticmethod
     def increment_counter(name: str, value: float = 1) -> None:
-        """Add to a counter.
+        """Add to a counter of the application.
 
         Args:
-            name: Its flat name.
+            name: Its flat name. A built-in one is refused and counted: the service counts those itself.
             value: By how much; whole numbers stay exact. Nothing below 0.
         """
         with guarded("increment_counter"):
-            registry.count("flat", (name,), value)
+            name = label_of(name)
+            if is_built_in(name):
+                _refuse(name)
+            else:
+                registry.count("flat", (name,), value)
 
     @staticmethod
     def record_gauge(name: str, value: float) -> None:
-        """Set a gauge; it is forgotten five minutes after it was set last."""
+        """Set a gauge of the application; it is forgotten five minutes after it was set last.
+
+        Args:
+            name: Its flat name. A built-in one is refused and counted.
+            value: Any finite number.
+        """
         with guarded("record_gauge"):
-            registry.gauge(name, value, timezone.now().timestamp())
+            name = label_of(name)
+            if is_built_in(name):
+                _refuse(name)
+            else:
+                registry.gauge(name, value, timezone.now().timestamp())
 
     @staticmethod
     def track_request(method: str, route: str, status: int, seconds: float, exemplar: str = "") -> None:
@@ -84,13 +109,16 @@ class MetricsCollector:
             queue_seconds: How long it waited for a worker, where that is known.
         """
         with guarded("track_task"):
-            registry.series("tasks", (task_name, state)).add(duration_of(seconds))
+            _count_run("tasks", task_name, state, seconds)
             if queue_seconds is not None:
                 registry.series("task_queue", (task_name,)).add(duration_of(queue_seconds))
 
     @staticmethod
     def track_celery_task(task_name: str, duration: float, status: str) -> None:
-        """Count a run of a task by hand; the signals' receiver then leaves the run this is told in alone.
+        """Count a run of a task by hand.
+
+        Inside of a running task only the names of ``task_name`` grow: the totals and the task's own name are counted
+        by the worker, once a run. Outside of any task the totals grow too.
 
         Args:
             task_name: Its name.
@@ -98,18 +126,22 @@ class MetricsCollector:
             status: ``SUCCESS``, ``FAILED`` (or ``FAILURE``) or ``RETRY``.
         """
         with guarded("track_celery_task"):
-            status = str(status).upper()
-            MetricsCollector.track_task(str(task_name), _STATES.get(status, status)[:32], duration_of(duration))
-            run = run_context.current()
-            if run.task_id and (run.task == task_name or run.task.endswith(f".{task_name}")):
-                _told[run.task_id] = None
-                if len(_told) > _MAX_TOLD:
-                    _told.popitem(last=False)
+            name, status = str(task_name), str(status).upper()
+            state, seconds = _STATES.get(status, status)[:32], duration_of(duration)
+            around = runs.around()
+            if not around:
+                MetricsCollector.track_task(name, state, seconds)
+            elif metric_name(name) not in map(metric_name, around):
+                _count_run("tracked_tasks", name, state, seconds)
 
     @staticmethod
-    def was_told(task_id: str) -> bool:
-        """Tell, once, whether this run was counted by hand."""
-        return _told.pop(task_id, False) is None
+    def begin_run(task_id: str, task_name: str) -> None:
+        """Note that this process begins an attempt of a task, see `track_celery_task`."""
+        runs.begin(task_id, task_name)
+
+    @staticmethod
+    def end_run(task_id: str) -> None:
+        runs.end(task_id)
 
     @staticmethod
     def track_file_upload(file_size_bytes: int, file_type: str) -> None:
@@ -117,24 +149,51 @@ class MetricsCollector:
 
         Args:
             file_size_bytes: Its size.
-            file_type: ``step`` or ``iges``.
+            file_type: ``step`` or ``iges``. A type that would make a built-in name is counted as ``other``.
         """
         with guarded("track_file_upload"):
-            registry.count("uploads", (str(file_type).lower(),), 1)
-            registry.count("flat", ("total_bytes_uploaded",), int(file_size_bytes))
+            size, kind = int(file_size_bytes), label_of(str(file_type).lower())
+            if not is_upload_type(kind):
+                _refuse(f"uploads_{kind}")
+                kind = _OTHER
+            registry.count("uploads", (kind,), 1)
+            registry.count("flat", (BYTES_UPLOADED,), size)
 
     @staticmethod
     def get_metrics() -> dict[str, Any]:
-        """Return all of it, this process's own included.
+        """Return all counters and gauges by flat name, this process's own included.
 
         Returns:
-            ``counters`` (flat name to number) and ``gauges`` (name to number); both empty while Redis is away.
+            ``timestamp`` (UTC) first, then the documented counters from 0 on, then those of the application, then its
+            gauges. While Redis is away there is nothing but the timestamp: what is unknown is not 0.
         """
+        snapshot: dict[str, Any] = {"timestamp": iso_utc(timezone.now())}
         with guarded("get_metrics"):
             families = families_now()
-            flat = families.counters.get("flat", {})
-            return {"counters": {name: flat[(name,)] for (name,) in sorted(flat)}, "gauges": dict(families.gauges)}
-        return {"counters": {}, "gauges": {}}
+            if families.is_known:
+                snapshot.update(_flat(families))
+        return snapshot
+
+
+def _flat(families: Families) -> dict[str, float]:
+    counters = {name: number for (name,), number in sorted(families.counters.get("flat", {}).items())}
+    documented = {name: counters.get(name, 0) for name in DOCUMENTED}
+    # A name is one metric: where an application uses it for both, the page shows the counter, too.
+    return documented | counters | {name: value for name, value in families.gauges.items() if name not in counters}
+
+
+def _count_run(family: str, task_name: str, state: str, seconds: float) -> None:
+    registry.series(family, (task_name, state)).add(duration_of(seconds))
+    if not has_flat_task_name(label_of(task_name)):
+        _refuse(f"celery_task_{label_of(task_name)}")
+
+
+def _refuse(name: str) -> None:
+    """Count a refused name, and say so once for each name."""
+    registry.count("refused", ("built_in",), 1)
+    if name not in _warned and len(_warned) < _WARNED_MAX:
+        _warned.add(name)
+        logger.warning("The metric name %s is built in; the measurement was refused.", name, extra={"metric": name})
 
 
 def duration_of(seconds: float) -> float:
@@ -155,7 +214,7 @@ def families_now() -> Families:
     try:
         return read_families(redis_for(settings.REDIS_URL))
     except RedisUnavailable:
-        return Families()
+        return Families(is_known=False)
 
 
 def stats_of(series: Series | None) -> dict[str, Any]:

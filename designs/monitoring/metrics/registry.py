@@ -107,6 +107,8 @@ class Registry:
         self.timed: dict[str, dict[Labels, Timed]] = {}
         # For callers who cannot afford to make labels for each measurement: by whatever they have at hand.
         self.found: dict[Any, Timed] = {}
+        # Operations apart from requests: an application chooses their names.
+        self.operations: dict[Any, Timed] = {}
         self.on_first = on_first
         self.start_over()
 
@@ -118,6 +120,7 @@ class Registry:
             # The same dicts: callers hold them.
             family.clear()
         self.found.clear()
+        self.operations.clear()
         self.counters: dict[Labels, float] = defaultdict(int)
         self.gauges: dict[str, tuple[float, float]] = {}
         # Of counters and gauges, handed over or not: they are series for as long as the process lives.

@@ -7,15 +7,23 @@ spreads them and each merge stays on one node.
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 from django.utils import timezone
 
 from designs.conf import conf
 from designs.monitoring.metrics.buckets import Series
+from designs.monitoring.metrics.names import (
+    BYTES_UPLOADED,
+    has_flat_task_name,
+    is_api,
+    is_built_in,
+    is_upload_type,
+    resource_of,
+)
 from designs.monitoring.metrics.registry import Batch, as_payload
 from integrations.redis import FailFastRedis
 
@@ -23,8 +31,9 @@ __all__ = ["COUNTERS", "HISTOGRAMS", "Families", "add_derived", "merge", "read_f
 
 Labels = tuple[str, ...]
 
-HISTOGRAMS = {"requests": 3, "operations": 1, "tasks": 2, "task_queue": 1}
-"""Families of durations, with the number of their labels: method, route, status · operation · task, state · task."""
+HISTOGRAMS = {"requests": 3, "operations": 1, "tasks": 2, "tracked_tasks": 2, "task_queue": 1}
+"""Families of durations, with the number of their labels: method, route, status · operation · task, state · name, state
+(counted by hand within another task) · task."""
 
 COUNTERS = ""
 """The family of counters and gauges."""
@@ -32,7 +41,6 @@ COUNTERS = ""
 _GUARD_SECONDS = 172_800
 _OUTCOMES = ("SUCCESS", "FAILED", "RETRY")
 _EXPONENTIAL, _BUCKET = b"xb"
-_NO_NAME = re.compile(r"[^A-Za-z0-9_]+")
 
 
 @dataclass
@@ -41,15 +49,17 @@ class Families:
 
     Attributes:
         histograms: By family and labels, see `HISTOGRAMS`.
-        counters: ``flat`` (name), ``slow`` (operation), ``uploads`` (file type), ``self`` (name).
+        counters: ``flat`` (name), ``slow`` (operation), ``uploads`` (file type), ``refused`` (reason), ``self`` (name).
         gauges: Those written in the last five minutes.
         age_seconds: Since a process last handed over; None if none ever did.
+        is_known: Whether the store answered.
     """
 
     histograms: dict[str, dict[Labels, Series]] = field(default_factory=dict)
     counters: dict[str, dict[Labels, float]] = field(default_factory=dict)
     gauges: dict[str, float] = field(default_factory=dict)
     age_seconds: float | None = None
+    is_known: bool = True
 
 
 def merge(redis: FailFastRedis, family: str, batch: Batch, *, token: str, sequence: int) -> None:
@@ -107,25 +117,35 @@ def read_families(redis: FailFastRedis, *, percentiles: bool = True) -> Families
 def add_derived(families: Families) -> None:
     """Add the documented flat names that other families hold already: of requests, tasks and uploads."""
     flat = families.counters.setdefault("flat", {})
+    for names, number in chain(_of_requests(families), _of_tasks(families), _of_uploads(families)):
+        for name in names:
+            flat[(name,)] = flat.get((name,), 0) + number
 
-    def add(name: str, number: float) -> None:
-        flat[(name,)] = flat.get((name,), 0) + number
 
+def _of_requests(families: Families) -> Iterator[tuple[list[str], float]]:
     for (_, route, status), series in families.histograms.get("requests", {}).items():
-        add("http_requests_total", series.count)
-        add(f"http_status_{status}", series.count)
-        add(f"endpoint_{_NO_NAME.sub('_', route).strip('_') or 'root'}", series.count)
-        if route.startswith("api/"):
-            add("api_requests_total", series.count)
-    for (task, state), series in families.histograms.get("tasks", {}).items():
-        add("celery_task_total", series.count)
-        add(f"celery_task_{task}", series.count)
-        if state in _OUTCOMES:
-            add(f"celery_task_{state}", series.count)
-            add(f"celery_task_{task}_{state}", series.count)
+        names = ["http_requests_total", f"http_status_{status}"]
+        if resource := resource_of(route):
+            names.append(f"endpoint_{resource}")
+        if is_api(route):
+            names.append("api_requests_total")
+        yield names, series.count
+
+
+def _of_tasks(families: Families) -> Iterator[tuple[list[str], float]]:
+    """Yield totals of runs, and names of tasks: of runs, and of what they counted by hand."""
+    for (_, state), series in families.histograms.get("tasks", {}).items():
+        yield ["celery_task_total", *([f"celery_task_{state}"] if state in _OUTCOMES else [])], series.count
+    for family in ("tasks", "tracked_tasks"):
+        for (task, state), series in families.histograms.get(family, {}).items():
+            if has_flat_task_name(task):
+                name = f"celery_task_{task}"
+                yield [name, *([f"{name}_{state}"] if state in _OUTCOMES else [])], series.count
+
+
+def _of_uploads(families: Families) -> Iterator[tuple[list[str], float]]:
     for (kind,), number in families.counters.get("uploads", {}).items():
-        add("uploads_total", number)
-        add(f"uploads_{kind}", number)
+        yield ["uploads_total", *([f"uploads_{kind}"] if is_upload_type(kind) else [])], number
 
 
 def _prefix(family: str) -> str:
@@ -183,11 +203,14 @@ def _add_counters(families: Families, raw: Mapping[bytes, bytes]) -> None:
             kind, _, key = name.decode().partition("|")
             if kind == "c":
                 family, label = key.split("\x1f")
+                if family == "flat" and label != BYTES_UPLOADED and is_built_in(label):
+                    # An earlier release let an application write it.
+                    continue
                 number = float(value)
                 families.counters.setdefault(family, {})[(label,)] = int(number) if number.is_integer() else number
             else:
                 text, _, at = value.decode().partition(" ")
-                if float(at) >= oldest:
+                if float(at) >= oldest and not is_built_in(key):
                     families.gauges[key] = float(text)
         except (ValueError, OverflowError):
             # As above.

@@ -160,10 +160,10 @@ def test_delivery_that_nobody_knows_is_left_out() -> None:
 
 
 class TestStorage:
-    def test_a_gauge_that_is_fresh_goes_before_what_the_database_says(self) -> None:
+    def test_a_gauge_of_the_application_does_not_replace_what_the_database_says(self) -> None:
         found = read(SCRAPE)
 
-        assert (found["storage_used_gb",], found["storage_quota_gb",]) == (1.5, 10)
+        assert (found["storage_used_gb",], found["storage_quota_gb",]) == (9, 10)
 
     def test_what_nobody_knows_is_no_number(self) -> None:
         found = read(Scrape(Stored(), BOUNDS, storage={"storage_used_gb": math.nan}))

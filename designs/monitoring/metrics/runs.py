@@ -1,0 +1,45 @@
+"""The attempts of tasks that this process runs now, so that a call inside of one is told from one outside of any."""
+
+from __future__ import annotations
+
+import os
+
+from designs import context
+
+__all__ = ["Runs", "runs"]
+
+
+class Runs:
+    """Thread-safe. An eager retry runs inside the attempt before it, under the same id."""
+
+    def __init__(self) -> None:
+        self.start_over()
+
+    def start_over(self) -> None:
+        """Forget all; a forked child runs none of its parent's."""
+        self._names: dict[str, list[str]] = {}
+
+    def begin(self, task_id: str, name: str) -> None:
+        self._names.setdefault(task_id, []).append(name)
+
+    def end(self, task_id: str) -> None:
+        names = self._names.get(task_id)
+        if names:
+            names.pop()
+        if not names:
+            self._names.pop(task_id, None)
+
+    def around(self) -> list[str]:
+        """Return the names of the tasks that the calling code may be part of; empty outside of any.
+
+        A thread that a task starts does not inherit the context. Whatever calls without a context while a task runs
+        in this process is taken for such a thread.
+        """
+        run = context.current()
+        if run.task_id:
+            return [run.task]
+        return [name for names in list(self._names.values()) for name in list(names)]
+
+
+runs = Runs()
+os.register_at_fork(after_in_child=runs.start_over)
