@@ -4,7 +4,7 @@ A failure inside the task fires ``task_failure`` in the pool child, with the exc
 A killed child and the hard time limit fire it in the worker's main process, the latter twice for one delivery of the
 message. No id of the task is used to recognize a failure: an attempt may fail for a second reason, and an application
 may use a task id again. A message no task can be made of is a failure too. A task that was revoked, that expired, or
-that ends by Ignore or Reject is no failure.
+that ends by Ignore or Reject is no failure; but a design whose task was revoked or expired is marked as failed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from contextvars import Token
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import CodeType
 from typing import Any
 
@@ -37,7 +37,7 @@ _PREFIX = "designs."
 _RECEIVED_MAX = 4_096
 _CELERYS_CONSUMER = "celery.worker.consumer:Consumer"
 _OUR_CONSUMER = "designs.celery_consumer:Consumer"
-_INTERRUPTED = "Processing was interrupted. Upload the file again."
+_INTERRUPTED = "Processing was interrupted. Finalize the design again."
 
 _ENDED_BY_POOL = (TimeLimitExceeded, CeleryTimeLimitExceeded, WorkerLostError)
 _MAX_CONTEXTS = 20
@@ -50,11 +50,13 @@ class _Delivery:
     Attributes:
         run: The request behind the task.
         attempt: Number of retries before it.
+        root: Id of the first task of the processing it belongs to; empty where it is not known.
         reported: Failures the main process has recorded already.
     """
 
     run: context.RunContext
     attempt: int = 0
+    root: str = ""
     reported: set[str] = field(default_factory=set)
 
 
@@ -74,6 +76,7 @@ def connect() -> None:
     signals.task_failure.connect(record_failure, dispatch_uid="enginel.record_failure")
     signals.task_internal_error.connect(record_internal_error, dispatch_uid="enginel.record_internal_error")
     signals.task_unknown.connect(record_unknown_task, dispatch_uid="enginel.record_unknown_task")
+    signals.task_revoked.connect(fail_revoked, dispatch_uid="enginel.fail_revoked")
     signals.task_rejected.connect(record_refused_message, dispatch_uid="enginel.record_refused_message")
     signals.celeryd_init.connect(use_our_consumer, dispatch_uid="enginel.use_our_consumer")
 
@@ -103,7 +106,7 @@ def remember_request(request: Any = None, **kwargs: object) -> None:
     with guarded("remember_request"):
         headers = request.request_dict
         with _received_lock:
-            _keep(request.id, _Delivery(context.from_headers(headers), int(headers.get("retries") or 0)))
+            _keep(request.id, _delivery_of(headers, request.id))
 
 
 def _keep(task_id: str, delivery: _Delivery) -> _Delivery:
@@ -111,6 +114,12 @@ def _keep(task_id: str, delivery: _Delivery) -> _Delivery:
     if len(_received) > _RECEIVED_MAX:
         _received.popitem(last=False)
     return delivery
+
+
+def _delivery_of(headers: Mapping[str, Any], task_id: str) -> _Delivery:
+    # Steps that run in process do not carry the id of the first.
+    root = "" if headers.get("is_eager") else str(headers.get("root_id") or task_id)
+    return _Delivery(context.from_headers(headers), int(headers.get("retries") or 0), root)
 
 
 def enter_task(task_id: str = "", task: Any = None, **kwargs: object) -> None:
@@ -151,9 +160,12 @@ def record_failure(
         return
     with guarded("record_failure"):
         if task_id in _tokens:
-            _record(sender, _raised(exception), _run_here(sender, task_id), int(sender.request.retries or 0), args)
+            here = _Delivery(
+                _run_here(sender, task_id), int(sender.request.retries or 0), tasks.root_of(sender.request)
+            )
+            _record(sender, _raised(exception), here, args)
         elif (delivery := _not_reported(task_id, exception)) is not None:
-            _record(sender, exception, _run_of(sender, task_id, delivery.run), delivery.attempt, args)
+            _record(sender, exception, replace(delivery, run=_run_of(sender, task_id, delivery.run)), args)
 
 
 def record_internal_error(
@@ -174,16 +186,16 @@ def record_internal_error(
         # An eager task raises it to its caller. Whether it is a failure is decided there.
         return
     with guarded("record_internal_error"):
-        delivery = _Delivery(context.from_headers(facts), int(facts.get("retries") or 0)) if facts else None
+        delivery = _delivery_of(facts, task_id) if facts else None
         with _received_lock:
             delivery = delivery or _received.get(task_id) or _Delivery(context.RunContext())
-        run = _run_of(sender, task_id, delivery.run)
+        delivery = replace(delivery, run=_run_of(sender, task_id, delivery.run))
         body = _failure_of_body(sender, exception)
         if body is not None:
-            _record(sender, body, run, delivery.attempt, args)
+            _record(sender, body, delivery, args)
         if exception is not body and not _follows_a_recorded(task_id, exception):
             _latest_internal.error = task_id, id(exception)
-            _record(sender, exception, run, delivery.attempt, None if body is not None else args)
+            _record(sender, exception, delivery, None if body is not None else args)
 
 
 def _run_here(sender: Any, task_id: str) -> context.RunContext:
@@ -250,6 +262,14 @@ def _follows_a_recorded(task_id: str, exc: BaseException) -> bool:
     return any((task_id, id(one)) == known for one in _contexts(exc))
 
 
+def fail_revoked(sender: Any = None, request: Any = None, expired: bool = False, **kwargs: object) -> None:
+    """Fail the design of a revoked or expired task. A person or a schedule decided that: it is no occurrence."""
+    with guarded("fail_revoked"):
+        if sender.name in tasks.STEPS:
+            failure = tasks.processing_expired() if expired else tasks.processing_cancelled()
+            tasks.mark_interrupted(tasks.root_of(request), failure)
+
+
 def record_unknown_task(name: str = "", message: Any = None, **kwargs: object) -> None:
     """Record a message for a task this worker does not know."""
     with guarded("record_unknown_task"):
@@ -278,23 +298,26 @@ def _record_message(error: object, message: Any) -> None:
     tag = getattr(message, "delivery_tag", "")
     operation = f"message:{task_id}:{attempt}:{type(error).__name__}:{tag}" if task_id else ""
     with context.use(context.RunContext(**known)):
-        ErrorTracker.log_error(error, facts, source="celery", operation=operation)
+        record = ErrorTracker.log_error(error, facts, source="celery", operation=operation)
+    if known["task"].startswith(_PREFIX):
+        # The message is gone: if it was a design's step, nothing else will end that design.
+        root = str(headers.get("root_id") or task_id)
+        tasks.mark_interrupted(root, tasks.processing_lost(), error_id=record.get("event_id", ""))
 
 
 def _run_of(sender: Any, task_id: str, carried: context.RunContext) -> context.RunContext:
     return context.RunContext(**{**_fields(carried), "task": sender.name, "task_id": task_id})
 
 
-def _record(
-    sender: Any, exception: BaseException, run: context.RunContext, attempt: int, args: Sequence[Any] | None
-) -> None:
+def _record(sender: Any, exception: BaseException, delivery: _Delivery, args: Sequence[Any] | None) -> None:
     severity = exception.severity if isinstance(exception, EnginelBaseException) else "ERROR"
-    with context.use(run):
-        facts = {"task_id": run.task_id, "attempt": attempt + 1}
+    with context.use(delivery.run):
+        facts = {"task_id": delivery.run.task_id, "attempt": delivery.attempt + 1}
         record = ErrorTracker.log_error(exception, facts, severity=severity, source="celery")
     if sender.name.startswith(_PREFIX) and args:
         with guarded("mark_failed"):
-            tasks.mark_failed(str(args[0]), **_outcome(exception), error_id=record.get("event_id", ""))
+            outcome = {**_outcome(exception), "error_id": record.get("event_id", "")}
+            tasks.mark_failed(str(args[0]), **outcome, task_id=delivery.root)
 
 
 def _fields(run: context.RunContext) -> Mapping[str, str]:

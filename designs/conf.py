@@ -218,6 +218,15 @@ class Conf:
         return self._get("ENGINEL_HEALTH_TASK_SECONDS", 900.0)
 
     @cached_property
+    def lost_design_seconds(self) -> float:
+        """How long neither a queue nor a live worker has a design's task until the design is failed.
+
+        A minute, or longer than a task may run: a worker that shuts down ends its heartbeat before its last tasks.
+        """
+        longest = float(getattr(settings, "CELERY_TASK_TIME_LIMIT", None) or 0.0)
+        return self._get("ENGINEL_LOST_DESIGN_SECONDS", max(60.0, longest + 10.0))
+
+    @cached_property
     def health_storage_free_bytes(self) -> int:
         """Free space below which the storage is degraded (256 MiB: a few of the largest uploads)."""
         return self._get("ENGINEL_HEALTH_STORAGE_FREE_BYTES", 256 * _KIBIBYTE * _KIBIBYTE)

@@ -43,6 +43,18 @@ __all__ = [
 logger = logging.getLogger(__name__)
 
 _BROKER_ERRORS = (OperationalError, OSError, RedisError)
+_FAULT_OF_OURS = 500
+_AS_UPLOADED: Mapping[str, Any] = {
+    "status": Status.UPLOADED,
+    "step": Step.NONE,
+    "task_id": "",
+    "finalized_at": None,
+    "processed_at": None,
+    "error_id": "",
+    "error_code": "",
+    "error_detail": "",
+    "error_status": None,
+}
 
 
 @PerformanceMonitor.track_duration("upload")
@@ -125,29 +137,29 @@ def _require_room(organization: Organization, size_bytes: int) -> None:
 
 
 def finalize_design(design: Design) -> Design:
-    """Queue an uploaded design for processing, once.
+    """Queue an uploaded design for processing, once; or again, if processing failed and the file was not at fault.
 
     Raises:
-        DesignNotReady: It is queued or further.
+        DesignNotReady: It is queued or further, or its file is at fault.
         EnginelBaseException: The stored file is missing or of another size.
-        ExternalServiceError: Storage or broker do not answer; the design stays uploaded.
+        ExternalServiceError: Storage or broker do not answer; the design stays as it is, or becomes uploaded.
     """
-    if design.status != Status.UPLOADED:
+    if not _may_begin(design):
         raise _not_in_status(design, "finalized", Status.UPLOADED)
     require_stored(design)
     task_id = str(uuid.uuid4())
     # Durable: a message sent before the commit could find the design still uploaded.
     with transaction.atomic(durable=True):
-        uploaded = Design.objects.filter(pk=design.pk, status=Status.UPLOADED)
-        claimed = uploaded.update(status=Status.QUEUED, finalized_at=timezone.now(), task_id=task_id)
+        unchanged = Design.objects.filter(pk=design.pk, status=design.status, task_id=design.task_id)
+        queued = {**_AS_UPLOADED, "status": Status.QUEUED, "finalized_at": timezone.now(), "task_id": task_id}
+        claimed = unchanged.update(**queued)
     if not claimed:
         design.refresh_from_db()
         raise _not_in_status(design, "finalized", Status.UPLOADED)
     try:
         queue_processing(design.pk, task_id)
     except BaseException as exc:
-        ours = Design.objects.filter(pk=design.pk, status=Status.QUEUED, task_id=task_id)
-        ours.update(status=Status.UPLOADED, finalized_at=None, task_id="")
+        put_back(Design.objects.filter(pk=design.pk, status=Status.QUEUED, task_id=task_id))
         if isinstance(exc, _BROKER_ERRORS):
             raise ExternalServiceError("The task queue is not available. Try again later.") from exc
         raise
@@ -179,17 +191,17 @@ def put_back(designs: QuerySet[Design]) -> int:
 
     What a lost worker does after all is let be: its next step finds the design not in work.
     """
-    return designs.filter(status__in=[*IN_WORK, Status.FAILED]).update(
-        status=Status.UPLOADED,
-        step=Step.NONE,
-        task_id="",
-        finalized_at=None,
-        processed_at=None,
-        error_id="",
-        error_code="",
-        error_detail="",
-        error_status=None,
-    )
+    return designs.filter(status__in=[*IN_WORK, Status.FAILED]).update(**_AS_UPLOADED)
+
+
+def _may_begin(design: Design) -> bool:
+    """Return whether a design may be processed now.
+
+    A status below 500 says that the file is at fault; it will be again. From 500 on it was a time limit, the storage, a
+    lost worker, a cancelled task or an error of ours.
+    """
+    is_retry = design.status == Status.FAILED and (design.error_status or 0) >= _FAULT_OF_OURS
+    return design.status == Status.UPLOADED or is_retry
 
 
 def require_processed(design: Design) -> None:

@@ -9,8 +9,9 @@ import logging
 import math
 import uuid
 from collections.abc import Callable
+from typing import Any
 
-from celery import shared_task
+from celery import current_task, shared_task
 from celery.exceptions import SoftTimeLimitExceeded
 from celery.result import denied_join_result
 from django.conf import settings
@@ -28,12 +29,29 @@ from designs.cad import (
     scan_step,
     sniff,
 )
-from designs.exceptions import EnginelBaseException, InvalidFileFormat, TaskTimeoutError
+from designs.exceptions import (
+    EnginelBaseException,
+    ExternalServiceError,
+    InvalidFileFormat,
+    TaskTimeoutError,
+)
 from designs.files import local_path
 from designs.models import IN_WORK, BOMItem, Design, Geometry, Kind, Status, Step
 from designs.monitoring import PerformanceMonitor
 
-__all__ = ["extract_bom", "extract_design_geometry", "mark_failed", "queue_processing", "scan_design"]
+__all__ = [
+    "STEPS",
+    "extract_bom",
+    "extract_design_geometry",
+    "mark_failed",
+    "mark_interrupted",
+    "processing_cancelled",
+    "processing_expired",
+    "processing_lost",
+    "queue_processing",
+    "root_of",
+    "scan_design",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -77,6 +95,10 @@ def extract_design_geometry(design_id: str) -> None:
     _run_step(design_id, Step.GEOMETRY, _geometry)
 
 
+STEPS = (scan_design.name, extract_bom.name, extract_design_geometry.name)
+"""Names of the tasks that process designs."""
+
+
 def queue_processing(design_id: uuid.UUID, task_id: str) -> None:
     """Queue the three steps; ``task_id`` is the id of the first.
 
@@ -91,7 +113,7 @@ def queue_processing(design_id: uuid.UUID, task_id: str) -> None:
         scan_design.apply_async((str(design_id),), task_id=task_id, link=bom)
 
 
-def mark_failed(design_id: str, *, code: str, detail: str, status: int, error_id: str) -> None:
+def mark_failed(design_id: str, *, code: str, detail: str, status: int, error_id: str, task_id: str = "") -> None:
     """Note the failure that ended a design; may be called again, also from a process that ran no task.
 
     The first call decides code, detail and status; a later one adds the ``error_id`` if the first had none.
@@ -103,39 +125,90 @@ def mark_failed(design_id: str, *, code: str, detail: str, status: int, error_id
         detail: Text for the client.
         status: HTTP status of the failure.
         error_id: Id of the record of the failure; empty if it has none yet.
+        task_id: Id of the first task of the processing that failed. A design that was finalized again since then is
+            processed by another one and stays as it is. Empty: whichever processes it.
     """
     try:
         pk = uuid.UUID(design_id)
     except ValueError:
         return
+    _reconnect()
+    designs = Design.objects.filter(pk=pk, **_processed_by(task_id))
+    failed = designs.filter(status__in=IN_WORK).update(**_failure(code, detail, status, error_id))
+    if not failed and error_id:
+        designs.filter(status=Status.FAILED, error_id="").update(error_id=error_id)
+
+
+def mark_interrupted(task_id: str, failure: EnginelBaseException, *, error_id: str = "") -> int:
+    """Note that processing ended without a failure of its own; return how many designs that ended (0 or 1).
+
+    Args:
+        task_id: Id of the first task of the processing.
+        failure: What clients are to see.
+        error_id: Id of the record, if there is one.
+    """
+    if not task_id:
+        return 0
+    _reconnect()
+    in_work = Design.objects.filter(task_id=task_id, status__in=IN_WORK)
+    return in_work.update(**_failure(failure.code, str(failure.detail), failure.status_code, error_id))
+
+
+def processing_cancelled() -> EnginelBaseException:
+    return ExternalServiceError("Processing was cancelled. Finalize the design again.", "processing_cancelled")
+
+
+def processing_expired() -> EnginelBaseException:
+    return ExternalServiceError("Processing did not begin in time. Finalize the design again.", "processing_expired")
+
+
+def processing_lost() -> EnginelBaseException:
+    return ExternalServiceError("The task of this design was lost. Finalize the design again.", "processing_lost")
+
+
+def root_of(request: Any) -> str:
+    """Return the id of the first task of the processing that a step's request belongs to; empty outside of a worker."""
+    if getattr(request, "is_eager", False):
+        # Steps that are run in process do not carry the id of the first.
+        return ""
+    return str(request.root_id or request.id or "")
+
+
+def _reconnect() -> None:
     # The worker's main process comes by rarely: the server may have dropped its connection since.
     if not connection.in_atomic_block:
         close_old_connections()
-    failed = Design.objects.filter(pk=pk, status__in=IN_WORK).update(
-        status=Status.FAILED,
-        error_code=code,
-        error_detail=detail.replace("\0", "")[:_DETAIL_MAX_CHARS],
-        error_status=status,
-        error_id=error_id,
-        processed_at=timezone.now(),
-    )
-    if not failed and error_id:
-        Design.objects.filter(pk=pk, status=Status.FAILED, error_id="").update(error_id=error_id)
+
+
+def _processed_by(task_id: str) -> dict[str, Any]:
+    return {"task_id__in": ("", task_id)} if task_id else {}
+
+
+def _failure(code: str, detail: str, status: int, error_id: str) -> dict[str, Any]:
+    return {
+        "status": Status.FAILED,
+        "error_code": code,
+        "error_detail": detail.replace("\0", "")[:_DETAIL_MAX_CHARS],
+        "error_status": status,
+        "error_id": error_id,
+        "processed_at": timezone.now(),
+    }
 
 
 def _run_step(design_id: str, step: Step, work: Callable[[Design], None]) -> None:
-    """Do one step of a design; one that is gone or no longer in work is let be."""
-    in_work = Design.objects.filter(pk=design_id, status__in=IN_WORK)
+    """Run one processing step; skip designs that were deleted, are not in work, or are processed by another task."""
+    task_id = root_of(current_task.request) if current_task else ""
+    in_work = Design.objects.filter(pk=design_id, status__in=IN_WORK, **_processed_by(task_id))
     if not in_work.update(status=Status.PROCESSING, step=step):
         return
     try:
         _within_time(work, Design.objects.select_related("series").get(pk=design_id))
     except EnginelBaseException as exc:
-        _note_failure(design_id, exc)
+        _note_failure(design_id, exc, task_id)
         raise
     except Exception:
         # What went wrong is for the error record; a client learns that it did.
-        _note_failure(design_id, EnginelBaseException())
+        _note_failure(design_id, EnginelBaseException(), task_id)
         raise
 
 
@@ -146,9 +219,10 @@ def _within_time(work: Callable[[Design], None], design: Design) -> None:
         raise TaskTimeoutError(details={"limit": "soft", "step": design.step}) from exc
 
 
-def _note_failure(design_id: str, exc: EnginelBaseException) -> None:
+def _note_failure(design_id: str, exc: EnginelBaseException, task_id: str) -> None:
+    detail, status = str(exc.detail), exc.status_code
     try:
-        mark_failed(design_id, code=exc.code, detail=str(exc.detail), status=exc.status_code, error_id="")
+        mark_failed(design_id, code=exc.code, detail=detail, status=status, error_id="", task_id=task_id)
     except DatabaseError:
         # The failure on its way out must not be replaced by this one; the signal's receiver tries again.
         logger.exception("The failure of a design could not be noted", extra={"design_id": design_id})
@@ -167,7 +241,7 @@ def _scan(design: Design) -> None:
         else:
             schema, solids, unit = "", None, scan_iges(path).unit
     millimetres = unit.millimetres if math.isfinite(unit.millimetres) else None
-    Design.objects.filter(pk=design.pk, status=Status.PROCESSING).update(
+    Design.objects.filter(pk=design.pk, status=Status.PROCESSING, task_id=design.task_id).update(
         schema=schema[:255], defined_solids=solids, unit=unit.name[:64], unit_millimetres=millimetres
     )
 
@@ -213,8 +287,9 @@ def _geometry(design: Design) -> None:
 
 
 def _is_still_ours(design: Design) -> bool:
-    """Lock the design; it may have been put back or deleted while the work went on."""
-    locked = Design.objects.select_for_update().filter(pk=design.pk, status=Status.PROCESSING)
+    """Lock the design; it may have been deleted, failed or finalized again while the work went on."""
+    in_work = Design.objects.filter(pk=design.pk, status=Status.PROCESSING, task_id=design.task_id)
+    locked = in_work.select_for_update()
     return locked.first() is not None
 
 

@@ -103,9 +103,15 @@ ENGINEL_OTLP_ENDPOINT = env.url("ENGINEL_OTLP_ENDPOINT", ("http", "https"))
 ENGINEL_OTLP_SAMPLE_RATE = env.seconds("ENGINEL_OTLP_SAMPLE_RATE", 0.1, minimum=0, maximum=1)
 
 # Tasks outside of a module named tasks.
-CELERY_IMPORTS = ["designs.tasks_monitoring"]
+CELERY_IMPORTS = ["designs.reconciliation", "designs.tasks_monitoring"]
 _BEAT_SECONDS = 10.0
-CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {}
+CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
+    "fail-lost-designs": {
+        "task": "designs.fail_lost_designs",
+        "schedule": _BEAT_SECONDS,
+        "options": {"expires": _BEAT_SECONDS},
+    }
+}
 if SENTRY_DSN:
     CELERY_BEAT_SCHEDULE["send-window-summaries"] = {
         "task": "designs.tasks_monitoring.send_window_summaries",

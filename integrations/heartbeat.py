@@ -173,7 +173,7 @@ class WorkerHeartbeat(bootsteps.StartStopStep):
         return {
             "active": len(active),
             "waiting": len(waiting),
-            "scheduled": len(state.scheduled_requests),
+            "scheduled": len(state.scheduled_requests),  # type: ignore[attr-defined]  # newer than the stubs
             "held": len(held_requests),
             **_known_tasks(),
             "accepted": accepted,

@@ -138,7 +138,7 @@ class DesignView(WorkloadView):
 
 
 class FinalizeView(WorkloadView):
-    """Ends the upload; workers take over."""
+    """Ends the upload; workers take over. Also again, after a failure that was not the file's."""
 
     @extend_schema(
         summary="Queue a design for processing",

@@ -7,17 +7,19 @@ from typing import Any
 
 import pytest
 from billiard.exceptions import TimeLimitExceeded, WorkerLostError
-from celery import signals
+from celery import current_app, signals
+from celery.app.task import Context
 from celery.app.trace import trace_task
 from celery.exceptions import Ignore, Reject, Retry
 from django.test import Client, override_settings
 from knox.models import AuthToken
 
-from designs import celery_signals, context
+from designs import celery_signals, context, tasks
 from designs.exceptions import DesignNotReady, GeometryProcessingError, TaskTimeoutError
-from designs.models import User
+from designs.models import Design, Status, User
 from designs.monitoring import ErrorTracker, errors
 from tests import probe_tasks
+from tests.designs.conftest import MakeDesign
 from tests.outage import REFUSED_URL
 from tests.probe_views import doing
 
@@ -371,3 +373,53 @@ class TestMessages:
         celery_signals.use_our_consumer(conf=conf)
 
         assert conf.worker_consumer == after
+
+
+@pytest.mark.django_db
+class TestTakenAway:
+    """A task that ends without having run leaves no design in work."""
+
+    @pytest.fixture
+    def design(self, make_design: MakeDesign) -> Design:
+        return make_design(status=Status.PROCESSING, task_id="first")
+
+    @pytest.mark.parametrize("step", tasks.STEPS)
+    @pytest.mark.parametrize(("expired", "code"), [(False, "processing_cancelled"), (True, "processing_expired")])
+    def test_whichever_step_is_revoked_or_expires(self, design: Design, step: str, expired: bool, code: str) -> None:
+        request = Context({"id": "third" if step != tasks.STEPS[0] else "first", "root_id": "first"})
+        sender = current_app.tasks[step]
+        signals.task_revoked.send(sender=sender, request=request, terminated=False, signum=None, expired=expired)
+
+        design.refresh_from_db()
+        assert (design.status, design.error_code, design.error_status) == (Status.FAILED, code, 503)
+        assert (design.error_id, records()) == ("", [])
+
+    def test_a_step_of_an_earlier_processing_changes_nothing(self, design: Design) -> None:
+        request = Context({"id": "earlier", "root_id": "earlier"})
+        signals.task_revoked.send(sender=tasks.scan_design, request=request, terminated=True, signum=9, expired=False)
+        celery_signals.remember_request(
+            request=SimpleNamespace(id="earlier", request_dict={"root_id": "earlier", "retries": 0})
+        )
+        arguments = {"args": (str(design.pk),), "kwargs": {}}
+        error = WorkerLostError("signal 9")
+        signals.task_failure.send(sender=tasks.scan_design, task_id="earlier", exception=error, **arguments)
+
+        design.refresh_from_db()
+        assert (design.status, design.error_code) == (Status.PROCESSING, "")
+
+    def test_another_task_that_is_revoked_asks_no_database(self, django_assert_num_queries: Any) -> None:
+        with django_assert_num_queries(0):
+            signals.task_revoked.send(
+                sender=probe_tasks.fail, request=Context({"id": "x"}), terminated=False, signum=None, expired=True
+            )
+
+    @pytest.mark.parametrize("signal", [signals.task_unknown, signals.task_rejected])
+    def test_a_message_that_no_worker_can_use(self, design: Design, signal: Any) -> None:
+        headers = {"id": "second", "root_id": "first", "task": "designs.extract_bom", "retries": 0}
+        message = SimpleNamespace(headers=headers, content_type="application/json", content_encoding="utf-8")
+        signal.send(sender=None, name="designs.extract_bom", id="second", message=message, exc=ValueError("x"))
+
+        (record,) = records()
+        design.refresh_from_db()
+        assert (design.status, design.error_code) == (Status.FAILED, "processing_lost")
+        assert design.error_id == record["event_id"]

@@ -12,7 +12,7 @@ from django.test import Client
 from django.utils import timezone
 
 from designs import lifecycle
-from designs.models import Design, Status, User
+from designs.models import Design, Status, Step, User
 from enginel.celery import app
 from tests.designs.conftest import ClientOf, MakeDesign
 
@@ -52,6 +52,46 @@ def test_a_design_is_finalized_once(api: Client, make_design: MakeDesign, queued
 
     assert (answer.status_code, answer.json()["code"]) == (409, "design_not_ready")
     assert queued == []
+
+
+@pytest.mark.parametrize("error_status", [500, 503, 504])
+def test_a_design_whose_file_is_not_at_fault_is_finalized_again(
+    api: Client, make_design: MakeDesign, queued: list[Any], error_status: int
+) -> None:
+    failure = {"error_code": "task_timeout", "error_detail": "Late.", "error_status": error_status, "error_id": "e"}
+    design = make_design(status=Status.FAILED, step=Step.BOM, task_id="t1", processed_at=timezone.now(), **failure)
+
+    answer = finalize(api, design)
+
+    assert (answer.status_code, answer.json()["status"], answer.json()["error"]) == (202, "queued", None)
+    design.refresh_from_db()
+    assert queued == [(design.pk, design.task_id)]
+    assert (design.task_id != "t1", design.step, design.processed_at) == (True, Step.NONE, None)
+
+
+@pytest.mark.parametrize("error_status", [400, 403, 413, 422])
+def test_a_design_whose_file_is_at_fault_is_not_finalized_again(
+    api: Client, make_design: MakeDesign, queued: list[Any], error_status: int
+) -> None:
+    design = make_design(status=Status.FAILED, error_code="corrupted_file", error_status=error_status)
+
+    assert finalize(api, design).status_code == 409
+    assert queued == []
+
+
+def test_a_failed_design_that_cannot_be_queued_is_uploaded(
+    api: Client, make_design: MakeDesign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    design = make_design(status=Status.FAILED, error_code="processing_lost", error_status=503, task_id="t1")
+
+    def fail(*args: Any) -> None:
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(lifecycle, "queue_processing", fail)
+
+    assert finalize(api, design).status_code == 503
+    design.refresh_from_db()
+    assert (design.status, design.error_code, design.task_id) == (Status.UPLOADED, "", "")
 
 
 def test_of_two_who_finalize_at_once_one_wins(
