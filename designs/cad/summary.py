@@ -92,14 +92,14 @@ def summarize(
     facts = _facts(answer)
     geometry = answer.get("geometry") or {}
     _check_opened(geometry, facts)
-    _check_survived(answer, facts)
+    _check_survived(answer, facts, kind)
     if damage:
         raise damaged(damage, facts)
-    _check_understood(geometry, facts)
+    _check_understood(geometry, facts, kind)
     if kind is FileKind.STEP and answer["damage_lines"]:
         raise CorruptedFile("The CAD kernel finds this file damaged.", details={**facts, "reason": "kernel_errors"})
     _check_counts(geometry, facts, kind, expected_pieces, expected_solids)
-    box = _checked_box(geometry, facts)
+    box = _checked_box(geometry, facts, kind)
     return GeometrySummary(
         solids=geometry["solids"],
         faces=geometry["faces"],
@@ -131,16 +131,14 @@ def _check_opened(geometry: dict[str, Any], facts: dict[str, Any]) -> None:
         raise OSError(geometry["errno"], os.strerror(geometry["errno"]))
 
 
-def _check_survived(answer: dict[str, Any], facts: dict[str, Any]) -> None:
+def _check_survived(answer: dict[str, Any], facts: dict[str, Any], kind: FileKind) -> None:
     if answer["outcome"] == "timeout":
         raise TaskTimeoutError(details=facts)
     if answer["outcome"] == "signal":
-        raise GeometryProcessingError(
-            "The CAD kernel crashed on this file.", details={**facts, "signal": answer["signal"]}
-        )
+        raise _unparsed(kind, "the CAD kernel crashed on it", {**facts, "signal": answer["signal"]})
 
 
-def _check_understood(geometry: dict[str, Any], facts: dict[str, Any]) -> None:
+def _check_understood(geometry: dict[str, Any], facts: dict[str, Any], kind: FileKind) -> None:
     """The kernel came to a result, and not to a failure it tells of."""
     failure = geometry.get("failure")
     codes = {name: value for name, value in geometry.items() if name != "failure"}
@@ -150,11 +148,11 @@ def _check_understood(geometry: dict[str, Any], facts: dict[str, Any]) -> None:
     if failure == "iges_checks":
         raise CorruptedFile("The CAD kernel finds entities of this file damaged.", details=details)
     if failure == "memory_limit":
-        raise GeometryProcessingError("This file needs more memory than allowed.", details=details)
+        raise _unparsed(kind, "it needs more memory than allowed", details)
     if failure == "kernel_exception":
-        raise GeometryProcessingError("The CAD kernel failed on this file.", details=details)
+        raise _unparsed(kind, "the CAD kernel failed on it", details)
     if failure:
-        raise GeometryProcessingError("The CAD kernel ended without a result.", details=details)
+        raise _unparsed(kind, "the CAD kernel ended without a result", details)
 
 
 def _check_counts(geometry: dict[str, Any], facts: dict[str, Any], kind: FileKind, pieces: int, bodies: int) -> None:
@@ -162,24 +160,24 @@ def _check_counts(geometry: dict[str, Any], facts: dict[str, Any], kind: FileKin
     facts = {**facts, "solids": solids, "faces": geometry["faces"], "pieces": pieces, "bodies": bodies}
     # An assembly whose parts lie in other files has pieces and no geometry; that is in order.
     if not geometry["faces"] and (bodies or not pieces):
-        raise _refused("The file holds no geometry the CAD kernel can make.", "no_geometry", facts)
+        raise _refused(kind, "it holds no geometry the CAD kernel can make", "no_geometry", facts)
     if not geometry["valid"]:
-        raise _refused("The geometry of this file is invalid.", "invalid_geometry", facts)
+        raise _refused(kind, "its geometry is invalid", "invalid_geometry", facts)
     if kind is FileKind.STEP and (distinct < bodies or 0 < solids < pieces):
-        raise _refused("The CAD kernel lost bodies of this file.", "lost_solids", facts)
+        raise _refused(kind, "the CAD kernel lost bodies of it", "lost_solids", facts)
 
 
-def _checked_box(geometry: dict[str, Any], facts: dict[str, Any]) -> tuple[float, float, float] | None:
+def _checked_box(geometry: dict[str, Any], facts: dict[str, Any], kind: FileKind) -> tuple[float, float, float] | None:
     sizes = geometry["box_mm"]
     if sizes is None:
         if geometry["faces"]:
-            raise _refused("The geometry of this file has no extent.", "no_extent", facts)
+            raise _refused(kind, "its geometry has no extent", "no_extent", facts)
         return None
     volume, area = geometry["volume_mm3"], geometry["area_mm2"]
     if any(size is None or not 0 <= size <= _MAX_BOX_MM for size in sizes) or area is None:
-        raise _refused("The geometry of this file is larger than anything built.", "box_range", facts)
+        raise _refused(kind, "its geometry is larger than anything built", "box_range", facts)
     if geometry["solids"] and (volume is None or volume <= 0):
-        raise _refused("The solids of this file enclose no volume.", "no_volume", facts)
+        raise _refused(kind, "its solids enclose no volume", "no_volume", facts)
     x, y, z = sizes
     return (x, y, z)
 
@@ -195,5 +193,10 @@ def _warnings(geometry: dict[str, Any], box: tuple[float, float, float] | None, 
     return tuple(warnings)
 
 
-def _refused(message: str, reason: str, facts: dict[str, Any]) -> GeometryProcessingError:
-    return GeometryProcessingError(message, details={**facts, "reason": reason})
+def _unparsed(kind: FileKind, why: str, details: dict[str, Any]) -> GeometryProcessingError:
+    # Documented: clients and tests look for "Failed to parse" whatever the cause.
+    return GeometryProcessingError(f"Failed to parse {kind.upper()} file: {why}.", details=details)
+
+
+def _refused(kind: FileKind, why: str, reason: str, facts: dict[str, Any]) -> GeometryProcessingError:
+    return _unparsed(kind, why, {**facts, "reason": reason})

@@ -48,6 +48,9 @@ def test_damaged_files_end_in_their_exception(case: DamagedFile, stored: Stored)
     assert stage in {"sniff", "scan", "units", "bom", "read", "transfer", "props"}
     assert ("upload" if stage == "sniff" else "task") == case.stage
     assert (caught.value.details.get("duration_seconds", 0) >= HANG_SECONDS) == case.slow
+    if case.expected is GeometryProcessingError:
+        kind = "IGES" if case.name.endswith(".igs") else "STEP"
+        assert str(caught.value).startswith(f"Failed to parse {kind} file: ")
 
 
 CRASHING = {

@@ -271,7 +271,7 @@ def failed(make_design: MakeDesign) -> Design:
         step=Step.GEOMETRY,
         error_id="abc",
         error_code="geometry_processing_error",
-        error_detail="The CAD kernel crashed on this file.",
+        error_detail="Failed to parse STEP file: the CAD kernel crashed on it.",
         error_status=422,
     )
 
@@ -283,7 +283,7 @@ def test_geometry_of_a_failed_design_is_the_stored_failure_under_its_own_id(
 
     assert answer.status_code == 422
     assert answer.json() == {
-        "detail": "The CAD kernel crashed on this file.",
+        "detail": "Failed to parse STEP file: the CAD kernel crashed on it.",
         "code": "geometry_processing_error",
         "error_id": "abc",
     }
