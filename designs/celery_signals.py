@@ -313,6 +313,7 @@ def _record(sender: Any, exception: BaseException, delivery: _Delivery, args: Se
     severity = exception.severity if isinstance(exception, EnginelBaseException) else "ERROR"
     with context.use(delivery.run):
         facts = {"task_id": delivery.run.task_id, "attempt": delivery.attempt + 1}
+        facts |= tasks.failure_context(sender.name, args)
         record = ErrorTracker.log_error(exception, facts, severity=severity, source="celery")
     if sender.name.startswith(_PREFIX) and args:
         with guarded("mark_failed"):

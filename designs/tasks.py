@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import math
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from celery import current_task, shared_task
@@ -43,6 +43,7 @@ __all__ = [
     "STEPS",
     "extract_bom",
     "extract_design_geometry",
+    "failure_context",
     "mark_failed",
     "mark_interrupted",
     "processing_cancelled",
@@ -57,6 +58,12 @@ logger = logging.getLogger(__name__)
 
 _DETAIL_MAX_CHARS = 2_000
 _INSERT_BATCH = 500
+# The operations that are timed, by the name of their task.
+_OPERATIONS = {
+    "designs.scan_design": "scan",
+    "designs.extract_bom": "bom_extraction",
+    "designs.extract_geometry": "geometry_extraction",
+}
 
 
 @shared_task(name="designs.scan_design", throws=(EnginelBaseException,), acks_late=False, ignore_result=False)
@@ -111,6 +118,15 @@ def queue_processing(design_id: uuid.UUID, task_id: str) -> None:
     # Nobody here waits for the result; Celery would subscribe to it, and try for 19 s while its store is away.
     with denied_join_result():
         scan_design.apply_async((str(design_id),), task_id=task_id, link=bom)
+
+
+def failure_context(task: str, args: Sequence[object] | None) -> dict[str, str]:
+    """Return the design and the step for the record of a failed task; empty for a task of another kind.
+
+    Made of the message alone: a worker process that was killed says no more.
+    """
+    operation = _OPERATIONS.get(task)
+    return {"design_id": str(args[0]), "step": operation} if operation and args else {}
 
 
 def mark_failed(design_id: str, *, code: str, detail: str, status: int, error_id: str, task_id: str = "") -> None:

@@ -18,6 +18,7 @@ from enginel.sample.damage import DAMAGED, ODD, DamagedFile, OddFile
 pytestmark = pytest.mark.django_db
 
 Process = Callable[[bytes, str], str]
+OPERATIONS = {Step.SCAN: "scan", Step.BOM: "bom_extraction", Step.GEOMETRY: "geometry_extraction"}
 
 
 @pytest.fixture
@@ -113,6 +114,8 @@ def test_a_failure_in_a_worker_is_told_again_as_the_one_occurrence_it_is(
         }
     records = recorded()
     assert [(record["event_id"], record["source"]) for record in records] == [(design["error"]["id"], "celery")]
+    assert records[0]["context"]["design_id"] == design["id"]
+    assert records[0]["context"]["step"] == OPERATIONS[step]
     assert api.get(f"{url}bom/").status_code == (200 if step == Step.GEOMETRY else case.expected.status_code)
 
 
