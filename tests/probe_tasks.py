@@ -17,8 +17,9 @@ from celery.exceptions import Ignore, Reject
 from designs.exceptions import GeometryProcessingError
 from designs.monitoring import ErrorTracker, MetricsCollector
 from enginel.celery import app
+from tests.guide import documented_task
 
-__all__ = ["app"]
+__all__ = ["app", "documented_task"]
 
 logger = logging.getLogger("probe")
 
