@@ -38,6 +38,8 @@ HISTOGRAMS = {"requests": 3, "operations": 1, "tasks": 2, "tracked_tasks": 2, "t
 COUNTERS = ""
 """The family of counters and gauges."""
 
+# Series of this family that nothing is added to are dropped one by one.
+_RECENT_ONLY = "operations"
 _GUARD_SECONDS = 172_800
 _OUTCOMES = ("SUCCESS", "FAILED", "RETRY")
 _EXPONENTIAL, _BUCKET = b"xb"
@@ -75,10 +77,9 @@ def merge(redis: FailFastRedis, family: str, batch: Batch, *, token: str, sequen
     Raises:
         RedisUnavailable: Redis does not answer; the batch may have been added.
     """
-    is_recent_only = family == "operations"
-    seconds = conf.operation_stats_seconds if is_recent_only else conf.metrics_seconds
     now = timezone.now().timestamp()
-    args = [sequence, json.dumps(as_payload(batch)), seconds, now, _GUARD_SECONDS, int(is_recent_only)]
+    is_recent_only = int(family == _RECENT_ONLY)
+    args = [sequence, json.dumps(as_payload(batch)), _kept_seconds(family), now, _GUARD_SECONDS, is_recent_only]
     redis.script("merge_metrics", [*_keys(family), f"{_prefix(family)}guard:{token}"], args)
 
 
@@ -100,7 +101,7 @@ def read_families(redis: FailFastRedis, *, percentiles: bool = True) -> Families
             pipe.hgetall(_keys(family)[0])
         return list(pipe.execute())
 
-    *durations, others = redis.run(read)
+    *durations, others = _without_expired(redis.run(read))
     merged_at = max(float(raw.pop(b"at", 0)) for raw in (*durations, others))
     families = Families(
         {
@@ -146,6 +147,17 @@ def _of_tasks(families: Families) -> Iterator[tuple[list[str], float]]:
 def _of_uploads(families: Families) -> Iterator[tuple[list[str], float]]:
     for (kind,), number in families.counters.get("uploads", {}).items():
         yield ["uploads_total", *([f"uploads_{kind}"] if is_upload_type(kind) else [])], number
+
+
+def _without_expired(raw_families: list[dict[bytes, bytes]]) -> Iterator[dict[bytes, bytes]]:
+    """Yield each family, empty where its time is over by the application's clock: Redis' only bounds memory."""
+    now = timezone.now().timestamp()
+    for family, raw in zip((*HISTOGRAMS, COUNTERS), raw_families, strict=True):
+        yield raw if now - float(raw.get(b"at", now)) <= _kept_seconds(family) else {}
+
+
+def _kept_seconds(family: str) -> int:
+    return conf.operation_stats_seconds if family == _RECENT_ONLY else conf.metrics_seconds
 
 
 def _prefix(family: str) -> str:
