@@ -16,7 +16,7 @@ from knox.models import get_token_model
 from designs.exceptions import InsufficientPermissions
 from designs.lifecycle import delete_design, put_back
 from designs.logins import end_all_logins
-from designs.members import log_grant
+from designs.members import WORKS_ELSEWHERE, log_grant, works_elsewhere
 from designs.models import IN_WORK, BOMItem, Design, Geometry, Membership, Organization, Role, Series, User
 from designs.permissions import administered_designs, administered_organizations, require_may_grant, require_user
 
@@ -107,7 +107,13 @@ class _MembershipForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in 
         # What the membership gives today counts too: nobody changes or hands over rights above the own ones.
         for rights in (cleaned, self._rights_today()):
             self._check(by, rights)
+        self._check_primary(cleaned, organization)
         return cleaned
+
+    def _check_primary(self, cleaned: dict[str, Any], organization: Organization) -> None:
+        user = cleaned.get("user") or getattr(self.instance, "user", None)
+        if "is_primary" in self.changed_data and user is not None and works_elsewhere(user, organization):
+            raise ValidationError({"is_primary": WORKS_ELSEWHERE})
 
     def _rights_today(self) -> dict[str, Any]:
         found = Membership.objects.filter(pk=self.instance.pk).values("role", "clearance", "is_us_person").first()

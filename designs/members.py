@@ -11,7 +11,9 @@ from designs.exceptions import UserLimitExceeded
 from designs.models import Clearance, Membership, Organization, Role, User
 from designs.permissions import require_may_grant
 
-__all__ = ["add_member", "log_grant"]
+__all__ = ["WORKS_ELSEWHERE", "add_member", "log_grant", "works_elsewhere"]
+
+WORKS_ELSEWHERE = "This user is a member of another organization; a superuser chooses the primary one."
 
 audit_logger = logging.getLogger("enginel.audit")
 
@@ -23,8 +25,8 @@ def add_member(
 
     Raises:
         InsufficientPermissions: ``by`` is no admin, or grants a role, a clearance or a status it does not have.
-        ValidationError: There is no such user, it is a member already, or ``is_primary`` is set for a user who has a
-            primary membership elsewhere.
+        ValidationError: There is no such user, it is a member already, or ``is_primary`` is set for a member of another
+            organization.
         UserLimitExceeded: The organization has as many members as it may.
     """
     require_may_grant(by, role=role, clearance=clearance, is_us_person=is_us_person)
@@ -37,8 +39,8 @@ def add_member(
             count = organization.memberships.count()
             if organization.memberships.filter(user=user).exists():
                 raise _member_already()
-            if is_primary and user.memberships.filter(is_primary=True).exists():
-                raise ValidationError({"is_primary": ["This user has a primary membership already."]})
+            if is_primary and works_elsewhere(user, organization):
+                raise _works_elsewhere()
             if count >= organization.max_users:
                 raise UserLimitExceeded(details={"users": count, "max_users": organization.max_users})
             member = Membership.objects.create(
@@ -50,9 +52,19 @@ def add_member(
                 is_primary=is_primary,
             )
     except IntegrityError as exc:
-        raise _member_already() from exc
+        # Another request was quicker, between the look and the insert.
+        raise (_works_elsewhere() if is_primary and works_elsewhere(user, organization) else _member_already()) from exc
     log_grant(member, by=by.user_id)
     return member
+
+
+def works_elsewhere(user: User, organization: Organization) -> bool:
+    """Return whether a user is a member of another organization too.
+
+    An admin must not make the own organization the primary one of such a user: what the user begins without naming
+    an organization would go there.
+    """
+    return user.memberships.exclude(organization=organization).exists()
 
 
 def log_grant(member: Membership, *, by: int) -> None:
@@ -73,6 +85,10 @@ def log_grant(member: Membership, *, by: int) -> None:
             "is_us_person": member.is_us_person,
         },
     )
+
+
+def _works_elsewhere() -> ValidationError:
+    return ValidationError({"is_primary": [WORKS_ELSEWHERE]})
 
 
 def _member_already() -> ValidationError:

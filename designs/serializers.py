@@ -89,7 +89,7 @@ class NewMemberSerializer(serializers.Serializer[Data]):
     clearance = ClearanceField(default=Clearance.UNCLASSIFIED)
     is_us_person = serializers.BooleanField(default=False)
     is_primary = serializers.BooleanField(
-        default=False, help_text="Make this the user's primary organization; refused when the user has one."
+        default=False, help_text="Make this the user's primary organization; refused for a member of another one."
     )
 
 

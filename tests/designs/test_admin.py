@@ -349,3 +349,18 @@ def test_an_action_reaches_no_hidden_design(make_member: MakeMember, make_design
 
     design.refresh_from_db()
     assert design.status == Status.FAILED
+
+
+def test_staff_set_no_primary_membership_of_a_member_of_another_organization(
+    make_member: MakeMember, rival: Organization, admin_client: Client
+) -> None:
+    client = staff_client(make_member(Role.ADMIN), "change_membership", "view_membership")
+    member = Membership.objects.get(user=make_member())
+    Membership.objects.create(user=member.user, organization=rival)
+
+    page = client.post(url(Membership, "change", member.pk), member_form(member, is_primary="on"))
+
+    assert "a superuser chooses the primary one" in page.content.decode()
+    assert member.user.organization is None
+    admin_client.post(url(Membership, "change", member.pk), member_form(member, is_primary="on"))
+    assert member.user.organization == member.organization

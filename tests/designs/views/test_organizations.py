@@ -92,23 +92,25 @@ def test_clearance_and_us_person_default_to_the_least(
 def test_a_membership_is_primary_on_request(
     client_of: ClientOf, org_admin: User, newcomer: User, acme: Organization, rival: Organization
 ) -> None:
-    Membership.objects.create(user=newcomer, organization=rival)
-
     answer = add(client_of(org_admin), acme, username="newcomer", role="VIEWER", is_primary=True)
+    Membership.objects.create(user=newcomer, organization=rival)
 
     assert (answer.status_code, answer.json()["is_primary"]) == (201, True)
     assert newcomer.organization == acme
 
 
-def test_a_second_primary_membership_is_400(
-    client_of: ClientOf, org_admin: User, newcomer: User, acme: Organization, rival: Organization
+@pytest.mark.parametrize("primary", [True, False])
+def test_an_admin_takes_no_member_of_another_organization_over(
+    client_of: ClientOf, org_admin: User, newcomer: User, acme: Organization, rival: Organization, primary: bool
 ) -> None:
-    Membership.objects.create(user=newcomer, organization=rival, is_primary=True)
+    Membership.objects.create(user=newcomer, organization=rival, is_primary=primary)
 
     answer = add(client_of(org_admin), acme, username="newcomer", role="VIEWER", is_primary=True)
 
     assert answer.status_code == 400
-    assert answer.json()["detail"] == {"is_primary": ["This user has a primary membership already."]}
+    assert answer.json()["detail"] == {
+        "is_primary": ["This user is a member of another organization; a superuser chooses the primary one."]
+    }
     assert newcomer.organization == rival
 
 
