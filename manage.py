@@ -28,6 +28,7 @@ def run(stack: ExitStack) -> None:
     # After the environment is set.
     from django.conf import settings
     from django.core.management import execute_from_command_line
+    from django.db import DatabaseError
 
     from enginel.local.processes import LocalError
     from enginel.local.valkey import embedded_valkey
@@ -37,7 +38,15 @@ def run(stack: ExitStack) -> None:
             stack.enter_context(embedded_valkey(settings.ENGINEL_STATE_DIR))
         except LocalError as error:
             sys.exit(f"manage.py: {error}")
-    execute_from_command_line(sys.argv)
+    try:
+        execute_from_command_line(sys.argv)
+    except DatabaseError:
+        # Can be imported now: the command has set Django up.
+        from designs.older_database import older_database_refusal
+
+        if refusal := older_database_refusal():
+            sys.exit(f"manage.py: {refusal}")
+        raise
 
 
 if __name__ == "__main__":

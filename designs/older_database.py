@@ -11,9 +11,9 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import CommandError
-from django.db import connections
+from django.db import DEFAULT_DB_ALIAS, connections
 
-__all__ = ["refuse_older_database"]
+__all__ = ["older_database_refusal", "refuse_older_database"]
 
 
 def refuse_older_database(using: str, **kwargs: Any) -> None:
@@ -22,14 +22,20 @@ def refuse_older_database(using: str, **kwargs: Any) -> None:
     Raises:
         CommandError: The database has tables of Enginel and no table of its user model.
     """
+    if refusal := older_database_refusal(using):
+        raise CommandError(refusal)
+
+
+def older_database_refusal(using: str = DEFAULT_DB_ALIAS) -> str:
+    """Return why a database of an older checkout cannot be used and what to do; empty for any other."""
     connection = connections[using]
     tables = set(connection.introspection.table_names())
     if "designs_design" not in tables or "designs_user" in tables:
-        return
+        return ""
     remedy = "Name an empty database in DATABASE_URL."
     if connection.vendor == "sqlite":
         remedy = _remedy_for_file(Path(str(connection.settings_dict["NAME"])))
-    raise CommandError(f"This database was made by an older version of Enginel and cannot be migrated. {remedy}")
+    return f"This database was made by an older version of Enginel and cannot be migrated. {remedy}"
 
 
 def _remedy_for_file(path: Path) -> str:

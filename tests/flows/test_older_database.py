@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -22,18 +24,22 @@ AS_OLDER = "ALTER TABLE designs_user RENAME TO auth_user"
 REFUSAL = "This database was made by an older version of Enginel and cannot be migrated."
 
 
-@pytest.fixture
-def env(tmp_path: Path) -> dict[str, str]:
+def env_of(state_dir: Path) -> dict[str, str]:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("ENGINEL_", "DJANGO_"))}
     return {
         **inherited,
         "REDIS_URL": "redis://127.0.0.1:1",
         "DATABASE_URL": "",
         "ENGINEL_ENVIRONMENT": "development",
-        "ENGINEL_STATE_DIR": str(tmp_path / "state"),
+        "ENGINEL_STATE_DIR": str(state_dir),
         "ENGINEL_PORT": str(free_port()),
         "ENGINEL_VALKEY_PORT": str(free_port()),
     }
+
+
+@pytest.fixture
+def env(tmp_path: Path) -> dict[str, str]:
+    return env_of(tmp_path / "state")
 
 
 def run(env: dict[str, str], *command: str) -> subprocess.CompletedProcess[str]:
@@ -48,17 +54,22 @@ def migrate(env: dict[str, str]) -> subprocess.CompletedProcess[str]:
 
 @contextmanager
 def sqlite(path: Path) -> Iterator[Any]:
-    import sqlite3
-
     with closing(sqlite3.connect(path)) as connection, connection:
         yield connection
 
 
-@pytest.fixture
-def older(env: dict[str, str], tmp_path: Path) -> dict[str, str]:
-    assert migrate(env).returncode == 0
-    with sqlite(tmp_path / "state" / "db.sqlite3") as connection:
+@pytest.fixture(scope="module")
+def older_state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    state_dir = tmp_path_factory.mktemp("older")
+    assert migrate(env_of(state_dir)).returncode == 0
+    with sqlite(state_dir / "db.sqlite3") as connection:
         connection.execute(AS_OLDER)
+    return state_dir
+
+
+@pytest.fixture
+def older(env: dict[str, str], older_state: Path) -> dict[str, str]:
+    shutil.copytree(older_state, env["ENGINEL_STATE_DIR"])
     return env
 
 
@@ -68,6 +79,31 @@ def test_migrate_refuses_the_state_folder_of_an_older_checkout(older: dict[str, 
     assert done.returncode == 1
     remedy = f"Remove the folder {tmp_path / 'state'}, or set ENGINEL_STATE_DIR to another one."
     assert done.stderr.splitlines() == [f"CommandError: {REFUSAL} {remedy}"]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["create_admin_token"],
+        ["changepassword", "admin"],
+        ["createsuperuser", "--no-input", "--username=a", "--email=a@example.com"],
+    ],
+)
+def test_a_command_refuses_the_database_of_an_older_checkout(
+    older: dict[str, str], tmp_path: Path, command: list[str]
+) -> None:
+    done = run(older, "manage.py", *command)
+
+    assert done.returncode == 1
+    remedy = f"Remove the folder {tmp_path / 'state'}, or set ENGINEL_STATE_DIR to another one."
+    assert done.stderr.splitlines() == [f"manage.py: {REFUSAL} {remedy}"]
+
+
+def test_another_failure_of_the_database_is_no_older_checkout(env: dict[str, str]) -> None:
+    done = run(env, "manage.py", "create_admin_token")
+
+    assert (done.returncode, REFUSAL in done.stderr) == (1, False)
+    assert "no such table: designs_user" in done.stderr
 
 
 def test_a_run_refuses_the_state_folder_of_an_older_checkout(older: dict[str, str], tmp_path: Path) -> None:
