@@ -33,7 +33,7 @@ class Pending:
     Attributes:
         operation: Id under which other processes may report it too; empty for most.
         maybe_recorded: Redis was asked and did not answer.
-        represented: How many occurrences were forwarded already by this one and those it stands for.
+        represented: For how many of its occurrences a forwarded event stands already.
         slot: Held by one that Redis may have recorded, see `designs.monitoring.slots`.
     """
 
@@ -124,15 +124,19 @@ class Backlog:
         """Apply the gate's rule to this process alone; ``now`` in seconds.
 
         Returns:
-            How many occurrences the one that passes stands for; 0 when it does not pass.
+            How many occurrences the one that passes stands for: itself, and those of its group that wait here and no
+            event stands for yet. What was handed over is Redis' to forward. 0 when it does not pass.
         """
+        in_the_middle = self._lock.is_mine()
         with self._lock:
             window = self._windows.setdefault(key, Window(now))
             window.count = max(window.count, self.last_known.within(key, now, window_seconds))
             self._windows.move_to_end(key)
             if len(self._windows) > MAX_GROUPS:
                 self._windows.popitem(last=False)
-            return window.add(now, window_seconds)
+            if not window.add(now, window_seconds):
+                return 0
+            return 1 if in_the_middle else 1 + self._represent(key)
 
     def traceback_of(self, key: str) -> str:
         """Return the traceback that waits for a group; empty when there is none."""
@@ -194,6 +198,19 @@ class Backlog:
             self._fetch_aside()
             waiting = [pending for records in self._groups.values() for pending in records]
         return sorted(waiting, key=lambda pending: pending.event.timestamp, reverse=True)
+
+    def _represent(self, key: str) -> int:
+        """Note that an event stands for what waits of a group; return for how many of them none did before.
+
+        Not for those that Redis may have recorded: there another process may have forwarded them.
+        """
+        number = 0
+        for pending in self._groups.get(key, ()):
+            if pending.maybe_recorded:
+                continue
+            number += pending.occurrences - pending.represented
+            pending.represented = pending.occurrences
+        return number
 
     def _fetch_aside(self) -> None:
         while self._aside:

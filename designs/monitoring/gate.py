@@ -27,16 +27,11 @@ class Window:
 
     began_at: float
     count: int = 0
-    held_back: int = 0
 
-    def add(self, now: float, window_seconds: float) -> int:
-        """Count one occurrence at ``now`` (seconds); return how many it stands for, 0 when it does not pass."""
+    def add(self, now: float, window_seconds: float) -> bool:
+        """Count one occurrence at ``now`` (seconds); return whether it passes."""
         # Threads do not come in the order in which they looked at the clock.
         if abs(now - self.began_at) >= window_seconds:
             self.began_at, self.count = now, 0
         self.count += 1
-        self.held_back += 1
-        if not passes(self.count - 1, self.count):
-            return 0
-        represents, self.held_back = self.held_back, 0
-        return represents
+        return passes(self.count - 1, self.count)

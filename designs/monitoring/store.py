@@ -261,7 +261,7 @@ class ErrorStore:
 
     def _keep(self, pending: Pending) -> Outcome:
         represents = self.backlog.passes(pending.fingerprint.key, time.monotonic(), conf.window_seconds)
-        pending.represented = represents
+        pending.represented = int(represents > 0)
         self._release(self.backlog.add(pending, conf.local_ring_size))
         return Outcome("kept", pending.event.event_id, forward=represents > 0, represents=represents or 1)
 

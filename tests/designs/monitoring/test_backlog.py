@@ -119,6 +119,30 @@ def test_a_process_left_alone_counts_on_from_what_all_had_come_to() -> None:
     assert [n for n in range(9_999, 10_002) if backlog.passes("1:a", 3.0, 300)] == [10_000]
 
 
+def test_one_that_passes_stands_for_what_waits_and_no_event_stands_for_yet() -> None:
+    backlog = Backlog()
+    backlog.add(pending("a"), 10)
+    backlog.add(pending("a"), 10)
+    backlog.add(pending("a", maybe_recorded=True), 10)
+    key = backlog.snapshot()[0].fingerprint.key
+    assert backlog.passes(key, 0.0, 300) == 3
+    assert [one.represented for one in backlog.snapshot()] == [0, 1, 1]
+
+    backlog.add(pending("a"), 10)
+    assert backlog.passes(key, 300.0, 300) == 2
+
+
+def test_what_was_handed_over_is_no_longer_for_this_process_to_forward() -> None:
+    backlog = Backlog()
+    for _ in range(4):
+        backlog.add(pending("a"), 10)
+    taken = [backlog.take() for _ in range(2)]
+    assert taken[0] is not None
+
+    assert backlog.passes(taken[0].fingerprint.key, 0.0, 300) == 3
+    assert [one.represented for one in taken if one] == [0, 0]
+
+
 def test_what_was_told_a_window_ago_counts_no_more() -> None:
     backlog = Backlog()
     backlog.last_known["1:a"] = (95, 0.0)
