@@ -74,7 +74,7 @@ _SECONDS = {WELL: 0.0, "Sentry answers after 200 ms": 0.2, "Sentry never answers
 
 
 def _client(dsn: str) -> sentry_sdk.Client:
-    options = sentry_options(gate=admit, scrubber=sending.SCRUBBER, keep_template=sending.keep_template)
+    options = sentry_options(gate=admit, scrubber=sending.SCRUBBER)
     return sentry_sdk.Client(dsn=dsn, **{**options, "transport": OutboxTransport})
 
 

@@ -64,7 +64,7 @@ def fresh(frames: int) -> Callable[[], ValueError]:
 def clients(dsn: str, transport: type[Transport] | None) -> tuple[sentry_sdk.Client, sentry_sdk.Client]:
     """Return the SDK as it comes, and as we set it up."""
     options: dict[str, Any] = {"dsn": dsn, **({"transport": transport} if transport else {})}
-    ours = sentry_options(gate=admit, scrubber=sending.SCRUBBER, keep_template=sending.keep_template)
+    ours = sentry_options(gate=admit, scrubber=sending.SCRUBBER)
     return sentry_sdk.Client(**options, auto_enabling_integrations=False), sentry_sdk.Client(**options, **ours)
 
 

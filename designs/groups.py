@@ -82,6 +82,7 @@ def _summary(group: dict[str, Any]) -> dict[str, Any]:
         "state": _text(group.get("state")),
         "total": _number(group.get("total")),
         "users": None if users is None else _number(users),
+        "pending": _number(group.get("pending")),
         "site": _text(group.get("site")),
         "why": _why(group),
         "first_seen": _moment(group.get("first_seen_ms")),

@@ -6,7 +6,7 @@ from django.conf import settings
 
 from designs.conf import conf
 from designs.monitoring.second_door import admit
-from designs.monitoring.sending import SCRUBBER, keep_template
+from designs.monitoring.sending import SCRUBBER
 from integrations.sentry import configure, init_sentry
 
 __all__ = ["start_sentry"]
@@ -21,7 +21,6 @@ def start_sentry() -> bool:
         release=settings.ENGINEL_RELEASE,
         gate=admit,
         scrubber=SCRUBBER,
-        keep_template=keep_template,
         grouping=settings.ENGINEL_SENTRY_GROUPING,
         project_root=str(settings.BASE_DIR),
         traces_sample_rate=settings.ENGINEL_SENTRY_TRACES_SAMPLE_RATE,

@@ -5,10 +5,9 @@ from __future__ import annotations
 from celery import shared_task
 
 from designs.monitoring import guarded
-from designs.monitoring import send_window_summaries as send
 from integrations.sentry import replay_outbox
 
-__all__ = ["replay_sentry_outbox", "send_window_summaries"]
+__all__ = ["replay_sentry_outbox"]
 
 
 @shared_task(name="designs.tasks_monitoring.replay_sentry_outbox", ignore_result=True)
@@ -17,9 +16,3 @@ def replay_sentry_outbox() -> int:
     with guarded("replay_sentry_outbox"):
         return replay_outbox().sent
     return 0
-
-
-@shared_task(name="designs.tasks_monitoring.send_window_summaries", ignore_result=True)
-def send_window_summaries() -> int:
-    """Tell Sentry what the gate held back in windows that are over; return for how many groups."""
-    return send()

@@ -113,15 +113,10 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     }
 }
 if SENTRY_DSN:
-    CELERY_BEAT_SCHEDULE["send-window-summaries"] = {
-        "task": "designs.tasks_monitoring.send_window_summaries",
-        "schedule": _BEAT_SECONDS,
-        # What waited for the next turn is done by it.
-        "options": {"expires": _BEAT_SECONDS},
-    }
     CELERY_BEAT_SCHEDULE["replay-sentry-outbox"] = {
         "task": "designs.tasks_monitoring.replay_sentry_outbox",
         "schedule": _BEAT_SECONDS,
+        # What waited for the next turn is done by it.
         "options": {"expires": _BEAT_SECONDS},
     }
 

@@ -54,6 +54,10 @@ class SentryProject:
         """Return how many events were stored."""
         return sum(int(issue["digested_event_count"]) for issue in self.issues())
 
+    def resolve(self, issue: dict[str, Any]) -> None:
+        """Mark an issue as resolved, as a person does on its page."""
+        self.server.ask(f"issues/{issue['id']}/resolve/", "POST")
+
     def wait_for_events(self, count: int, seconds: float = WAIT_SECONDS) -> list[dict[str, Any]]:
         """Wait until at least so many events are stored, and return them as they came."""
         wait_for(lambda: self.count() >= count, seconds)

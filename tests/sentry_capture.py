@@ -17,7 +17,6 @@ from django.test import RequestFactory, override_settings
 from sentry_sdk.envelope import Envelope
 from sentry_sdk.transport import Transport
 
-from designs.monitoring import sending
 from designs.sentry import start_sentry
 
 __all__ = ["DSN", "Collecting", "answer", "serve", "started", "transport"]
@@ -54,7 +53,6 @@ def started(**changed: Any) -> Iterator[Collecting]:
         if client.transport is not None:
             client.transport.kill()
         transport = client.transport = Collecting(client.options)
-        sending.kept.start_over()
         try:
             # What another test left in the scopes is none of this one's business.
             with sentry_sdk.isolation_scope() as scope:

@@ -19,6 +19,7 @@ PURE = (
     "designs.conf",
     "designs.context",
     "designs.exceptions",
+    "designs.monitoring.accounting",
     "designs.monitoring.backlog",
     "designs.monitoring.bare",
     "designs.monitoring.event",

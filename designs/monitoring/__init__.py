@@ -1,5 +1,6 @@
 """Facade of the monitoring: what the rest of the application may use."""
 
+from designs.monitoring.accounting import Account
 from designs.monitoring.errors import ErrorTracker
 from designs.monitoring.guard import guarded
 from designs.monitoring.health import HealthChecker, HealthReport, Outcome, UnknownComponent
@@ -7,11 +8,12 @@ from designs.monitoring.metrics import MetricsCollector
 from designs.monitoring.overview import dashboard_overview, performance_overview
 from designs.monitoring.performance import PerformanceMonitor
 from designs.monitoring.scrape import StoreAway, metrics_page
-from designs.monitoring.sending import send_window_summaries
+from designs.monitoring.sending import sentry_account
 from designs.monitoring.severity import SEVERITIES
 
 __all__ = [
     "SEVERITIES",
+    "Account",
     "ErrorTracker",
     "HealthChecker",
     "HealthReport",
@@ -24,5 +26,5 @@ __all__ = [
     "guarded",
     "metrics_page",
     "performance_overview",
-    "send_window_summaries",
+    "sentry_account",
 ]

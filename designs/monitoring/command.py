@@ -6,10 +6,12 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from designs.conf import conf
+from designs.monitoring.accounting import TOLD, UNTOLD
 from designs.monitoring.backlog import Pending
 from designs.monitoring.groups import GROUP_PREFIX, PREFIX
 from designs.monitoring.records import counter_of, facts_of, iso_of, ms_of
 from designs.monitoring.slots import Slot
+from integrations.sentry import is_on
 
 __all__ = ["GUARD_SECONDS", "MAX_OPERATIONS", "Outcome", "command_of", "outcome_of"]
 
@@ -20,7 +22,7 @@ GUARD_SECONDS = 172_800
 """How long a command without an answer can be told from one that was lost: two days."""
 
 _SHORT = 2
-_KEYS = tuple(PREFIX + name for name in ("ring", "records", "places", "groups", "totals", "due"))
+_KEYS = tuple(PREFIX + name for name in ("ring", "records", "places", "groups", "totals", "pending"))
 
 
 class Outcome(NamedTuple):
@@ -84,18 +86,23 @@ def command_of(pending: Pending, slot: Slot, *, live: bool, describe: bool) -> C
             event.user_id or "", pending.operation, facts, pending.traceback,
             pending.occurrences, "" if live else pending.represented,
         )  # fmt: skip
-    script = _script(conf.ring_size, conf.ring_seconds, conf.group_seconds, conf.window_seconds, conf.max_groups)
+    script = _script(
+        conf.ring_size, conf.ring_seconds, conf.group_seconds, conf.window_seconds, conf.max_groups, is_on()
+    )  # fmt: skip
     return script, keys, args
 
 
 @lru_cache(maxsize=8)
-def _script(ring_size: int, ring_seconds: int, group_seconds: int, window_seconds: int, max_groups: int) -> str:
+def _script(
+    ring_size: int, ring_seconds: int, group_seconds: int, window_seconds: int, max_groups: int, sentry_is_on: bool
+) -> str:
     """Return the name of the script that records, with what the settings say."""
     values = (
         ring_size, ring_seconds * 1000, group_seconds, window_seconds * 1000, max_groups, MAX_OPERATIONS,
         max(2 * group_seconds, GUARD_SECONDS),
     )  # fmt: skip
-    return f"record_error '{PREFIX}', {', '.join(str(int(value)) for value in values)}"
+    told_as = TOLD if sentry_is_on else f"{UNTOLD}sentry_off"
+    return f"record_error '{PREFIX}', {', '.join(str(int(value)) for value in values)}, '{told_as}'"
 
 
 def outcome_of(answer: list[Any], event_id: str) -> Outcome:

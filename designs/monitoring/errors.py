@@ -121,7 +121,9 @@ class ErrorTracker:
         Returns:
             Dicts with ``fingerprint``, ``total``, ``type``, ``message``, ``severity``, ``site``, ``parts`` (JSON list),
             ``first_seen_ms``, ``last_seen_ms``, ``last_event_id``, ``state`` (``new``, ``ongoing``, ``resolved``,
-            ``regressed``), all text, and ``users`` (distinct, 1 % exact, int); empty while Redis is away.
+            ``regressed``), all text, and as int ``users`` (distinct, 1 % exact), ``forwarded`` (occurrences that
+            forwarded events stand for) and ``pending`` (those that wait for the group's next event); empty while Redis
+            is away.
         """
         with guarded("get_groups"):
             try:
@@ -139,10 +141,9 @@ class ErrorTracker:
 
         Returns:
             What `get_groups` tells, and ``first_seen``, ``last_seen`` (ISO, UTC), ``why`` (list of the fingerprint's
-            parts), ``aliases`` (other keys that find it, here too), ``forwarded`` (int), ``minutes`` (``[minute,
-            count]`` of the last 24 hours, oldest first, only minutes with occurrences), ``traceback`` (a sample),
-            ``related`` (groups of the same site, at most 49, as `get_groups` tells them). None for an unknown group
-            or while Redis is away.
+            parts), ``aliases`` (other keys that find it, here too), ``minutes`` (``[minute, count]`` of the last 24
+            hours, oldest first, only minutes with occurrences), ``traceback`` (a sample), ``related`` (groups of the
+            same site, at most 49, as `get_groups` tells them). None for an unknown group or while Redis is away.
         """
         with guarded("get_group"):
             try:

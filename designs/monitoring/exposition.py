@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from designs.monitoring.accounting import account_of
 from designs.monitoring.metrics.names import DOCUMENTED, STORAGE_GAUGES, is_api
 from integrations.prometheus import Histograms, Kind, Labels, Metric, Page, Series, metric_name
 
@@ -155,6 +156,13 @@ def _errors(totals: Mapping[str, int]) -> Iterator[Metric]:
     yield _counter("errors", "Errors, by what failed.", by_kind, ("kind", "severity", "source"))
     yield _counter("error_occurrences", "Errors, all together.", {(): occurrences})
     yield _counter("gate_decisions", "Errors passed on to Sentry, and counted only.", decisions, ("decision",))
+    account = account_of(totals)
+    untold: dict[Labels, float] = {(reason,): number for reason, number in account.untold.items()}
+    yield _counter("error_occurrences_told", "Errors that forwarded events stand for.", {(): account.told})
+    yield _gauge(
+        "error_occurrences_pending", "Errors that wait for the next event of their group.", {(): account.pending}
+    )
+    yield _counter("error_occurrences_untold", "Errors that no event stands for, by reason.", untold, ("reason",))
     yield _counter("error_groups", "Groups that came up.", {(): totals.get("groups", 0)})
     yield _counter("error_groups_evicted", "Groups forgotten for want of room.", {(): totals.get("groups_evicted", 0)})
 

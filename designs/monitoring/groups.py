@@ -1,4 +1,4 @@
-"""Reading groups: the list, one group in full, and the summaries that are due."""
+"""Reading groups: the list, and one group in full."""
 
 from __future__ import annotations
 
@@ -14,16 +14,13 @@ from integrations.redis import FailFastRedis
 __all__ = [
     "GROUP_PREFIX",
     "PREFIX",
-    "due_summaries",
-    "keep_template",
     "read_group",
     "read_groups",
     "resolve",
-    "templates",
 ]
 
 # The number is that of the layout: what another one left behind expires by itself.
-PREFIX = "enginel:{errors}:3:"
+PREFIX = "enginel:{errors}:4:"
 GROUP_PREFIX = f"{PREFIX}group:"
 
 MINUTES = 1_440
@@ -31,9 +28,7 @@ MINUTES = 1_440
 
 _LISTED = (
     "total", "type", "message", "severity", "site", "parts", "first_seen_ms", "last_seen_ms", "last_event_id", "state",
-)  # fmt: skip
-_SUMMARY = (
-    "total", "type", "message", "severity", "site", "first_seen_ms", "last_seen_ms", "last_event_id",
+    "forwarded_total",
 )  # fmt: skip
 _RELATED_MAX = 50
 
@@ -72,11 +67,11 @@ def read_group(redis: FailFastRedis, key: str, now_ms: int) -> dict[str, Any] | 
 
     def read(client: Any) -> list[Any]:
         pipe = client.pipeline(transaction=False)
-        pipe.hmget(GROUP_PREFIX + key, "minute", "minute_n", "minutes", "traceback", "forwarded_total", "aliases")
+        pipe.hmget(GROUP_PREFIX + key, "minute", "minute_n", "minutes", "traceback", "aliases")
         pipe.zrevrange(f"{PREFIX}site:{row['site']}", 0, _RELATED_MAX - 1)
         return list(pipe.execute())
 
-    (minute, minute_n, minutes, traceback, forwarded, aliases), same_site = redis.run(read)
+    (minute, minute_n, minutes, traceback, aliases), same_site = redis.run(read)
     related = [other.decode() for other in same_site if other.decode() != key] if row["site"] else []
     return {
         **row,
@@ -84,44 +79,10 @@ def read_group(redis: FailFastRedis, key: str, now_ms: int) -> dict[str, Any] | 
         "last_seen": iso_of(int(row["last_seen_ms"])),
         "aliases": (aliases or b"").decode().split(),
         "why": json.loads(row["parts"] or "[]"),
-        "forwarded": int(forwarded or 0),
         "minutes": _series(minutes or b"", int(minute or 0), int(minute_n or 0), now_ms),
         "traceback": (traceback or b"").decode(),
         "related": _rows(redis, related),
     }
-
-
-def keep_template(redis: FailFastRedis, key: str, packed: bytes) -> None:
-    """Keep a group's template, unless it has one or is gone.
-
-    Raises:
-        RedisUnavailable: Redis does not answer.
-    """
-
-    def write(client: Any) -> None:
-        # Never makes the group: one without a total would be none, and would not expire.
-        if client.exists(GROUP_PREFIX + key):
-            client.hsetnx(GROUP_PREFIX + key, "template", packed)
-
-    redis.run(write)
-
-
-def templates(redis: FailFastRedis, keys: list[str]) -> list[bytes | None]:
-    """Return the groups' templates, None for one without.
-
-    Raises:
-        RedisUnavailable: Redis does not answer.
-    """
-    if not keys:
-        return []
-
-    def read(client: Any) -> list[bytes | None]:
-        pipe = client.pipeline(transaction=False)
-        for key in keys:
-            pipe.hget(GROUP_PREFIX + key, "template")
-        return list(pipe.execute())
-
-    return redis.run(read)
 
 
 def resolve(redis: FailFastRedis, key: str, now_ms: int) -> bool:
@@ -131,23 +92,6 @@ def resolve(redis: FailFastRedis, key: str, now_ms: int) -> bool:
         RedisUnavailable: Redis does not answer.
     """
     return bool(redis.script("resolve_group", [GROUP_PREFIX + key], [now_ms]))
-
-
-def due_summaries(redis: FailFastRedis, now_ms: int, limit: int) -> list[dict[str, Any]]:
-    """Take the groups whose window ended with occurrences that were not forwarded.
-
-    Raises:
-        RedisUnavailable: Redis does not answer.
-    """
-    rows = redis.script("due_summaries", [f"{PREFIX}due", f"{PREFIX}totals"], [now_ms, limit, GROUP_PREFIX])
-    return [
-        {
-            "fingerprint": key.decode(),
-            "suppressed": suppressed,
-            **{name: value.decode() for name, value in zip(_SUMMARY, facts, strict=True)},
-        }
-        for key, suppressed, *facts in rows
-    ]
 
 
 def _rows(redis: FailFastRedis, keys: list[str]) -> list[dict[str, Any]]:
@@ -164,14 +108,21 @@ def _rows(redis: FailFastRedis, keys: list[str]) -> list[dict[str, Any]]:
 
     answers = redis.run(read)
     return [
-        {"fingerprint": key, **_named(row), "users": users}
+        {"fingerprint": key, **_named(row[:-1]), "users": users, **_forwarded(row[0], row[-1])}
         for key, row, users in zip(keys, answers[::2], answers[1::2], strict=True)
         if row[0] is not None
     ]
 
 
 def _named(row: Sequence[bytes | None]) -> dict[str, str]:
-    return {name: (value or b"").decode("utf-8", "replace") for name, value in zip(_LISTED, row, strict=True)}
+    return {name: (value or b"").decode("utf-8", "replace") for name, value in zip(_LISTED[:-1], row, strict=True)}
+
+
+def _forwarded(total: bytes | None, forwarded: bytes | None) -> dict[str, int]:
+    """Return for how many occurrences forwarded events stand, and for how many none does yet."""
+    # A number nobody can read must not hide the others.
+    number, all_of_them = (int(value) if value and value.isdigit() else 0 for value in (forwarded, total))
+    return {"forwarded": number, "pending": max(all_of_them - number, 0)}
 
 
 def _series(packed: bytes, running: int, running_n: int, now_ms: int) -> list[list[Any]]:

@@ -6,7 +6,6 @@ All keys of one call share the hash tag ``{errors}``, so a cluster keeps them on
 from __future__ import annotations
 
 import time
-from datetime import datetime
 from typing import Any, cast
 
 from django.conf import settings
@@ -125,40 +124,6 @@ class ErrorStore:
             RedisUnavailable: Redis does not answer.
         """
         return groups.resolve(self.redis, key, now_ms())
-
-    def due_summaries(self, now: datetime | None = None, limit: int = 100) -> list[dict[str, Any]]:
-        """Take the groups whose window ended with occurrences that were not forwarded; each is given once.
-
-        What is taken counts as forwarded: whoever takes it answers for it.
-
-        Args:
-            now: The present when omitted.
-            limit: At most this many.
-
-        Returns:
-            Dicts with ``fingerprint``, ``suppressed`` (int) and, as text, ``total``, ``type``, ``message``,
-            ``severity``, ``site``, ``first_seen_ms``, ``last_seen_ms``, ``last_event_id``.
-
-        Raises:
-            RedisUnavailable: Redis does not answer.
-        """
-        return groups.due_summaries(self.redis, int(now.timestamp() * 1000) if now else now_ms(), limit)
-
-    def keep_template(self, key: str, packed: bytes) -> None:
-        """Keep a group's template for its summaries, unless it has one; it goes when the group goes.
-
-        Raises:
-            RedisUnavailable: Redis does not answer.
-        """
-        groups.keep_template(self.redis, key, packed)
-
-    def templates(self, keys: list[str]) -> list[bytes | None]:
-        """Return the groups' templates, None for one without.
-
-        Raises:
-            RedisUnavailable: Redis does not answer.
-        """
-        return groups.templates(self.redis, keys)
 
     def recent(self, limit: int) -> list[dict[str, Any]]:
         """Return at most ``limit`` records, newest first, none older than the ring's age."""

@@ -83,6 +83,7 @@ class Group(serializers.Serializer[Any]):
     state = serializers.CharField(help_text="new, ongoing, resolved or regressed")
     total = serializers.IntegerField(help_text="occurrences")
     users = serializers.IntegerField(allow_null=True, help_text="distinct users; null where nobody counted")
+    pending = serializers.IntegerField(help_text="occurrences that the group's next event to Sentry will stand for")
     site = serializers.CharField()
     why = serializers.ListField(child=serializers.CharField(), help_text="what the fingerprint is made of")
     first_seen = serializers.DateTimeField(allow_null=True)

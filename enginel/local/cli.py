@@ -22,8 +22,6 @@ __all__ = ["main"]
 
 # The sample run holds files on which the kernel never answers; a short deadline keeps it short.
 _SAMPLE_ENV = {"ENGINEL_KERNEL_TIMEOUT_SECONDS": "4", "ENGINEL_MAX_UPLOAD_BYTES": str(8 * 1024 * 1024)}
-# With Sentry the run ends when it has been told of all; a short window keeps that short.
-_SENTRY_ENV = {"ENGINEL_WINDOW_SECONDS": "20"}
 _WATCH_SECONDS = 0.5
 _EXIT_FAILED = 1
 _EXIT_INTERRUPTED = 130
@@ -80,10 +78,9 @@ def _run(*, sample: bool, with_sentry: bool) -> int:
 
 
 def _demo(*, with_sentry: bool) -> int:
-    env = {**_SAMPLE_ENV, **(_SENTRY_ENV if with_sentry else {})}
     with tempfile.TemporaryDirectory(prefix="enginel-demo-") as folder:
         ports = Ports(free_port(), free_port(), free_port())
-        stack = LocalStack(Path(folder), ports, env, with_sentry=with_sentry)
+        stack = LocalStack(Path(folder), ports, _SAMPLE_ENV, with_sentry=with_sentry)
         try:
             token = _start(stack)
             right = _sample(stack, token)

@@ -1,7 +1,7 @@
 -- One occurrence, or several of one group handed over late: ring, group, minutes, users, totals and the gate's
 -- decision, in one atomic call.
 --
--- KEYS   ring, records, places, groups, totals, due, guard of the slot, group, its users, its places in the ring
+-- KEYS   ring, records, places, groups, totals, pending, guard of the slot, group, its users, its places in the ring
 -- ARGV   1 now_ms  2 event_id  3 fingerprint  4 kind|severity|source  5 record (JSON)  6 sequence in the slot
 --        The others may be left out together:
 --        7 user ('' = none)  8 operation ('' = cannot be repeated elsewhere)
@@ -13,16 +13,40 @@
 --        state 'seen': this operation was recorded before under that event_id, and nothing was counted.
 -- The ring holds places, by time. Of each, `records` has the record, beside it (#) "arrival|event_id|fingerprint", and (+)
 -- what other hooks add. A storm puts its newest into the place of its oldest.
--- Times are the application's. The group hash: total, forwarded_total, window_ms, window_n, due (a summary is booked),
--- state, resolved_ms, minute and minute_n (the running minute), minutes (8 bytes each past one: minute, count), facts.
+-- Times are the application's. The group hash: total, forwarded_total, window_ms, window_n, state, resolved_ms,
+-- minute and minute_n (the running minute), minutes (8 bytes each past one: minute, count), facts.
+-- Every occurrence is in one of three numbers: `told` in totals (an event that was forwarded stands for it), `pending`
+-- (total less forwarded_total of its group, also in the hash `pending`, which outlives the group), or one of totals'
+-- `untold:<reason>`. The hash `pending` has the lifetime of totals, so that the three always add up to `occurrences`.
 -- What the settings say, and the prefix of all keys: written in for the three dots.
-local prefix, ring_size, ring_ms, group_seconds, window_ms, max_groups, max_operations, guard_seconds = ...
-local ring, records, places, groups, totals, due, guard, group, users, held = unpack(KEYS)
+local prefix, ring_size, ring_ms, group_seconds, window_ms, max_groups, max_operations, guard_seconds, told_as = ...
+local ring, records, places, groups, totals, pending, guard, group, users, held = unpack(KEYS)
 local now, event_id, fingerprint, record = ARGV[1], ARGV[2], ARGV[3], ARGV[5]
 local user, operation, told_facts, traceback = ARGV[7] or '', ARGV[8] or '', ARGV[9] or '', ARGV[10] or ''
 local now_ms, sequence, weight = tonumber(now), tonumber(ARGV[6]), tonumber(ARGV[11] or '1')
 local live, represented = (ARGV[12] or '') == '', tonumber(ARGV[12] or '') or 0
 local call = redis.call
+
+-- Note how many occurrences of the group no event stands for, where the number was another one before.
+local function set_pending(now_pending, before)
+  if now_pending == before then return end
+  if now_pending <= 0 then
+    call('HDEL', pending, fingerprint)
+    return
+  end
+  call('HSET', pending, fingerprint, now_pending)
+  if before <= 0 then
+    for _, key in ipairs({totals, pending}) do call('EXPIRE', key, group_seconds * 2) end
+  end
+end
+
+-- A group is gone: no event will stand for what it had pending.
+local function give_up(gone, reason)
+  local number = call('HGET', pending, gone)
+  if not number then return end
+  call('HDEL', pending, gone)
+  call('HINCRBY', totals, 'untold:' .. reason, number)
+end
 
 -- A slot's commands come one after the other: what is not beyond the last one recorded is a repetition.
 local done = call('SET', guard, ARGV[6] .. ':0', 'EX', guard_seconds, 'GET')
@@ -31,9 +55,11 @@ if done then
   if tonumber(last) >= sequence then
     if tonumber(last) == sequence and given ~= '-1' and not live and call('EXISTS', group) == 1 then
       -- The decision given then reached nobody; what was forwarded instead counts.
-      call('HINCRBY', group, 'forwarded_total', represented - tonumber(given))
+      local more = represented - tonumber(given)
+      call('HINCRBY', totals, told_as, more)
+      local left = tonumber(call('HGET', group, 'total')) - call('HINCRBY', group, 'forwarded_total', more)
+      set_pending(left, left + more)
       done = last .. ':' .. represented
-      if call('HSETNX', group, 'due', '1') == 1 then call('ZADD', due, now_ms + window_ms, fingerprint) end
     end
     call('SET', guard, done, 'EX', guard_seconds)
     return {'recorded', event_id, tonumber(call('HGET', group, 'total') or '0'), 0, 0, 0, 0, 0, 0, 0, 0}
@@ -56,13 +82,16 @@ call('HINCRBY', totals, 'by:' .. ARGV[4], weight)
 local arrival = call('HINCRBY', totals, 'occurrences', weight)
 
 -- Group: created once, then counted.
-local known = call('HMGET', group, 'total', 'forwarded_total', 'window_ms', 'window_n', 'due', 'state', 'resolved_ms',
+local known = call('HMGET', group, 'total', 'forwarded_total', 'window_ms', 'window_n', 'state', 'resolved_ms',
   'minute', 'minute_n', 'first_seen_ms', 'last_seen_ms', 'described', 'traced')
 local is_new = not known[1]
+-- One of that name may have expired before.
+if is_new then give_up(fingerprint, 'group_expired') end
 local total, forwarded = tonumber(known[1] or '0') + weight, tonumber(known[2] or '0') + represented
-local state, described, traced = known[6] or (is_new and 'new' or 'ongoing'), known[12], known[13]
+local pending_before = total - weight - tonumber(known[2] or '0')
+local state, described, traced = known[5] or (is_new and 'new' or 'ongoing'), known[11], known[12]
 -- What happened before somebody resolved the group, and is told late, does not reopen it.
-local is_regressed = state == 'resolved' and now_ms >= tonumber(known[7] or '0')
+local is_regressed = state == 'resolved' and now_ms >= tonumber(known[6] or '0')
 if is_regressed then state = 'regressed' end
 local changes = {'total', total}
 local function set(field, value)
@@ -85,19 +114,19 @@ if traceback ~= '' and not traced then
   set('traced', '1')
   traced = true
 end
-if is_new or now_ms < tonumber(known[10]) then set('first_seen_ms', now) end
-if is_new or now_ms >= tonumber(known[11]) then
+if is_new or now_ms < tonumber(known[9]) then set('first_seen_ms', now) end
+if is_new or now_ms >= tonumber(known[10]) then
   set('last_seen_ms', now)
   set('last_event_id', event_id)
   -- A second is exact enough for telling which group is the least recent.
-  if is_new or now_ms - now_ms % 1000 > tonumber(known[11]) then call('ZADD', groups, now, fingerprint) end
+  if is_new or now_ms - now_ms % 1000 > tonumber(known[10]) then call('ZADD', groups, now, fingerprint) end
 end
 
-local minute, running, past = math.floor(now_ms / 60000), tonumber(known[8] or '-1'), nil
+local minute, running, past = math.floor(now_ms / 60000), tonumber(known[7] or '-1'), nil
 if minute == running then
-  set('minute_n', tonumber(known[9]) + weight)
+  set('minute_n', tonumber(known[8]) + weight)
 elseif minute > running then
-  if running >= 0 then past = struct.pack('>I4I4', running, tonumber(known[9])) end
+  if running >= 0 then past = struct.pack('>I4I4', running, tonumber(known[8])) end
   set('minute', minute)
   set('minute_n', weight)
 else
@@ -164,17 +193,14 @@ if user ~= '' then call('PFADD', users, user) end
 
 -- Gate: within a window the 1st, 10th, 100th, ... occurrence passes; a new or regressed group always does. What is
 -- handed over was decided where it was kept. Clocks of several hosts differ: a bit before the window is within it.
-local forward, represents, booked, in_window = false, 0, known[5], 0
-local ends
+local forward, represents, in_window = false, 0, 0
 if live then
   local started, n = tonumber(known[3] or '-1'), tonumber(known[4] or '0')
   if started < 0 or now_ms >= started + window_ms or now_ms < started - window_ms then
     started, n = now_ms, 0
     set('window_ms', now)
-    if booked then call('ZADD', due, started + window_ms, fingerprint) end
     if state == 'new' and not is_new then state = 'ongoing' end
   end
-  ends = started + window_ms
   in_window = n + weight
   set('window_n', in_window)
   forward = is_new or is_regressed
@@ -189,12 +215,10 @@ if live then
     call('HINCRBY', totals, 'forwarded', 1)
   end
 end
-if total > forwarded and not booked then
-  call('ZADD', due, ends or now_ms + window_ms, fingerprint)
-  set('due', '1')
-end
+if represents + represented > 0 then call('HINCRBY', totals, told_as, represents + represented) end
+set_pending(total - forwarded, pending_before)
 if tostring(forwarded) ~= known[2] then set('forwarded_total', forwarded) end
-if state ~= known[6] then set('state', state) end
+if state ~= known[5] then set('state', state) end
 call('HSET', group, unpack(changes))
 if represents > 0 then call('SET', guard, ARGV[6] .. ':' .. represents, 'EX', guard_seconds) end
 
@@ -203,6 +227,7 @@ if is_new then
   local excess = call('ZCARD', groups) - max_groups
   if excess > 0 then
     for _, gone in ipairs(call('ZRANGE', groups, 0, excess - 1)) do
+      give_up(gone, call('EXISTS', prefix .. 'group:' .. gone) == 1 and 'group_evicted' or 'group_expired')
       local facts = call('HMGET', prefix .. 'group:' .. gone, 'site', 'aliases')
       if facts[1] then call('ZREM', prefix .. 'site:' .. facts[1], gone) end
       for alias in string.gmatch(facts[2] or '', '%S+') do
@@ -210,22 +235,26 @@ if is_new then
       end
       call('DEL', prefix .. 'group:' .. gone, prefix .. 'users:' .. gone)
       call('ZREM', groups, gone)
-      call('ZREM', due, gone)
       call('HINCRBY', totals, 'groups_evicted', 1)
     end
   end
 end
--- Once a minute is enough to keep what is in use from expiring.
+-- Once a minute is enough to keep what is in use from expiring, and to note which groups have expired.
 if minute ~= running or group_seconds < 600 then
+  for _, gone in ipairs(call('ZRANGE', groups, 0, 9)) do
+    if call('EXISTS', prefix .. 'group:' .. gone) == 1 then break end
+    give_up(gone, 'group_expired')
+    call('ZREM', groups, gone)
+  end
   for _, key in ipairs({ring, records, places, held}) do
     call('EXPIRE', key, math.floor(ring_ms / 1000) + group_seconds)
   end
   local site = prefix .. 'site:' .. (call('HGET', group, 'site') or '')
-  for _, key in ipairs({groups, totals, due, group, users, site, prefix .. 'aliases'}) do call('EXPIRE', key, group_seconds * 2) end
+  for _, key in ipairs({groups, totals, pending, group, users, site, prefix .. 'aliases'}) do call('EXPIRE', key, group_seconds * 2) end
 end
 if described and traced and not (is_new or is_regressed or forward) then return {total, in_window} end
 return {
   'recorded', event_id, total, is_new and 1 or 0, is_regressed and 1 or 0, forward and 1 or 0, represents,
   described and 0 or 1, traced and 0 or 1, in_window,
-  forward and (is_new and now_ms or math.min(now_ms, tonumber(known[10]))) or 0
+  forward and (is_new and now_ms or math.min(now_ms, tonumber(known[9]))) or 0
 }

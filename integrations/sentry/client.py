@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import sentry_sdk
@@ -75,7 +75,6 @@ def sentry_options(
     gate: Gate,
     scrubber: Scrubber,
     grouping: str = "enginel",
-    keep_template: Callable[[str, Mapping[str, Any]], None] | None = None,
     crons: bool = False,
     more: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
@@ -87,12 +86,11 @@ def sentry_options(
         gate: Decides on what the SDK captures by itself.
         scrubber: Removes secrets.
         grouping: ``enginel``, ``hybrid`` or ``sentry``, see `integrations.sentry.describe`.
-        keep_template: Is given each group's first event, scrubbed, for later summaries.
         crons: Whether beat's tasks are monitored as crons.
         more: Options of the SDK from the deployment; those of `RESERVED_OPTIONS` are left out.
     """
     given = {name: value for name, value in (more or {}).items() if name not in RESERVED_OPTIONS}
-    send = scrubbing(scrubber, keep_template)
+    send = scrubbing(scrubber)
     return {
         "max_breadcrumbs": _MAX_BREADCRUMBS,
         "max_request_body_size": "small",

@@ -41,12 +41,10 @@ def _group(event: dict[str, Any], key: str, grouping: str) -> None:
 
 def _contexts(occurrence: Occurrence) -> dict[str, Any]:
     record, represents = occurrence.record, occurrence.represents
-    # A summary stands for others only.
-    suppressed = represents if occurrence.summary else represents - 1
     told = {
         "type": "enginel",
         "occurrences": occurrence.occurrences,
-        "suppressed": suppressed,
+        "suppressed": represents - 1,
         "window_seconds": occurrence.window_seconds,
         "first_seen": occurrence.first_seen or record["timestamp"],
         "last_seen": record["timestamp"],

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 import sentry_sdk
@@ -16,7 +13,7 @@ from integrations.sentry.integration import EnginelIntegration
 from integrations.sentry.model import OWN, Occurrence
 from integrations.sentry.stand_in import light
 
-__all__ = ["forward_error", "is_on", "send_summary"]
+__all__ = ["forward_error", "is_on"]
 
 
 def is_on() -> bool:
@@ -51,56 +48,3 @@ def forward_error(exc: BaseException | None, occurrence: Occurrence, text: str |
     event["timestamp"] = record["timestamp"]
     decorate(event, occurrence, integration.grouping)
     return sentry_sdk.get_current_scope().capture_event(event, {OWN: occurrence})  # type: ignore[arg-type]
-
-
-def send_summary(template: dict[str, Any] | None, row: Mapping[str, Any], window_seconds: int) -> str | None:
-    """Send what a window held back of a group, as one more event of its issue.
-
-    Args:
-        template: An earlier event of the group; without one the summary has no stack.
-        row: ``fingerprint``, ``suppressed``, ``total``, ``type``, ``message``, ``severity``, ``site``,
-            ``first_seen_ms``, ``last_seen_ms``.
-        window_seconds: Period of the gate.
-
-    Returns:
-        The event id; None without Sentry.
-    """
-    integration = sentry_sdk.get_client().get_integration(EnginelIntegration)
-    if integration is None:
-        return None
-    record: dict[str, Any] = {
-        **dict.fromkeys(("request_id", "task", "request_path", "user_id", "context"), ""),
-        "event_id": uuid.uuid4().hex,
-        "timestamp": _iso(row["last_seen_ms"]),
-        "severity": row["severity"] or "ERROR",
-        "source": "summary",
-    }
-    occurrence = Occurrence(
-        record,
-        row["fingerprint"],
-        row["site"],
-        int(row["total"]),
-        int(row["suppressed"]),
-        _iso(row["first_seen_ms"]),
-        window_seconds,
-        summary=True,
-    )
-    event = dict(template) if template else _without_template(row["type"], row["message"])
-    event["timestamp"] = record["timestamp"]
-    decorate(event, occurrence, integration.grouping)
-    # A scope of its own: it happened in none of those that are open here.
-    with sentry_sdk.isolation_scope() as scope:
-        scope.clear()
-        return scope.capture_event(event, {OWN: occurrence})  # type: ignore[arg-type]
-
-
-def _without_template(error_type: str, message: str) -> dict[str, Any]:
-    if error_type in {"", "message"}:
-        return {"logentry": {"formatted": message}}
-    module, _, name = error_type.rpartition(".")
-    value = {"type": name, "value": message, **({"module": module} if module else {})}
-    return {"exception": {"values": [value]}}
-
-
-def _iso(milliseconds: str) -> str:
-    return datetime.fromtimestamp(int(milliseconds) / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

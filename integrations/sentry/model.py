@@ -25,7 +25,6 @@ class Occurrence:
         first_seen: When the group began, ISO in UTC; empty where nobody knows.
         window_seconds: Period of the gate.
         code: Code of an exception of the application; empty for others.
-        summary: It stands for occurrences that were held back, and is none itself.
     """
 
     record: Mapping[str, Any]
@@ -36,7 +35,6 @@ class Occurrence:
     first_seen: str = ""
     window_seconds: int = 0
     code: str = ""
-    summary: bool = False
 
 
 class Decision(NamedTuple):

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
-from integrations.sentry.model import OWN, Scrubber
+from integrations.sentry.model import Scrubber
 
 __all__ = ["SDK_MAX_CHARS", "scrub_event", "scrubbing"]
 
@@ -38,8 +38,8 @@ _ID = re.compile(r"(?:\d{1,3}:)?(?:[0-9a-f]{32}|[0-9a-f]{16})\Z")
 Hook = Callable[[Any, Any], Any]
 
 
-def scrubbing(scrubber: Scrubber, keep_template: Callable[[str, Mapping[str, Any]], None] | None = None) -> Hook:
-    """Return the SDK's ``before_send``; a group's first event is given to ``keep_template`` as it is sent."""
+def scrubbing(scrubber: Scrubber) -> Hook:
+    """Return the SDK's ``before_send``."""
 
     def before_send(event: Any, hint: Any) -> Any:
         try:
@@ -48,9 +48,6 @@ def scrubbing(scrubber: Scrubber, keep_template: Callable[[str, Mapping[str, Any
             # Without its free text an event still tells where.
             logger.warning("an event could not be scrubbed; it is sent bare", exc_info=True)
             return {name: value for name, value in event.items() if name in _PLAIN | {"fingerprint"}}
-        own = hint.get(OWN)
-        if own is not None and keep_template is not None:
-            keep_template(own.key, event)
         return event
 
     return before_send

@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.test import override_settings
 from django.utils import timezone
 from redis.crc import key_slot
 
 from designs.context import RunContext
 from designs.monitoring import MetricsCollector, PerformanceMonitor
+from designs.monitoring.accounting import account_of
 from designs.monitoring.event import build_event
 from designs.monitoring.fingerprint import Fingerprint, fingerprint_message
 from designs.monitoring.health.history import History
@@ -112,14 +114,14 @@ class TestErrors:
         assert [other["fingerprint"] for other in found["related"]] == ["1:b"]
         assert store.resolve("1:a")
 
-    def test_templates_are_kept_and_summaries_found(self, gateway: FailFastRedis) -> None:
+    def test_what_no_event_stands_for_yet_is_pending(self, gateway: FailFastRedis) -> None:
         store = ErrorStore()
-        record(store, "a")
-        key = fingerprint_message("a").key
-        store.keep_template(key, b"packed")
+        for _ in range(12):
+            record(store, "a")
+        with override_settings(ENGINEL_MAX_GROUPS=1):
+            record(store, "b")
 
-        assert store.templates([key, "1:b"]) == [b"packed", None]
-        assert store.due_summaries() == []
+        assert account_of(store.totals()) == (13, 0, 0, {"group_evicted": 2, "group_expired": 0, "sentry_off": 11})
 
 
 def test_the_outbox_keeps_and_tells(gateway: FailFastRedis) -> None:

@@ -23,6 +23,8 @@ import sentry_sdk
 from django.conf import settings
 from django.test import override_settings
 
+from designs.monitoring import sentry_account
+from designs.monitoring.accounting import REASONS
 from designs.sentry import start_sentry
 from enginel.local.processes import die_with_parent
 from enginel.local.stack import free_port
@@ -42,6 +44,7 @@ __all__ = ["bugsink", "sentry_project"]
 pytestmark = pytest.mark.slow
 
 INCIDENTS = 3
+NOTHING_UNTOLD = dict.fromkeys(REASONS, 0)
 CALL_SECONDS = 2.0
 """Far more than a call takes, far less than any of the deadlines a waiting caller would sit out."""
 
@@ -136,11 +139,15 @@ def test_a_server_that_fails(sentry_project: SentryProject, tmp_path: Path, faul
         records = fail_unimpeded()
         wait_for(refused_once)
 
+        # What waits in the outbox is told: it will arrive.
+        assert sentry_account() == (INCIDENTS, INCIDENTS, 0, NOTHING_UNTOLD)
+
         front.over.set()
         front.fail(None)
         deliver()
 
         assert_each_is_there_once(sentry_project, front, records)
+        assert sentry_account() == (INCIDENTS, INCIDENTS, 0, NOTHING_UNTOLD)
 
 
 def test_a_slow_server(sentry_project: SentryProject, tmp_path: Path) -> None:

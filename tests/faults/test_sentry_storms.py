@@ -12,6 +12,7 @@ import pytest
 from django.test import override_settings
 
 from designs.monitoring import ErrorTracker, errors
+from designs.monitoring.accounting import account_of
 from enginel.local.processes import die_with_parent
 from tests.faults.sentry_storm import CHECK_INS
 from tests.outage import own_valkey
@@ -42,5 +43,6 @@ def test_a_storm_is_a_handful_of_events_and_all_of_its_counts(tmp_path: Path, ho
     # The 1st, 10th, ... 10,000th, together standing for all.
     assert sorted(event["contexts"]["enginel"]["occurrences"] for event in events) == [1, 10, 100, 1_000, 10_000]
     assert round(sum(1 / event["contexts"]["error_sampling"]["client_sample_rate"] for event in events)) == ERRORS
+    assert account_of(totals)[:3] == (ERRORS, ERRORS, 0)
     assert kinds.count("check_in") == CHECK_INS
     assert json.loads(done.stdout)["grown_kib"] <= GROWTH_KIB

@@ -107,6 +107,7 @@ class Command(BaseCommand):
                 "severity": group["severity"],
                 "state": group["state"] or "-",
                 "count": f"{group['total']}{users}",
+                "pending": f"{group['pending']} wait for the next event of the group to Sentry",
                 "first seen": group["first_seen"] or "-",
                 "last seen": group["last_seen"] or "-",
                 "last event": group["last_event_id"] or "-",

@@ -8,6 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from designs.console import fit
+from designs.monitoring import Account, sentry_account
 from integrations.sentry import dead_letters, delivery_status
 
 _WIDTH = 80
@@ -23,13 +24,15 @@ class Command(BaseCommand):
     def handle(self, *args: Any, as_json: bool, **options: Any) -> None:
         status = delivery_status()
         letters = dead_letters()
+        account = sentry_account()
         if as_json:
-            self.stdout.write(json.dumps({**status, "dead_letters_newest": letters}))
+            occurrences = account.as_dict() if account else None
+            self.stdout.write(json.dumps({**status, "occurrences": occurrences, "dead_letters_newest": letters}))
         else:
-            for line in _lines(status, letters):
+            for line in [*_lines(status, letters), *_account_lines(account)]:
                 self.stdout.write(fit(line, _WIDTH).rstrip())
-        if status["store"] == "away":
-            raise CommandError("Redis does not answer, so the outbox cannot be read.")
+        if status["store"] == "away" or account is None:
+            raise CommandError("Redis does not answer, so neither the outbox nor the counts can be read.")
 
 
 def _lines(status: dict[str, Any], letters: list[dict[str, Any]]) -> list[str]:
@@ -51,6 +54,18 @@ def _lines(status: dict[str, Any], letters: list[dict[str, Any]]) -> list[str]:
     for letter in letters[:_DEAD_SHOWN]:
         lines.append(f"  dead letter {letter['event_id']}  {letter['why']}  {letter['bytes']} bytes")
     return [line.rstrip() for line in lines]
+
+
+def _account_lines(account: Account | None) -> list[str]:
+    """Return how the recorded occurrences divide: told + pending + untold = recorded."""
+    if account is None:
+        return []
+    lines = [
+        f"Recorded       {account.recorded} occurrences",
+        f"Told           {account.told}, by the events that were forwarded",
+        f"Pending        {account.pending}, until the next event of their group",
+    ]
+    return lines + [f"Untold         {number}  {reason}" for reason, number in account.untold.items() if number]
 
 
 def _duration(seconds: float) -> str:

@@ -15,6 +15,7 @@ from django.core.management import CommandError, call_command
 from django.test import override_settings
 
 from designs.console import width_of
+from designs.monitoring import ErrorTracker
 from designs.sentry import start_sentry
 from integrations.redis import redis_for
 from integrations.sentry import configure, outbox
@@ -80,6 +81,29 @@ class TestStatus:
         assert document["dropped"] == {}
         assert document["store"] == "ok"
         assert document["dead_letters_newest"] == []
+
+    def test_what_is_told_pending_and_untold_adds_up_to_what_is_recorded(self, store: Outbox) -> None:
+        for _ in range(12):
+            ErrorTracker.log_error("broken")
+
+        document = json.loads(run("sentry_status", "--json"))
+        assert document["occurrences"] == {
+            "recorded": 12,
+            "told": 0,
+            "pending": 2,
+            "untold": {"group_evicted": 0, "group_expired": 0, "sentry_off": 10},
+        }
+        text = run("sentry_status")
+        assert "Recorded       12 occurrences" in text
+        assert "Pending        2, until the next event of their group" in text
+        assert "Untold         10  sentry_off" in text
+
+    def test_with_sentry_on_what_is_forwarded_is_told(self, sentry: FaultySentry) -> None:
+        for _ in range(12):
+            ErrorTracker.log_error("broken")
+
+        occurrences = json.loads(run("sentry_status", "--json"))["occurrences"]
+        assert (occurrences["recorded"], occurrences["told"], occurrences["pending"]) == (12, 10, 2)
 
     def test_with_redis_away_it_says_so_and_fails(self, tmp_path: Path) -> None:
         configure(REFUSED_URL, tmp_path)

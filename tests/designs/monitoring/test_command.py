@@ -15,6 +15,9 @@ from designs.monitoring.event import build_event
 from designs.monitoring.fingerprint import Fingerprint
 from designs.monitoring.groups import PREFIX
 from designs.monitoring.slots import Slots
+from tests.sentry_capture import transport
+
+__all__ = ["transport"]
 
 KEY = Fingerprint("1:a", "1", ("type ValueError",), (), "ValueError in here")
 
@@ -77,8 +80,17 @@ def test_the_script_is_that_of_the_settings() -> None:
     with override_settings(ENGINEL_RING_SIZE=7, ENGINEL_WINDOW_SECONDS=0.5):
         other = command_of(pending(), slot, live=True, describe=False)[0]
 
-    assert usual == f"record_error '{PREFIX}', 100, 3600000, 86400, 300000, 10000, {MAX_OPERATIONS}, 172800"
-    assert other == f"record_error '{PREFIX}', 7, 3600000, 86400, 500, 10000, {MAX_OPERATIONS}, 172800"
+    rest = f"10000, {MAX_OPERATIONS}, 172800, 'untold:sentry_off'"
+    assert usual == f"record_error '{PREFIX}', 100, 3600000, 86400, 300000, {rest}"
+    assert other == f"record_error '{PREFIX}', 7, 3600000, 86400, 500, {rest}"
+
+
+@pytest.mark.usefixtures("transport")
+def test_with_sentry_on_what_is_forwarded_counts_as_told() -> None:
+    slot = Slots().acquire()
+    assert slot is not None
+
+    assert command_of(pending(), slot, live=True, describe=False)[0].endswith(", 'told'")
 
 
 def test_a_repetition_is_told_from_a_new_occurrence_for_two_days_and_twice_as_long_as_groups_are_kept() -> None:
@@ -88,7 +100,7 @@ def test_a_repetition_is_told_from_a_new_occurrence_for_two_days_and_twice_as_lo
     with override_settings(ENGINEL_GROUP_SECONDS=100_000):
         script = command_of(pending(), slot, live=True, describe=False)[0]
 
-    assert script.endswith(", 200000")
+    assert ", 200000, " in script
 
 
 def test_two_numbers_are_a_duplicate_of_which_nothing_else_is_to_be_told() -> None:

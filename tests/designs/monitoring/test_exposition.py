@@ -69,7 +69,10 @@ SCRAPE = Scrape(
     workers=2,
     queue_depth=3,
     flush_age_seconds=1.25,
-    totals={"occurrences": 9, "forwarded": 3, "groups": 2, "type:ValueError": 9, "by:ValueError|ERROR|http": 9},
+    totals={
+        "occurrences": 9, "forwarded": 3, "groups": 2, "type:ValueError": 9, "by:ValueError|ERROR|http": 9,
+        "told": 4, "untold:group_evicted": 2,
+    },
     health={"database": "healthy", "redis": "degraded", "celery": "unhealthy", "kernel": ""},
     delivery={
         "enabled": True, "reachable": True, "outbox_depth": 4, "outbox_oldest_seconds": 61.5, "spool_depth": 0,
@@ -139,6 +142,15 @@ def test_errors_are_counted_by_what_failed_and_by_what_the_gate_decided() -> Non
         3,
         6,
     )
+
+
+def test_what_sentry_was_told_is_pending_and_untold_add_up_to_all_errors() -> None:
+    found = read(SCRAPE)
+
+    assert found["enginel_error_occurrences_told_total",] == 4
+    assert found["enginel_error_occurrences_pending",] == 3
+    untold = {name[1]: number for name, number in found.items() if name[0] == "enginel_error_occurrences_untold_total"}
+    assert untold == {"group_evicted": 2, "group_expired": 0, "sentry_off": 0}
 
 
 def test_delivery_and_health_are_told() -> None:

@@ -1,9 +1,8 @@
-"""Groups over time: minutes, users, states, relations, and the summaries of what was held back."""
+"""Groups over time: minutes, users, states, relations."""
 
 from __future__ import annotations
 
-import threading
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -134,7 +133,7 @@ class TestOneGroup:
 
         assert len(raw("KEYS", f"{PREFIX}group:*")) == len(raw("KEYS", f"{PREFIX}users:*")) == 2
         assert len(raw("KEYS", f"{PREFIX}held:*")) == 2
-        assert raw("ZCARD", f"{PREFIX}due") == 2
+        assert raw("HLEN", f"{PREFIX}pending") == 2
 
 
 class TestMinutes:
@@ -195,75 +194,3 @@ class TestStates:
 
         assert not outcome.is_regressed
         assert group(store)["state"] == "resolved"
-
-
-class TestSummaries:
-    def test_what_was_held_back_is_told_once_after_the_window(self, store: ErrorStore) -> None:
-        with freeze_time(NOON) as clock:
-            for _ in range(25):
-                record(store)
-            record(store, "alone")
-            clock.tick(299)
-            assert store.due_summaries() == []
-            clock.tick(1)
-            (due,) = store.due_summaries()
-            assert store.due_summaries() == []
-
-        assert (due["fingerprint"], due["suppressed"], due["total"], due["message"]) == (KEY, 15, "25", "a")
-
-    def test_what_a_later_one_stood_for_is_not_told_again(self, store: ErrorStore) -> None:
-        with freeze_time(NOON) as clock:
-            for _ in range(5):
-                record(store)
-            clock.tick(300)
-            assert record(store).represents == 5
-            assert store.due_summaries() == []
-            record(store)
-            clock.tick(299)
-            assert store.due_summaries() == []
-            clock.tick(1)
-            assert [due["suppressed"] for due in store.due_summaries()] == [1]
-
-    def test_forwarded_and_summaries_add_up_to_the_total(self, store: ErrorStore) -> None:
-        told = 0
-        with freeze_time(NOON) as clock:
-            for round_ in range(40):
-                for _ in range(round_ % 7):
-                    outcome = record(store)
-                    told += outcome.represents if outcome.forward else 0
-                clock.tick(timedelta(seconds=97))
-                told += sum(due["suppressed"] for due in store.due_summaries())
-            clock.tick(600)
-            told += sum(due["suppressed"] for due in store.due_summaries())
-
-        assert told == int(group(store)["total"])
-
-    def test_two_takers_never_get_the_same(self, store: ErrorStore) -> None:
-        for number in range(60):
-            for _ in range(2):
-                store.record(build_event("x", RunContext()), Fingerprint(f"1:{number}", 1, (), (), "place"))
-        later = datetime.now(UTC) + timedelta(hours=1)
-        taken: list[str] = []
-
-        def take() -> None:
-            while found := store.due_summaries(later, limit=7):
-                taken.extend(due["fingerprint"] for due in found)
-
-        threads = [threading.Thread(target=take) for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-
-        assert len(taken) == len(set(taken)) == 60
-
-    def test_what_was_forwarded_during_an_outage_is_not_told_again(self, store: ErrorStore) -> None:
-        with freeze_time(NOON) as clock:
-            with override_settings(REDIS_URL=REFUSED_URL):
-                outcomes = [record(store) for _ in range(25)]
-            assert [outcome.represents for outcome in outcomes if outcome.forward] == [1, 9]
-            store.drain()
-            clock.tick(600)
-            (due,) = store.due_summaries()
-
-        assert due["suppressed"] == 15

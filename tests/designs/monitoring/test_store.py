@@ -37,7 +37,8 @@ class TestGroups:
         for message in ("a", "a", "b"):
             record(store, message)
 
-        assert store.totals() == {"occurrences": 3, "by:message|ERROR|explicit": 3, "groups": 2, "forwarded": 2}
+        counted = {"occurrences": 3, "by:message|ERROR|explicit": 3, "groups": 2, "forwarded": 2}
+        assert store.totals() == {**counted, "untold:sentry_off": 2}
 
     def test_one_traceback_serves_the_whole_group(self, store: ErrorStore) -> None:
         assert not record(store, "a", traceback="the stack").needs_traceback
@@ -79,6 +80,8 @@ class TestGroups:
             "last_event_id": last.event_id,
             "state": "new",
             "users": 0,
+            "forwarded": 1,
+            "pending": 1,
         }
 
     def test_too_many_groups_let_the_least_recent_go_and_count_it(self, store: ErrorStore) -> None:

@@ -100,6 +100,7 @@ def test_what_the_store_tells_is_shown_typed(admin: Client, monkeypatch: pytest.
         "state": "regressed",
         "total": 12,
         "users": 3,
+        "pending": 0,
         "site": "site",
         "why": ["ValueError", "designs/x.py"],
         "first_seen": "2026-01-31T12:00:00.000Z",

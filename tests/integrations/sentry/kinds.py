@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
 import sentry_sdk
-from django.utils import timezone
-from freezegun import freeze_time
 from sentry_sdk.crons import MonitorStatus, capture_checkin
 
 from designs import context
 from designs.exceptions import GeometryProcessingError
-from designs.monitoring import ErrorTracker, errors, send_window_summaries
-from designs.monitoring.groups import GROUP_PREFIX
+from designs.monitoring import ErrorTracker
 from tests.probe_views import doing, raising
 from tests.sentry_capture import serve
 
@@ -75,22 +71,6 @@ def _log_line() -> None:
     logging.getLogger("designs.somewhere").error("disk %s is full: %s", "sda", {"a": 1}, extra=extra)
 
 
-def _summary() -> None:
-    for _ in range(5):
-        _chained()
-    with freeze_time(timezone.now() + timedelta(seconds=301), tick=True):
-        send_window_summaries()
-
-
-def _summary_without_template() -> None:
-    for _ in range(5):
-        _chained()
-    group = next(group for group in ErrorTracker.get_groups() if group["type"].endswith("GeometryProcessingError"))
-    errors.store.redis.run(lambda client: client.hdel(GROUP_PREFIX + group["fingerprint"], "template"))
-    with freeze_time(timezone.now() + timedelta(seconds=301), tick=True):
-        send_window_summaries()
-
-
 def _check_in() -> None:
     schedule: Any = {"schedule": {"type": "interval", "value": 5, "unit": "minute"}}
     capture_checkin("outbox", status=MonitorStatus.OK, duration=0.5, monitor_config=schedule)
@@ -105,7 +85,5 @@ KINDS: dict[str, Callable[[], object]] = {
     "captured, an exception": lambda: sentry_sdk.capture_exception(_error()),
     "captured, a line of the log": _log_line,
     "captured, a message": lambda: sentry_sdk.capture_message("something odd", level="warning"),
-    "summary": _summary,
-    "summary without template": _summary_without_template,
     "check-in": _check_in,
 }
