@@ -30,6 +30,7 @@ from designs import context, tasks
 from designs.cad import start_kernel
 from designs.exceptions import EnginelBaseException, TaskTimeoutError
 from designs.monitoring import ErrorTracker, guarded
+from integrations.sentry import fresh_scope
 
 __all__ = ["connect"]
 
@@ -165,7 +166,8 @@ def record_failure(
             )
             _record(sender, _raised(exception), here, args)
         elif (delivery := _not_reported(task_id, exception)) is not None:
-            _record(sender, exception, replace(delivery, run=_run_of(sender, task_id, delivery.run)), args)
+            with fresh_scope():
+                _record(sender, exception, replace(delivery, run=_run_of(sender, task_id, delivery.run)), args)
 
 
 def record_internal_error(
@@ -297,7 +299,7 @@ def _record_message(error: object, message: Any) -> None:
     # A broker may deliver one message again. Another message under the same task id is another failure.
     tag = getattr(message, "delivery_tag", "")
     operation = f"message:{task_id}:{attempt}:{type(error).__name__}:{tag}" if task_id else ""
-    with context.use(context.RunContext(**known)):
+    with fresh_scope(), context.use(context.RunContext(**known)):
         record = ErrorTracker.log_error(error, facts, source="celery", operation=operation)
     if known["task"].startswith(_PREFIX):
         # The message is gone: if it was a design's step, nothing else will end that design.

@@ -3,7 +3,7 @@
 from integrations.sentry.client import RESERVED_OPTIONS, init_sentry, sentry_options
 from integrations.sentry.delivery import dead_letters, delivery_of, delivery_status, flush
 from integrations.sentry.describe import GROUPINGS
-from integrations.sentry.forward import forward_error, is_on
+from integrations.sentry.forward import forward_error, fresh_scope, is_on
 from integrations.sentry.model import Decision, Occurrence, Scrubber
 from integrations.sentry.outbox import configure
 from integrations.sentry.replay import ReplayResult, replay_outbox
@@ -21,6 +21,7 @@ __all__ = [
     "delivery_status",
     "flush",
     "forward_error",
+    "fresh_scope",
     "init_sentry",
     "is_on",
     "replay_outbox",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import sentry_sdk
+from sentry_sdk.scope import Scope, use_isolation_scope, use_scope
 from sentry_sdk.utils import event_from_exception
 
 from integrations.sentry.describe import decorate
@@ -13,12 +16,26 @@ from integrations.sentry.integration import EnginelIntegration
 from integrations.sentry.model import OWN, Occurrence
 from integrations.sentry.stand_in import light
 
-__all__ = ["forward_error", "is_on"]
+__all__ = ["forward_error", "fresh_scope", "is_on"]
 
 
 def is_on() -> bool:
     """Tell whether anything is sent at all."""
     return sentry_sdk.get_client().is_active()
+
+
+@contextmanager
+def fresh_scope() -> Iterator[None]:
+    """Send what is captured inside with nothing of this process: user, request, task, breadcrumbs or trace.
+
+    For failures that happened elsewhere: a worker's main process reports the task of a lost child.
+    """
+    if not is_on():
+        yield
+        return
+    # New ones: a fork that is cleared still has the event processors of integrations.
+    with use_isolation_scope(Scope()), use_scope(Scope()):
+        yield
 
 
 def forward_error(exc: BaseException | None, occurrence: Occurrence, text: str | None = None) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections import Counter
 from collections.abc import Iterator
@@ -152,6 +153,17 @@ def test_a_task_that_fails_is_one_event(heard: tuple[dict[str, str], list[dict[s
     assert event["exception"]["values"][-1]["type"] == kind
     assert event["tags"]["task"] == event["transaction"] == task
     assert event["contexts"]["enginel"]["occurrences"] == 1
+
+
+@pytest.mark.parametrize("row", [*sorted(KILLED), "unknown task"])
+def test_what_the_main_process_reports_carries_nothing_of_other_tasks(
+    heard: tuple[dict[str, str], list[dict[str, Any]]], row: str
+) -> None:
+    ids, events = heard
+    (event,) = [event for event in events if task_id_of(event) == ids[row]]
+
+    assert event["breadcrumbs"]["values"] == []
+    assert [other for other, task_id in ids.items() if task_id in json.dumps(event)] == [row]
 
 
 def test_nothing_else_is_heard(heard: tuple[dict[str, str], list[dict[str, Any]]]) -> None:
