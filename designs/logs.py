@@ -25,6 +25,7 @@ from designs.monitoring.redaction import (
     redacted_tail,
     safe_str,
 )
+from designs.monitoring.tracebacks import format_traceback, is_costly
 
 __all__ = ["JSONFormatter"]
 
@@ -87,7 +88,10 @@ class JSONFormatter(logging.Formatter):
         try:
             if not record.exc_info or record.exc_info[0] is None:
                 return ""
-            text = self.formatException(record.exc_info)
+            exc = record.exc_info[1]
+            # The texts of some exceptions would run a query.
+            costly = exc is not None and is_costly(exc)
+            text = format_traceback(exc) if costly else self.formatException(record.exc_info)
         except Exception as error:  # noqa: BLE001 - hostile exceptions format themselves by raising
             return f"unformattable traceback: {type(error).__name__}"
         return redacted_tail(text, _EXCEPTION_MAX_CHARS)

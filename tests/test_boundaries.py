@@ -22,6 +22,7 @@ PURE = (
     "designs.monitoring.accounting",
     "designs.monitoring.backlog",
     "designs.monitoring.bare",
+    "designs.monitoring.cleaning",
     "designs.monitoring.event",
     "designs.monitoring.exposition",
     "designs.monitoring.fingerprint",
@@ -36,8 +37,10 @@ PURE = (
     "designs.monitoring.fingerprint.stacks",
     "designs.monitoring.fingerprint.types",
     "designs.monitoring.fingerprint.wording",
+    "designs.monitoring.foreign",
     "designs.monitoring.frames",
     "designs.monitoring.gate",
+    "designs.monitoring.inert",
     "designs.monitoring.marks",
     "designs.monitoring.messages",
     "designs.monitoring.metrics.names",
@@ -50,7 +53,9 @@ PURE = (
     "designs.monitoring.safe",
     "designs.monitoring.severity",
     "designs.monitoring.slots",
+    "designs.monitoring.structure",
     "designs.monitoring.tracebacks",
+    "designs.monitoring.values",
     "integrations.prometheus",
 )
 PURE_MAY_USE = ("django", "rest_framework")

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeGuard
 
-__all__ = ["args_of", "attributes_of", "cause_of", "context_of", "led_to_by", "members_of", "traceback_of"]
+__all__ = [
+    "args_of",
+    "attributes_of",
+    "cause_of",
+    "context_of",
+    "is_exception",
+    "led_to_by",
+    "members_of",
+    "traceback_of",
+]
 
 _slots: dict[str, Any] = {**vars(BaseException), **vars(BaseExceptionGroup)}
 
@@ -23,6 +32,11 @@ attributes_of: Callable[[BaseException], dict[str, object]] = vars(BaseException
 with code of its own.
 """
 _is_suppressed: Callable[[BaseException], bool] = _slots["__suppress_context__"].__get__
+
+
+def is_exception(value: object) -> TypeGuard[BaseException]:
+    """Return whether a value is an exception, by its type: ``isinstance`` would make a lazy object fetch its value."""
+    return issubclass(type(value), BaseException)
 
 
 def led_to_by(exc: BaseException) -> BaseException | None:

@@ -15,12 +15,14 @@ from celery.signals import worker_process_shutdown
 
 from designs import context as run_context
 from designs.conf import conf
+from designs.monitoring.bare import is_exception
 from designs.monitoring.event import ErrorEvent, build_event, operation_of
 from designs.monitoring.fingerprint import Fingerprint, fingerprint_exception, fingerprint_message
 from designs.monitoring.guard import guarded, swallow
 from designs.monitoring.health import HealthChecker
+from designs.monitoring.inert import allowing_io
 from designs.monitoring.marks import mark_of, set_mark
-from designs.monitoring.occurrence import occurrence_of, short_text_of
+from designs.monitoring.occurrence import inert_text_of, occurrence_of, short_text_of
 from designs.monitoring.safe import safe_str
 from designs.monitoring.store import ErrorStore, Outcome
 from designs.monitoring.tracebacks import format_traceback
@@ -184,9 +186,17 @@ def record_new(
         fingerprint: Its group, where it is known already.
         forward: Is told of one that passes the gate, in place of Sentry.
     """
+    # Also within code that is refused I/O while its object is described.
+    with allowing_io():
+        return _record_new(error, event, operation, fingerprint, forward)
+
+
+def _record_new(
+    error: object, event: ErrorEvent, operation: str, fingerprint: Fingerprint | None, forward: Forward | None
+) -> dict[str, Any]:
     if down := HealthChecker.components_down():
         event.context.setdefault("components_down", down)
-    exc = error if isinstance(error, BaseException) else None
+    exc = error if is_exception(error) else None
     if fingerprint is None:
         fingerprint = fingerprint_of(exc, event) if exc is not None else fingerprint_message(safe_str(error))
     known = known_groups.knows(fingerprint.key)
@@ -238,7 +248,7 @@ def fingerprint_of(exc: BaseException, event: ErrorEvent) -> Fingerprint:
 
 def _forward(exc: BaseException | None, event: ErrorEvent, fingerprint: Fingerprint, outcome: Outcome) -> None:
     with guarded("forward"):
-        forward_error(exc, occurrence_of(exc, event, fingerprint, outcome), short_text_of(exc, event))
+        forward_error(exc, occurrence_of(exc, event, fingerprint, outcome), short_text_of(exc, event), inert_text_of)
 
 
 def _log(event: ErrorEvent, fingerprint: Fingerprint, outcome: Outcome) -> None:

@@ -14,6 +14,8 @@ from typing import Any
 
 from designs.conf import conf
 from designs.context import RunContext
+from designs.monitoring.bare import is_exception
+from designs.monitoring.foreign import attribute_of
 from designs.monitoring.redaction import redact, redacted_str
 from designs.monitoring.safe import raw_text, safe_str, type_name
 from designs.monitoring.severity import severity_of
@@ -92,7 +94,7 @@ def build_event(
     vars(event).update(
         event_id=os.urandom(16).hex(),
         timestamp=_iso_now(),
-        error_type=type_name(error) if isinstance(error, BaseException) else "message",
+        error_type=type_name(error) if is_exception(error) else "message",
         error_message=_message(error),
         severity=severity_of(severity),
         user_id=_field(user_id) or _field(run.user_id) or None,
@@ -161,12 +163,9 @@ def _scrubbed(text: str, *settings: bool) -> str:
 
 
 def _details(error: object) -> dict[str, Any]:
-    if not isinstance(error, BaseException):
+    if not is_exception(error):
         return {}
-    try:
-        details = getattr(error, "details", None)
-    except Exception:  # noqa: BLE001 - attributes of exceptions may be code
-        return {}
+    details = attribute_of(error, "details")
     return details if isinstance(details, dict) else {}
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TypedDict, cast
 
-from designs.monitoring.bare import attributes_of, cause_of
+from designs.monitoring.bare import attributes_of, cause_of, is_exception
 
 __all__ = ["Mark", "mark_of", "set_mark"]
 
@@ -37,7 +37,7 @@ def mark_of(error: object, request_id: str = "") -> Mark | None:
 
 def _nearest_mark(error: object) -> Mark | None:
     for _ in range(_MAX_CAUSES):
-        if not isinstance(error, BaseException):
+        if not is_exception(error):
             return None
         # Its dictionary may be of a class with a `get` of its own.
         mark = dict.get(attributes_of(error), _ATTRIBUTE)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from designs.conf import conf
 from designs.monitoring.event import MAX_MESSAGE_CHARS, ErrorEvent
 from designs.monitoring.fingerprint import Fingerprint
+from designs.monitoring.foreign import attribute_of, needs_io
 from designs.monitoring.outline import outline_of
+from designs.monitoring.redaction import redacted_str
 from designs.monitoring.safe import raw_text
 from designs.monitoring.store import Outcome
 from integrations.sentry import Occurrence
 
-__all__ = ["occurrence_of", "short_text_of"]
+__all__ = ["inert_text_of", "occurrence_of", "short_text_of"]
 
 
 def occurrence_of(
@@ -29,7 +31,8 @@ def occurrence_of(
 
 
 def short_text_of(exc: BaseException | None, event: ErrorEvent) -> str | None:
-    """Return what the record says in place of an exception's own text, if asking for that would take long."""
+    """Return what the record says in place of an exception's own text, if asking for that would take long or need
+    input or output."""
     text = event.error_message
     if exc is None:
         return None
@@ -37,11 +40,14 @@ def short_text_of(exc: BaseException | None, event: ErrorEvent) -> str | None:
         # No longer than what Sentry is sent, or it is cut again and tells of the length of this.
         note = text[text.rfind("... [") :]
         return f"{text[: MAX_MESSAGE_CHARS - len(note)]}{note}"
-    return text if outline_of(exc) is not None else None
+    return text if outline_of(exc) is not None or needs_io(exc) else None
+
+
+def inert_text_of(exc: BaseException) -> str | None:
+    """Return a text for an exception whose own needs input or output; None for any other."""
+    return redacted_str(exc, MAX_MESSAGE_CHARS) if needs_io(exc) else None
 
 
 def _code_of(exc: BaseException | None) -> str:
-    try:
-        return raw_text(getattr(exc, "default_code", "") or "")
-    except Exception:  # noqa: BLE001 - attributes of exceptions may be code
-        return ""
+    code = attribute_of(exc, "default_code")
+    return "" if code is None else raw_text(code)

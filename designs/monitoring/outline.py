@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter, OrderedDict, defaultdict, deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from types import MappingProxyType
-from typing import Any, cast
+from typing import cast
+
+from designs.monitoring.bare import args_of
+from designs.monitoring.foreign import text_of
 
 __all__ = ["outline_of"]
 
@@ -25,7 +28,7 @@ _ITEM_MAX_CHARS = 1_000
 _TEXTS = frozenset({str, bytes, bytearray, array})
 _LISTS = frozenset({list, tuple, set, frozenset, deque, type({}.keys()), type({}.values()), type({}.items())})
 _DICTS = frozenset({dict, OrderedDict, defaultdict, Counter, MappingProxyType})
-_args_of: Callable[[BaseException], tuple[object, ...]] = cast("Any", vars(BaseException)["args"]).__get__
+
 # The text of these is that of what they were made with.
 _WRITE_ARGS = (BaseException.__str__, KeyError.__str__, OSError.__str__)
 
@@ -39,7 +42,7 @@ def outline_of(value: object, *, is_repr: bool = False) -> str | None:
     """
     kind = type(value)
     if issubclass(kind, BaseException):
-        args = _args_of(cast("BaseException", value))
+        args = args_of(cast("BaseException", value))
         # Most have one text, which is their text.
         if len(args) == 1 and type(args[0]) is str:
             return None
@@ -66,7 +69,7 @@ def _is_large(value: object, max_items: int = MAX_ITEMS, max_chars: int = MAX_CH
                 if kind in _DICTS:
                     waiting.extend(cast("Mapping[object, object]", one).values())
         elif issubclass(kind, BaseException):
-            waiting.append(_args_of(cast("BaseException", one)))
+            waiting.append(args_of(cast("BaseException", one)))
         if items > max_items or chars > max_chars:
             return True
     return False
@@ -86,7 +89,7 @@ def _outline(value: object) -> str:
 
 def _item(value: object) -> str:
     if not _is_large(value, _FIRST_ITEMS, _ITEM_MAX_CHARS):
-        return repr(value)
+        return text_of(value, repr)
     kind = type(value)
     if kind in _TEXTS:
         return f"<{kind.__name__} of {len(cast('str', value))}: {cast('str', value)[:_FIRST_ITEMS]!r}>"

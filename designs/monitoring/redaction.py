@@ -6,16 +6,17 @@ By key (a value under a telling name goes, whatever it is) and inside text, see 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 from typing import Any, cast
 
-from django.db.models import Model, QuerySet
-
 from designs.conf import conf
+from designs.monitoring.inert import REFUSED, refusing_io
 from designs.monitoring.redacted_text import FILTERED, is_plain, is_secret_key, is_secret_name, redact_text
 from designs.monitoring.safe import clean_text, raw_text, safe_str, type_name
+from designs.monitoring.structure import structure_of
 
 __all__ = [
     "FILTERED",
@@ -43,6 +44,7 @@ OVERLAP_CHARS = 4_096
 # What a field of a list of fields calls the name of its value: a header, a variable of an environment.
 _FIELDS = ("name", "key", "field", "header")
 _PAIR = 2
+_PLAIN = frozenset({list, tuple, set, frozenset})
 
 # Moments, numbers, ids and paths read better as text than as the expression that makes them.
 _PLAINLY_PRINTED = frozenset({"datetime", "decimal", "uuid", "pathlib", "fractions", "ipaddress"})
@@ -126,6 +128,8 @@ class _Copy:
             return "[cut]"
         try:
             return self._container(value, depth)
+        except REFUSED:
+            return self._text(value, structure_of)
         except Exception as error:  # noqa: BLE001 - iterating somebody's object runs somebody's code
             return f"<{type_name(value)}: reading raised {type(error).__name__}>"
 
@@ -144,11 +148,6 @@ class _Copy:
             return f"<{len(cast('bytes', value))} bytes>"
         if issubclass(kind, str):
             return self._text(str.__str__(cast("str", value)))
-        if issubclass(kind, Model):
-            # Their own text may ask the database.
-            return f"<{type_name(value)} {safe_str(cast('Model', value).pk, 100)}>"
-        if issubclass(kind, QuerySet):
-            return f"<QuerySet of {cast('QuerySet[Model]', value).model.__name__}>"
         return self._text(value, str if kind.__module__.partition(".")[0] in _PLAINLY_PRINTED else repr)
 
     def _text(self, value: object, convert: Callable[[object], str] = str) -> str:
@@ -165,22 +164,36 @@ class _Copy:
         return FILTERED if value >= 10**12 and redact_text(str(value)) == FILTERED else value
 
     def _mapping(self, value: Mapping[Any, Any], depth: int) -> dict[str, Any]:
+        pairs, size, names_value = _pairs_of(value)
         copy: dict[str, Any] = {}
-        names_value = any(_is_telling(value.get(field)) for field in _FIELDS) if "value" in value else False
-        for name, item in islice(value.items(), MAX_ITEMS):
+        for name, item in pairs:
             text = clean_text(name, MAX_KEY_CHARS) if type(name) is str else safe_str(name, MAX_KEY_CHARS)
             self.chars += len(text)
             copied = FILTERED if names_value and text == "value" else self.of(item, text, depth + 1)
             copy[_scrubbed_key(text, conf.redact_email, conf.redact_ip)] = copied
-        if len(value) > MAX_ITEMS:
-            copy["..."] = f"[{len(value) - MAX_ITEMS} more]"
+        if size > MAX_ITEMS:
+            copy["..."] = f"[{size - MAX_ITEMS} more]"
         return copy
 
     def _sequence(self, value: Collection[object], depth: int) -> list[Any]:
-        copy = [self.of(item, "", depth + 1) for item in islice(value, MAX_ITEMS)]
+        items, size = _items_of(value)
+        copy = [self.of(item, "", depth + 1) for item in items]
         if issubclass(type(value), list | tuple):
-            for place in _named_before(cast("Sequence[object]", value)[: len(copy)]):
+            for place in _named_before(items):
                 copy[place] = FILTERED
-        if len(value) > MAX_ITEMS:
-            copy.append(f"[{len(value) - MAX_ITEMS} more]")
+        if size > MAX_ITEMS:
+            copy.append(f"[{size - MAX_ITEMS} more]")
         return copy
+
+
+def _pairs_of(value: Mapping[Any, Any]) -> tuple[list[tuple[Any, Any]], int, bool]:
+    """Return the first pairs of a mapping, how many there are, and whether one names the value of another."""
+    # What a class of its own does for its items may query; a plain dictionary runs no code.
+    with nullcontext() if type(value) is dict else refusing_io():
+        names_value = any(_is_telling(value.get(field)) for field in _FIELDS) if "value" in value else False
+        return list(islice(value.items(), MAX_ITEMS)), len(value), names_value
+
+
+def _items_of(value: Collection[object]) -> tuple[list[object], int]:
+    with nullcontext() if type(value) in _PLAIN else refusing_io():
+        return list(islice(value, MAX_ITEMS)), len(value)

@@ -14,11 +14,12 @@ from contextlib import suppress
 from types import TracebackType
 
 from designs.monitoring.bare import attributes_of, cause_of, context_of, led_to_by, members_of, traceback_of
+from designs.monitoring.foreign import needs_io
 from designs.monitoring.outline import outline_of
 from designs.monitoring.redaction import redacted_str, redacted_tail
 from designs.monitoring.safe import type_name
 
-__all__ = ["format_traceback"]
+__all__ = ["format_traceback", "is_costly"]
 
 MAX_CHARS = 24_000
 _MAX_FRAMES = 60
@@ -37,7 +38,7 @@ def format_traceback(exc: BaseException, message: str = "") -> str:
         message: Its scrubbed message, if that is known already: one that is long is not asked for again.
     """
     text = ""
-    if len(message) <= _MAX_MESSAGE_CHARS and not _is_large(exc):
+    if len(message) <= _MAX_MESSAGE_CHARS and not is_costly(exc):
         # Exceptions may break their own formatting.
         with suppress(Exception):
             text = "".join(traceback.format_exception(exc, limit=-_MAX_FRAMES))
@@ -50,15 +51,17 @@ def format_traceback(exc: BaseException, message: str = "") -> str:
     return f"{redacted_str(text, head)} ...\n{redacted_tail(text, tail)[-tail:]}"
 
 
-def _is_large(exc: BaseException) -> bool:
-    """Tell whether there are more exceptions, or longer notes, than are worth formatting."""
+def is_costly(exc: BaseException) -> bool:
+    """Return whether Python's own formatting would take long, or run the code of an exception that needs I/O."""
     waiting, seen = [exc], set()
     while waiting:
         link = waiting.pop()
         if id(link) in seen:
             continue
         seen.add(id(link))
-        if len(seen) > _MAX_EXCEPTIONS or _notes_chars(link) > _MAX_NOTE_CHARS or outline_of(link) is not None:
+        if len(seen) > _MAX_EXCEPTIONS or _notes_chars(link) > _MAX_NOTE_CHARS:
+            return True
+        if outline_of(link) is not None or needs_io(link):
             return True
         waiting += [led for led in (cause_of(link), context_of(link)) if led is not None]
         if issubclass(type(link), BaseExceptionGroup):

@@ -14,7 +14,7 @@ from integrations.sentry.describe import decorate
 from integrations.sentry.enrich import enrich
 from integrations.sentry.integration import EnginelIntegration
 from integrations.sentry.model import OWN, Occurrence
-from integrations.sentry.stand_in import light
+from integrations.sentry.stand_in import TextOf, light
 
 __all__ = ["forward_error", "fresh_scope", "is_on"]
 
@@ -38,13 +38,16 @@ def fresh_scope() -> Iterator[None]:
         yield
 
 
-def forward_error(exc: BaseException | None, occurrence: Occurrence, text: str | None = None) -> str | None:
+def forward_error(
+    exc: BaseException | None, occurrence: Occurrence, text: str | None = None, text_of: TextOf | None = None
+) -> str | None:
     """Send an occurrence that passed the gate.
 
     Args:
         exc: The exception; None for a message.
         occurrence: Its record and where it stands in its group.
-        text: What the exception says, where asking it would take long.
+        text: What the exception says, where asking it would take long or need input or output.
+        text_of: The same for the exceptions that led to it, see `light`.
 
     Returns:
         Sentry's event id (ours); None without Sentry.
@@ -59,7 +62,7 @@ def forward_error(exc: BaseException | None, occurrence: Occurrence, text: str |
         event = {"logentry": {"formatted": record["error_message"]}}
     else:
         mechanism = {"type": "enginel", "handled": record["source"] == "explicit"}
-        what = light(exc, text)
+        what = light(exc, text, text_of)
         event = dict(event_from_exception(what, client_options=client.options, mechanism=mechanism)[0])
         enrich(event, what[1], integration.scrubber, str(client.options.get("project_root") or ""))
     event["timestamp"] = record["timestamp"]

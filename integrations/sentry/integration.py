@@ -14,12 +14,14 @@ from sentry_sdk.utils import event_from_exception
 
 from integrations.sentry.describe import decorate
 from integrations.sentry.enrich import Ready, enrich
+from integrations.sentry.free import described
 from integrations.sentry.model import OWN, Decision, Gate, Scrubber
 
 __all__ = ["EnginelIntegration"]
 
 logger = logging.getLogger("enginel.sentry")
 
+_FREE = ("breadcrumbs", "contexts", "extra", "logentry", "tags", "user")
 _NOT_ERRORS = frozenset({"transaction", "check_in", "profile", "feedback", "replay_event"})
 
 
@@ -37,7 +39,7 @@ class EnginelIntegration(Integration):
     def setup_once() -> None:
         add_global_event_processor(_process)
         # That of a scope goes after all the global ones, the SDK's own among them.
-        sentry_sdk.get_global_scope().add_event_processor(_with_ready_modules)
+        sentry_sdk.get_global_scope().add_event_processor(_with_plain_values)
 
     def process(self, event: dict[str, Any], hint: dict[str, Any]) -> dict[str, Any] | None:
         """Return the event with all that its group says, or None when it is not sent."""
@@ -88,11 +90,18 @@ def _process(event: Any, hint: Any) -> Any:
         _inside.now = False
 
 
-def _with_ready_modules(event: Any, hint: Any) -> Any:
+def _with_plain_values(event: Any, hint: Any) -> Any:
     # To look at some hundred names of packages again takes the SDK a third of what it spends on a short stack.
+    integration = sentry_sdk.get_client().get_integration(EnginelIntegration)
+    if integration is None:
+        return event
     modules = event.get("modules")
-    if isinstance(modules, dict) and sentry_sdk.get_client().get_integration(EnginelIntegration) is not None:
+    if isinstance(modules, dict):
         event["modules"] = Ready(modules)
+    # The SDK would ask foreign objects for their class and text, which may query.
+    for name in _FREE:
+        if name in event:
+            event[name] = described(event[name], integration.scrubber)
     return event
 
 

@@ -1,44 +1,101 @@
-"""Exceptions that stand in for those the SDK would take long to read: it asks for the whole text, and every member."""
+"""Exceptions that stand in for those the SDK must not read: it asks for the whole text, and every member."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
 
-__all__ = ["light"]
+__all__ = ["TextOf", "light"]
 
 MAX_MEMBERS = 20
 """Of a group; the event keeps no more exceptions."""
 
+_MAX_LINKS = 50
 _READ_BY_SDK = ("__notes__", "errno")
 
+TextOf = Callable[[BaseException], str | None]
+"""Returns the text of an exception that must not be asked for it; None for any other."""
 
-class _Told(Exception):
-    """What another exception says, in short."""
+
+class _StandIn(Exception):
+    """Says in short what another exception says."""
 
 
-def light(exc: BaseException, text: str | None) -> tuple[type[BaseException], BaseException, TracebackType | None]:
-    """Return type, exception and traceback for the SDK: the exception's own, but for what would take long.
+def light(
+    exc: BaseException, text: str | None, text_of: TextOf | None = None
+) -> tuple[type[BaseException], BaseException, TracebackType | None]:
+    """Return type, exception and traceback for the SDK: the exception's own, except for what it must not read.
 
     Args:
         exc: The exception.
-        text: What it says, where asking it would take long.
+        text: Its text, where asking for it would take long or need input or output.
+        text_of: The same for the exceptions that led to it, and for the members of groups.
     """
+    if text_of is not None and _any_in_short(exc, text_of):
+        return type(exc), _rebuilt(exc, lambda link: text if link is exc else text_of(link), {}), exc.__traceback__
     # A group's own text is short, and its members must be found by the SDK.
     if isinstance(exc, BaseExceptionGroup):
         if len(exc.exceptions) <= MAX_MEMBERS:
             return type(exc), exc, exc.__traceback__
-        text = f"{exc.message} ({len(exc.exceptions)} sub-exceptions)"
-        stand_in: BaseException = BaseExceptionGroup(text, exc.exceptions[:MAX_MEMBERS])
+        stand_in: BaseException = _group(exc, exc.exceptions[:MAX_MEMBERS])
     elif text is None:
         return type(exc), exc, exc.__traceback__
     else:
-        stand_in = _Told(text)
+        stand_in = _StandIn(text)
     stand_in.__cause__, stand_in.__context__ = exc.__cause__, exc.__context__
+    return type(exc), _like(stand_in, exc), exc.__traceback__
+
+
+def _group(exc: BaseExceptionGroup[BaseException], members: tuple[BaseException, ...]) -> BaseException:
+    more = len(exc.exceptions) > len(members)
+    text = f"{exc.message} ({len(exc.exceptions)} sub-exceptions)" if more else exc.message
+    return BaseExceptionGroup(text, members)
+
+
+def _like(stand_in: BaseException, exc: BaseException) -> BaseException:
     stand_in.__suppress_context__ = exc.__suppress_context__
     # Attributes of exceptions may be code; without them the event still tells what and where.
     with suppress(Exception):
         for name in _READ_BY_SDK:
             if hasattr(exc, name):
                 setattr(stand_in, name, getattr(exc, name))
-    return type(exc), stand_in.with_traceback(exc.__traceback__), exc.__traceback__
+    return stand_in.with_traceback(exc.__traceback__)
+
+
+def _any_in_short(exc: BaseException, text_of: TextOf) -> bool:
+    """Return whether one that led to the exception, or a member of it, must not be asked for its text."""
+    waiting, seen = [exc], set[int]()
+    while waiting and len(seen) < _MAX_LINKS:
+        link = waiting.pop()
+        if id(link) in seen:
+            continue
+        seen.add(id(link))
+        if link is not exc and text_of(link) is not None:
+            return True
+        waiting += [led for led in (link.__cause__, link.__context__) if led is not None]
+        if isinstance(link, BaseExceptionGroup):
+            waiting += link.exceptions[:MAX_MEMBERS]
+    return False
+
+
+def _rebuilt(exc: BaseException, text_of: TextOf, made: dict[int, BaseException]) -> BaseException:
+    """Return a copy of the exception, of what led to it and of its members, each with its text as a plain argument."""
+    if id(exc) in made or len(made) >= _MAX_LINKS:
+        return made.get(id(exc), exc)
+    if isinstance(exc, BaseExceptionGroup):
+        # What refers back to the group itself finds its original.
+        made[id(exc)] = exc
+        members = tuple(_rebuilt(member, text_of, made) for member in exc.exceptions[:MAX_MEMBERS])
+        stand_in: BaseException = _group(exc, members)
+        made[id(exc)] = stand_in
+    else:
+        text = text_of(exc)
+        kind = type(exc)
+        # The SDK names the types of what led to an exception by their classes.
+        named = type(kind.__name__, (_StandIn,), {"__module__": kind.__module__, "__qualname__": kind.__qualname__})
+        stand_in = made[id(exc)] = named(str(exc) if text is None else text)
+    for name in ("__cause__", "__context__"):
+        led_to_by = getattr(exc, name)
+        setattr(stand_in, name, None if led_to_by is None else _rebuilt(led_to_by, text_of, made))
+    return _like(stand_in, exc)

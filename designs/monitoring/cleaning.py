@@ -1,0 +1,44 @@
+"""Clean text and names: no control characters, bounded. Pure."""
+
+from __future__ import annotations
+
+__all__ = ["clean_name", "clean_text", "type_name"]
+
+MAX_CHARS = 8_192
+MAX_NAME_CHARS = 300
+# Invisible characters that reorder text or end strings: NUL, C0/C1 controls but tab and newline, bidi marks.
+_STRIPPED = dict.fromkeys(
+    (
+        *(code for code in range(0x20) if code not in (0x09, 0x0A)),
+        *range(0x7F, 0xA0),
+        *range(0x200E, 0x2010),
+        *range(0x202A, 0x202F),
+        *range(0x2066, 0x206A),
+        0xFEFF,
+    )
+)
+_LINES = {0x09: " ", 0x0A: " "}
+
+
+def clean_text(text: str, max_chars: int = MAX_CHARS) -> str:
+    """Cut to the limit, replace lone surrogates, drop control and bidirectional characters."""
+    cut = str.__getitem__(text, slice(0, max_chars))
+    whole = cut.encode("utf-8", "replace").decode("utf-8").translate(_STRIPPED)
+    return whole if str.__len__(text) <= max_chars else f"{whole}... [{str.__len__(text)} characters]"
+
+
+def type_name(value: object) -> str:
+    """Return the qualified type name, cleaned and bounded; ``builtins`` is left out."""
+    kind = type(value)
+    try:
+        module, name = str(kind.__module__), str(kind.__qualname__)
+    except Exception:  # noqa: BLE001 - a metaclass may do anything
+        return "unknown"
+    return clean_name(name if module == "builtins" else f"{module}.{name}")
+
+
+def clean_name(name: str) -> str:
+    """Return a name fit for storing: most are, but what looks like one may be anybody's text."""
+    if len(name) <= MAX_NAME_CHARS and name.isascii() and name.isprintable():
+        return name
+    return clean_text(name[:MAX_NAME_CHARS], MAX_NAME_CHARS).translate(_LINES)

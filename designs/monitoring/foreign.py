@@ -1,0 +1,63 @@
+"""The text of foreign objects: their own where it needs no input or output, else what they hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from designs.monitoring.cleaning import type_name
+from designs.monitoring.inert import REFUSED, refusing_io
+from designs.monitoring.structure import is_lazy, structure_of
+from designs.monitoring.values import is_plain
+
+__all__ = ["attribute_of", "needs_io", "text_of"]
+
+
+def text_of(value: object, convert: Callable[[object], str] = str) -> str:
+    """Return ``convert(value)``; what the value holds where that would need input or output; a note where it raises.
+
+    No query, connection or file is used, whatever the classes of the value and of what it holds do.
+    """
+    is_own = is_plain(value)
+    if not is_own and is_lazy(type(value)):
+        return structure_of(value)
+    try:
+        return _own_text(value, convert) if is_own else _guarded_text(value, convert)
+    except REFUSED:
+        return structure_of(value, is_repr=convert is repr)
+    except Exception as error:  # noqa: BLE001 - the object's code is not ours
+        return f"<{type_name(value)}: {convert.__name__}() raised {type(error).__name__}>"
+
+
+def needs_io(exc: BaseException) -> bool:
+    """Return whether the exception's own text needs input or output: nobody may ask for it."""
+    if is_plain(exc):
+        return False
+    try:
+        _guarded_text(exc, str)
+    except REFUSED:
+        return True
+    except Exception:  # noqa: BLE001 - one that raises needs none
+        return False
+    return False
+
+
+def attribute_of(value: object, name: str) -> Any:
+    """Return an attribute; None where there is none, where its code raises or needs input or output."""
+    try:
+        with refusing_io():
+            return getattr(value, name, None)
+    except REFUSED:
+        return None
+    except Exception:  # noqa: BLE001 - attributes may be code
+        return None
+
+
+def _own_text(value: object, convert: Callable[[object], str]) -> str:
+    # A subclass of str may be what foreign code returns.
+    return str.__getitem__(convert(value), slice(None))
+
+
+def _guarded_text(value: object, convert: Callable[[object], str]) -> str:
+    with refusing_io():
+        return str.__getitem__(convert(value), slice(None))
