@@ -26,6 +26,7 @@ def prepare_tests(stack: ExitStack) -> None:
 
 def run(stack: ExitStack) -> None:
     # After the environment is set.
+    from django.apps import apps
     from django.conf import settings
     from django.core.management import execute_from_command_line
     from django.db import DatabaseError
@@ -40,12 +41,16 @@ def run(stack: ExitStack) -> None:
             sys.exit(f"manage.py: {error}")
     try:
         execute_from_command_line(sys.argv)
-    except DatabaseError:
-        # Can be imported now: the command has set Django up.
-        from designs.older_database import older_database_refusal
+    except BaseException as error:
+        if apps.ready:
+            # Can be imported now: the command has set Django up.
+            from designs.commands import record_failure
+            from designs.older_database import older_database_refusal
 
-        if refusal := older_database_refusal():
-            sys.exit(f"manage.py: {refusal}")
+            if isinstance(error, DatabaseError) and (refusal := older_database_refusal()):
+                sys.exit(f"manage.py: {refusal}")
+            # While the embedded Valkey still runs.
+            record_failure(error)
         raise
 
 

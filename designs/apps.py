@@ -17,7 +17,16 @@ class DesignsConfig(AppConfig):
 
     def ready(self) -> None:
         # Models must be loaded before these can be imported.
-        from designs import celery_metrics, celery_signals, checks, context, login_limit, logins, middleware  # noqa: PLC0415
+        from designs import (  # noqa: PLC0415
+            celery_metrics,
+            celery_signals,
+            checks,
+            commands,
+            context,
+            login_limit,
+            logins,
+            middleware,
+        )
         from designs.cad import kernel_status  # noqa: PLC0415
         from designs.monitoring import HealthChecker  # noqa: PLC0415
         from designs.older_database import refuse_older_database  # noqa: PLC0415
@@ -39,6 +48,8 @@ class DesignsConfig(AppConfig):
         )
         got_request_exception.connect(middleware.record_unhandled, dispatch_uid="enginel.record_unhandled")
         start_sentry()
+        # After Sentry's own hook, so that the failure is recorded before the SDK sees it.
+        commands.connect()
         context.trace_with(
             init_tracing(
                 TracingOptions(

@@ -252,6 +252,9 @@ def _forward(exc: BaseException | None, event: ErrorEvent, fingerprint: Fingerpr
 
 
 def _log(event: ErrorEvent, fingerprint: Fingerprint, outcome: Outcome) -> None:
+    if event.source == "command":
+        # The traceback that ends the command says it already, on the same standard error.
+        return
     level = _LEVELS[event.severity]
     if logger.isEnabledFor(level):
         logger.log(

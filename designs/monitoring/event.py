@@ -22,7 +22,7 @@ from designs.monitoring.severity import severity_of
 
 __all__ = ["ErrorEvent", "build_event", "iso_utc", "operation_of"]
 
-_SOURCES = ("explicit", "http", "celery", "log", "sdk")
+_SOURCES = ("explicit", "http", "celery", "command", "log", "sdk")
 _NOT_OF_SOURCES = re.compile(r"[^a-z0-9_.-]+")
 _MAX_SOURCE_CHARS = 32
 _MAX_OPERATION_CHARS = 300

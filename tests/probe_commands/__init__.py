@@ -1,0 +1,1 @@
+"""A Django app of management commands that fail in every way."""
