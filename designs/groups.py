@@ -84,6 +84,7 @@ def _summary(group: dict[str, Any]) -> dict[str, Any]:
         "users": None if users is None else _number(users),
         "pending": _number(group.get("pending")),
         "site": _text(group.get("site")),
+        "releases": _text(group.get("releases")).splitlines(),
         "why": _why(group),
         "first_seen": _moment(group.get("first_seen_ms")),
         "last_seen": _moment(group.get("last_seen_ms")),

@@ -11,6 +11,7 @@ from typing import Any
 
 from enginel import services
 from enginel.env import Env, EnvProblem
+from enginel.release import release_of
 from enginel.statedir import socket_path
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -20,7 +21,7 @@ env = Env(os.environ)
 ENGINEL_ENVIRONMENT = env.choice("ENGINEL_ENVIRONMENT", "production", ("production", "development", "test"))
 _LOCAL = ENGINEL_ENVIRONMENT != "production"
 ENGINEL_STATE_DIR = Path(env.text("ENGINEL_STATE_DIR", str(BASE_DIR / "var"))).resolve()
-ENGINEL_RELEASE = env.text("ENGINEL_RELEASE")
+ENGINEL_RELEASE = release_of(BASE_DIR, env.text("ENGINEL_RELEASE"))
 DEBUG = env.flag("ENGINEL_DEBUG")
 if DEBUG and not _LOCAL:
     env.report(

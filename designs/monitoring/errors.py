@@ -123,9 +123,9 @@ class ErrorTracker:
         Returns:
             Dicts with ``fingerprint``, ``total``, ``type``, ``message``, ``severity``, ``site``, ``parts`` (JSON list),
             ``first_seen_ms``, ``last_seen_ms``, ``last_event_id``, ``state`` (``new``, ``ongoing``, ``resolved``,
-            ``regressed``), all text, and as int ``users`` (distinct, 1 % exact), ``forwarded`` (occurrences that
-            forwarded events stand for) and ``pending`` (those that wait for the group's next event); empty while Redis
-            is away.
+            ``regressed``), ``releases`` (one a line, oldest first), all text, and as int ``users`` (distinct, 1 %
+            exact), ``forwarded`` (occurrences that forwarded events stand for) and ``pending`` (those that wait for
+            the group's next event); empty while Redis is away.
         """
         with guarded("get_groups"):
             try:

@@ -26,6 +26,8 @@ def facts_of(event: ErrorEvent, fingerprint: Fingerprint) -> str:
             "message": event.error_message,
             "severity": event.severity,
             "site": fingerprint.site,
+            # A group has one a line; each process adds its own.
+            "releases": event.release,
             "aliases": " ".join(fingerprint.aliases),
             # The key is made of the parts as they are; what is shown of them is scrubbed like everything else.
             "parts": json.dumps([redact_text(part) for part in fingerprint.parts]),

@@ -31,6 +31,7 @@ class Query(serializers.Serializer[Any]):
     severity = serializers.ChoiceField(choices=SEVERITIES, required=False)
     type = serializers.CharField(max_length=200, required=False)
     since = serializers.DateTimeField(required=False)
+    release = serializers.CharField(max_length=200, required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         unknown = sorted(set(self.initial_data) - set(self.fields))
@@ -85,6 +86,7 @@ class Group(serializers.Serializer[Any]):
     users = serializers.IntegerField(allow_null=True, help_text="distinct users; null where nobody counted")
     pending = serializers.IntegerField(help_text="occurrences that the group's next event to Sentry will stand for")
     site = serializers.CharField()
+    releases = serializers.ListField(child=serializers.CharField(), help_text="in which it was seen, oldest first")
     why = serializers.ListField(child=serializers.CharField(), help_text="what the fingerprint is made of")
     first_seen = serializers.DateTimeField(allow_null=True)
     last_seen = serializers.DateTimeField(allow_null=True)
@@ -119,6 +121,7 @@ _FILTERS = [
     OpenApiParameter("severity", str, enum=list(SEVERITIES)),
     OpenApiParameter("type", str, description="qualified or bare type name"),
     OpenApiParameter("since", str, description="ISO 8601 moment"),
+    OpenApiParameter("release", str, description="release in which it happened"),
 ]
 
 
@@ -195,5 +198,7 @@ def _matches(row: dict[str, Any], wanted: dict[str, Any], *, type_name: str, mom
     if any(name in wanted and row[name] != wanted[name] for name in ("severity", "fingerprint", "state")):
         return False
     if "type" in wanted and wanted["type"] not in (type_name, type_name.rpartition(".")[2]):
+        return False
+    if "release" in wanted and wanted["release"] not in row.get("releases", [row.get("release")]):
         return False
     return "since" not in wanted or (moment is not None and datetime.fromisoformat(moment) >= wanted["since"])

@@ -99,7 +99,14 @@ local function set(field, value)
   changes[#changes + 1] = value
 end
 
-if told_facts ~= '' and not described then
+if told_facts ~= '' and described then
+  -- Each process sends the facts once: enough to know the releases a group was seen in.
+  local release, seen = cjson.decode(told_facts).releases or '', call('HGET', group, 'releases') or ''
+  if release ~= '' and not string.find('\n' .. seen .. '\n', '\n' .. release .. '\n', 1, true) then
+    if #seen > 2000 then seen = string.match(seen, '\n(.*)$') or '' end
+    set('releases', seen == '' and release or seen .. '\n' .. release)
+  end
+elseif told_facts ~= '' then
   local facts = cjson.decode(told_facts)
   for field, value in pairs(facts) do set(field, value) end
   set('described', '1')

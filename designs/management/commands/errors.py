@@ -24,6 +24,7 @@ _ROWS_MAX = 100
 _SEEN_MAX = 1_000
 _INTERVAL_MIN, _INTERVAL_MAX = 0.2, 60.0
 _MESSAGE_LINES = 6
+_RELEASES_MAX = 5
 _MINUTES = 60
 _TWENTIES = 72
 
@@ -110,6 +111,7 @@ class Command(BaseCommand):
                 "pending": f"{group['pending']} wait for the next event of the group to Sentry",
                 "first seen": group["first_seen"] or "-",
                 "last seen": group["last_seen"] or "-",
+                "releases": ", ".join(group["releases"][-_RELEASES_MAX:]) or "-",
                 "last event": group["last_event_id"] or "-",
             }
         )

@@ -12,6 +12,7 @@ import pytest
 from django.test import override_settings
 from freezegun import freeze_time
 
+from designs.conf import conf
 from designs.monitoring import guard
 from designs.monitoring import store as module
 from designs.monitoring.fingerprint import fingerprint_message
@@ -79,6 +80,7 @@ class TestGroups:
             "last_seen_ms": str(noon_ms + 10_000),
             "last_event_id": last.event_id,
             "state": "new",
+            "releases": conf.release,
             "users": 0,
             "forwarded": 1,
             "pending": 1,
