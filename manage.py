@@ -34,6 +34,9 @@ def run(stack: ExitStack) -> None:
     from enginel.local.processes import LocalError
     from enginel.local.valkey import embedded_valkey
 
+    if unknown := getattr(settings, "ENGINEL_ENV_UNKNOWN", ()):
+        # Not all commands run the system checks that find them too.
+        sys.exit("\n".join(f"manage.py: {problem.message} {problem.hint}" for problem in unknown))
     if getattr(settings, "ENGINEL_EMBEDDED_VALKEY", False):
         try:
             stack.enter_context(embedded_valkey(settings.ENGINEL_STATE_DIR))

@@ -6,7 +6,8 @@ enginel.E002  the database engine's driver is not installed
 enginel.E003  S3 storage is chosen and django-storages is not installed
 enginel.E004  ``ENGINEL_SENTRY_OPTIONS`` sets what Enginel sets itself
 enginel.E005  tracing is switched on and its packages are not installed
-enginel.W001  an ``ENGINEL_*`` variable that nothing reads, most likely misspelt
+enginel.E006  an ``ENGINEL_*`` variable that nothing reads: it is misspelt
+enginel.E007  an ``ENGINEL_*`` Django setting that nothing reads: it is misspelt
 enginel.W002  the CAD kernel is not usable; geometry tasks will say so
 ========= ===============================================================
 """
@@ -14,6 +15,7 @@ enginel.W002  the CAD kernel is not usable; geometry tasks will say so
 from __future__ import annotations
 
 from collections.abc import Iterator
+from difflib import get_close_matches
 from importlib.util import find_spec
 from typing import Any
 
@@ -21,36 +23,48 @@ from django.conf import settings
 from django.core import checks
 
 from designs.cad import kernel_status
-from designs.conf import conf
+from designs.conf import conf, setting_names
 from integrations.sentry import RESERVED_OPTIONS
 from integrations.tracing import is_tracing_installed
 
 __all__ = ["register_checks"]
 
 TAG = "enginel"
+# No variable has these.
+_MADE_BY_SETTINGS = ("ENGINEL_EMBEDDED_VALKEY", "ENGINEL_ENV_NAMES", "ENGINEL_ENV_PROBLEMS", "ENGINEL_ENV_UNKNOWN")
 
 
 def register_checks() -> None:
     checks.register(check_environment, TAG)
+    checks.register(check_names, TAG)
     checks.register(check_drivers, TAG)
     checks.register(check_kernel, TAG)
     checks.register(check_sentry, TAG)
 
 
 def check_environment(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
-    problems = [
-        checks.Error(problem.message, hint=problem.hint, obj=problem.name, id="enginel.E001")
-        for problem in settings.ENGINEL_ENV_PROBLEMS
+    found = ((settings.ENGINEL_ENV_PROBLEMS, "enginel.E001"), (settings.ENGINEL_ENV_UNKNOWN, "enginel.E006"))
+    return [
+        checks.Error(problem.message, hint=problem.hint, obj=problem.name, id=number)
+        for problems, number in found
+        for problem in problems
     ]
-    unknown = [
-        checks.Warning(
+
+
+def check_names(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
+    """Return an error for each ``ENGINEL_*`` Django setting of a deployment's own that has no known name."""
+    known = {*settings.ENGINEL_ENV_NAMES, *setting_names(), *_MADE_BY_SETTINGS}
+    return [
+        checks.Error(
             f"{name} is no setting of Enginel.",
-            hint="See docs/reference.md for their names.",
-            id="enginel.W001",
+            hint=f"Did you mean {nearest[0]}?" if nearest else "See docs/reference.md for the names.",
+            obj=name,
+            id="enginel.E007",
         )
-        for name in settings.ENGINEL_ENV_UNKNOWN
+        for name in sorted(set(dir(settings)) - known)
+        if name.startswith("ENGINEL_")
+        for nearest in [get_close_matches(name, known, n=1)]
     ]
-    return [*problems, *unknown]
 
 
 def check_drivers(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:

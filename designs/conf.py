@@ -13,7 +13,7 @@ from django.conf import settings
 from django.core.signals import setting_changed
 from django.utils.functional import cached_property
 
-__all__ = ["Conf", "conf"]
+__all__ = ["Conf", "conf", "setting_names"]
 
 _KIBIBYTE = 1024
 # What people wait for at a screen, what workers do to a file, and what the network has a say in.
@@ -264,6 +264,13 @@ class Conf:
 
 
 conf = Conf()
+
+
+def setting_names() -> frozenset[str]:
+    """Return the Django settings that `conf` reads."""
+    return frozenset(
+        f"ENGINEL_{name.upper()}" for name, value in vars(Conf).items() if isinstance(value, cached_property)
+    )
 
 
 def _forget(**changed: object) -> None:

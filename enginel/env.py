@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -18,6 +19,14 @@ __all__ = ["Env", "EnvProblem"]
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off", ""})
 _SECRET_FILE_MAX_BYTES = 64 * 1024
+# How alike a name is to a known one: to be suggested, and to be taken for it without our prefix.
+_LIKE_CUTOFF, _SAME_CUTOFF = 0.6, 0.9
+# Of the prefix, what a misspelt one still has.
+_NEAR_CHARS = 4
+# What Kubernetes and Docker set for a service whose name begins with ours.
+_SERVICE_LINK = re.compile(
+    r"[A-Z0-9_]+_SERVICE_(HOST|PORT(_[A-Z0-9_]+)?)|[A-Z0-9_]+_PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?"
+)
 
 
 @dataclass(frozen=True)
@@ -34,7 +43,7 @@ class Env:
 
     Attributes:
         problems: What could not be used so far, in order of reading.
-        read: Names asked for so far; tells a misspelt variable from a known one.
+        read: Names asked for so far; all others with the prefix are misspelt.
     """
 
     def __init__(self, environ: Mapping[str, str]) -> None:
@@ -132,11 +141,31 @@ class Env:
         self.report(name, f"{name} is no usable URL.", hint)
         return ""
 
-    def unknown(self, prefix: str, also: Collection[str] = ()) -> list[str]:
-        """Return set variables with the prefix that nothing has asked for: most likely misspelt."""
-        return sorted(
-            name for name in self._environ if name.startswith(prefix) and name not in self.read and name not in also
-        )
+    def unknown(self, prefix: str, also: Collection[str] = (), in_code: Collection[str] = ()) -> list[EnvProblem]:
+        """Return a problem for each variable with the prefix, or nearly so, that nothing has asked for.
+
+        Names that Kubernetes and Docker set for services are left out.
+
+        Args:
+            prefix: Of our names.
+            also: Names that other parts of the service ask for.
+            in_code: Names that only a settings module can set.
+        """
+        known = self.read.union(also)
+        problems = []
+        for name in sorted(self._environ.keys() - known):
+            upper = name.upper()
+            if not upper.startswith(prefix[:_NEAR_CHARS]) or _SERVICE_LINK.fullmatch(name):
+                continue
+            if name in in_code:
+                problems.append(EnvProblem(name, f"{name} is no variable.", "Set it in a settings module of your own."))
+                continue
+            is_ours = upper.startswith(prefix)
+            nearest = get_close_matches(upper, known, n=1, cutoff=_LIKE_CUTOFF if is_ours else _SAME_CUTOFF)
+            if is_ours or nearest:
+                hint = f"Did you mean {nearest[0]}?" if nearest else "See docs/reference.md for the names."
+                problems.append(EnvProblem(name, f"{name} is no setting of Enginel.", hint))
+        return problems
 
     def report(self, name: str, message: str, hint: str) -> None:
         self.problems.append(EnvProblem(name, message, hint))

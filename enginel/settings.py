@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from designs.conf import setting_names
 from enginel import services
 from enginel.env import Env, EnvProblem
 from enginel.release import release_of
@@ -291,7 +292,7 @@ LOGGING = {
     },
 }
 
-# Read by enginel.local and the test suite, or with another storage only; no warning may call them misspelt.
+# Read by enginel.local and the test suite, or with another storage only; none of them is misspelt.
 _KNOWN_ELSEWHERE = frozenset(
     {
         "ENGINEL_BUGSINK_PORT",
@@ -311,4 +312,7 @@ _KNOWN_ELSEWHERE = frozenset(
     }
 )
 ENGINEL_ENV_PROBLEMS: tuple[EnvProblem, ...] = tuple(env.problems)
-ENGINEL_ENV_UNKNOWN: tuple[str, ...] = tuple(env.unknown("ENGINEL_", also=_KNOWN_ELSEWHERE))
+ENGINEL_ENV_NAMES = _KNOWN_ELSEWHERE.union(env.read)
+ENGINEL_ENV_UNKNOWN: tuple[EnvProblem, ...] = tuple(
+    env.unknown("ENGINEL_", also=_KNOWN_ELSEWHERE, in_code=setting_names())
+)

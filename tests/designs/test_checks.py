@@ -12,6 +12,7 @@ from django.core.management import call_command
 from django.test import override_settings
 
 from designs import checks
+from designs.conf import conf, setting_names
 from enginel.env import EnvProblem
 
 
@@ -25,10 +26,10 @@ def test_the_suites_own_settings_pass() -> None:
 
 def test_the_checks_are_registered_under_their_tag() -> None:
     problem = EnvProblem("ENGINEL_X", "ENGINEL_X is odd.", "Make it even.")
-    with override_settings(ENGINEL_ENV_PROBLEMS=(problem,), ENGINEL_ENV_UNKNOWN=("ENGINEL_Y",)):
+    with override_settings(ENGINEL_ENV_PROBLEMS=(problem,), ENGINEL_ENV_UNKNOWN=(replace(problem, name="ENGINEL_Y"),)):
         found = ids(django_checks.run_checks(tags=["enginel"]))
 
-    assert {"enginel.E001", "enginel.W001"} <= set(found)
+    assert {"enginel.E001", "enginel.E006"} <= set(found)
 
 
 def test_each_problem_is_an_error_with_name_and_hint() -> None:
@@ -41,13 +42,35 @@ def test_each_problem_is_an_error_with_name_and_hint() -> None:
     assert [message.obj for message in found] == ["ENGINEL_A", "ENGINEL_B"]
 
 
-def test_an_unknown_name_is_a_warning_that_names_it() -> None:
-    with override_settings(ENGINEL_ENV_PROBLEMS=(), ENGINEL_ENV_UNKNOWN=("ENGINEL_ALOWED_HOSTS",)):
+def test_an_unknown_variable_is_an_error_that_names_it() -> None:
+    problem = EnvProblem("ENGINEL_ALOWED_HOSTS", "ENGINEL_ALOWED_HOSTS is odd.", "Did you mean ENGINEL_ALLOWED_HOSTS?")
+    with override_settings(ENGINEL_ENV_PROBLEMS=(), ENGINEL_ENV_UNKNOWN=(problem,)):
         (found,) = checks.check_environment(None)
 
-    assert (found.id, found.is_serious()) == ("enginel.W001", False)
-    assert "ENGINEL_ALOWED_HOSTS" in found.msg
-    assert found.hint
+    assert (found.id, found.is_serious(), found.obj) == ("enginel.E006", True, "ENGINEL_ALOWED_HOSTS")
+    assert (found.msg, found.hint) == (problem.message, problem.hint)
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        ("ENGINEL_WINDOW_SECOND", "ENGINEL_WINDOW_SECONDS"),
+        ("ENGINEL_RINGSIZE", "ENGINEL_RING_SIZE"),
+        ("ENGINEL_SLOW_SECOND", "ENGINEL_SLOW_SECONDS"),
+        ("ENGINEL_KERNEL_TIMEOUT", "ENGINEL_KERNEL_TIMEOUT_SECONDS"),
+    ],
+)
+def test_an_unknown_django_setting_is_an_error_that_names_the_nearest(name: str, nearest: str) -> None:
+    with override_settings(**{name: 1}):
+        (found,) = checks.check_names(None)
+
+    assert (found.id, found.is_serious(), found.obj) == ("enginel.E007", True, name)
+    assert found.hint == f"Did you mean {nearest}?"
+
+
+def test_every_setting_that_is_read_is_known() -> None:
+    with override_settings(**{name: getattr(conf, name.removeprefix("ENGINEL_").lower()) for name in setting_names()}):
+        assert checks.check_names(None) == []
 
 
 @pytest.mark.parametrize(

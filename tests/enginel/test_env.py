@@ -207,12 +207,65 @@ def test_a_secret_file_that_cannot_be_used_is_a_problem(kind: str, tmp_path: Pat
     assert SECRET not in str(env.problems)
 
 
-def test_names_nothing_asked_for_are_unknown() -> None:
-    env = Env({"ENGINEL_A": "1", "ENGINEL_B_FILE": "", "ENGINEL_TYPO": "1", "ENGINEL_ELSEWHERE": "1", "OTHER": "1"})
-    env.text("ENGINEL_A")
-    env.secret("ENGINEL_B")
+def unknown(**environ: str) -> dict[str, str]:
+    env = Env(environ)
+    for name in ("ENGINEL_ALLOWED_HOSTS", "ENGINEL_DEBUG", "ENGINEL_LOG_LEVEL", "ENGINEL_METRICS_TOKEN"):
+        env.text(name)
+    env.secret("ENGINEL_SECRET_KEY")
+    return {problem.name: problem.hint for problem in env.unknown("ENGINEL_", also=("ENGINEL_PORT",))}
 
-    assert env.unknown("ENGINEL_", also=("ENGINEL_ELSEWHERE",)) == ["ENGINEL_TYPO"]
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        ("ENGINEL_ALOWED_HOSTS", "ENGINEL_ALLOWED_HOSTS"),
+        ("ENGINEL_ALLOWED_HOST", "ENGINEL_ALLOWED_HOSTS"),
+        ("ENGINEL_DEBUGG", "ENGINEL_DEBUG"),
+        ("ENGINEL_LOGLEVEL", "ENGINEL_LOG_LEVEL"),
+        ("ENGINEL_SECRETKEY_FILE", "ENGINEL_SECRET_KEY_FILE"),
+        ("ENGINEL_ALLOWED_HOSTS_FILE", "ENGINEL_ALLOWED_HOSTS"),
+        ("enginel_debug", "ENGINEL_DEBUG"),
+        ("ENGINL_ALLOWED_HOSTS", "ENGINEL_ALLOWED_HOSTS"),
+        ("ENGINELDEBUG", "ENGINEL_DEBUG"),
+        ("ENGINEL_PROT", "ENGINEL_PORT"),
+    ],
+)
+def test_a_misspelt_name_is_unknown_and_the_nearest_is_named(name: str, nearest: str) -> None:
+    assert unknown(**{name: "secret"}) == {name: f"Did you mean {nearest}?"}
+
+
+def test_a_name_that_only_code_can_set_says_so() -> None:
+    (problem,) = Env({"ENGINEL_RING_SIZE": "5"}).unknown("ENGINEL_", in_code=("ENGINEL_RING_SIZE",))
+
+    assert problem.message == "ENGINEL_RING_SIZE is no variable."
+    assert problem.hint == "Set it in a settings module of your own."
+
+
+def test_a_name_like_no_other_is_unknown() -> None:
+    assert unknown(ENGINEL_XYZZY_QQ="1") == {"ENGINEL_XYZZY_QQ": "See docs/reference.md for the names."}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "ENGINEL_DEBUG",
+        "ENGINEL_PORT",
+        "ENGINEL_SECRET_KEY_FILE",
+        "ENGINEERING_TEAM",
+        "ENGINE",
+        "OTHER",
+        # What Kubernetes and Docker set for a service named enginel, or enginel-web.
+        "ENGINEL_SERVICE_HOST",
+        "ENGINEL_SERVICE_PORT_HTTP",
+        "ENGINEL_PORT_8000_TCP",
+        "ENGINEL_PORT_8000_TCP_ADDR",
+        "ENGINEL_WEB_SERVICE_PORT",
+        "ENGINEL_WEB_PORT",
+        "ENGINEL_WEB_PORT_80_TCP_PROTO",
+    ],
+)
+def test_other_names_are_none_of_ours(name: str) -> None:
+    assert unknown(**{name: "1"}) == {}
 
 
 def test_problems_are_kept_in_order() -> None:

@@ -190,7 +190,8 @@ class TestTopologies:
 
 
 def test_an_unknown_name_is_told(load: Load) -> None:
-    assert load(**PRODUCTION, ENGINEL_ALOWED_HOSTS="x").ENGINEL_ENV_UNKNOWN == ("ENGINEL_ALOWED_HOSTS",)
+    (problem,) = load(**PRODUCTION, ENGINEL_ALOWED_HOSTS="x").ENGINEL_ENV_UNKNOWN
+    assert (problem.name, problem.hint) == ("ENGINEL_ALOWED_HOSTS", "Did you mean ENGINEL_ALLOWED_HOSTS?")
 
 
 class TestProfilers:

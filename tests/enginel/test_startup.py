@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -58,9 +59,44 @@ def test_several_problems_are_a_list() -> None:
     ]
 
 
-def test_a_warning_does_not_stop_the_start() -> None:
-    with override_settings(ENGINEL_ENV_PROBLEMS=(), ENGINEL_ENV_UNKNOWN=("ENGINEL_TYPO",)):
-        refuse_wrong_settings()
+UNKNOWN = "ENGINEL_METRICS_TOKN is no setting of Enginel. Did you mean ENGINEL_METRICS_TOKEN?"
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        ["-c", "import enginel.wsgi"],
+        ["-c", "import enginel.asgi"],
+        ["-m", "celery", "-A", "enginel", "worker", "--pool", "solo"],
+        ["manage.py", "migrate"],
+        ["manage.py", "errors", "top"],
+        ["manage.py", "shell", "-c", "print('ran')"],
+        ["-m", "enginel", "run"],
+    ],
+    ids=" ".join,
+)
+def test_a_misspelt_setting_stops_the_start_in_one_line(start: Start, what: list[str]) -> None:
+    sound = {} if "run" in what else SOUND
+    ended = start(what, **{**sound, "ENGINEL_METRICS_TOKN": SECRET})
+
+    assert ended.returncode == 1
+    assert UNKNOWN in ended.stderr
+    assert "Traceback" not in ended.stderr + ended.stdout
+    assert SECRET not in ended.stderr + ended.stdout
+    if "celery" not in what:
+        assert len(ended.stderr.splitlines()) == 1
+    assert "ran" not in ended.stdout
+
+
+def test_all_names_that_the_documents_list_are_known(start: Start) -> None:
+    """Whatever they are set to, none of them is called misspelt."""
+    names = set(re.findall(r"`(ENGINEL_[A-Z0-9_]+)`", (ROOT / "docs" / "reference.md").read_text()))
+    variables = {name: "" for name in names if name != "ENGINEL_STATE_DIR"}
+
+    ended = start(["-c", "import enginel.wsgi"], **{**variables, **SOUND})
+
+    assert len(names) > 30
+    assert "no setting of Enginel" not in ended.stderr
 
 
 def test_wsgi_refuses_production_without_its_settings(start: Start) -> None:
