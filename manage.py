@@ -6,9 +6,14 @@ import sys
 from contextlib import ExitStack
 from tempfile import TemporaryDirectory
 
+# These only read Redis: half of the service's modules are none of their business.
+_CONSOLE = ("errors", "heartbeat_check", "sentry_status")
+
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "enginel.settings")
+    if sys.argv[1:2] and sys.argv[1] in _CONSOLE and os.environ["DJANGO_SETTINGS_MODULE"] == "enginel.settings":
+        os.environ["DJANGO_SETTINGS_MODULE"] = "enginel.console"
     # The processes that serve (wsgi, asgi, celery) default to production; this is a person's tool.
     os.environ.setdefault("ENGINEL_ENVIRONMENT", "development")
     with ExitStack() as stack:
@@ -31,13 +36,13 @@ def run(stack: ExitStack) -> None:
     from django.core.management import execute_from_command_line
     from django.db import DatabaseError
 
-    from enginel.local.processes import LocalError
-    from enginel.local.valkey import embedded_valkey
-
     if unknown := getattr(settings, "ENGINEL_ENV_UNKNOWN", ()):
         # Not all commands run the system checks that find them too.
         sys.exit("\n".join(f"manage.py: {problem.message} {problem.hint}" for problem in unknown))
     if getattr(settings, "ENGINEL_EMBEDDED_VALKEY", False):
+        from enginel.local.processes import LocalError
+        from enginel.local.valkey import embedded_valkey
+
         try:
             stack.enter_context(embedded_valkey(settings.ENGINEL_STATE_DIR))
         except LocalError as error:

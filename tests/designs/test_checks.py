@@ -11,7 +11,7 @@ from django.core import checks as django_checks
 from django.core.management import call_command
 from django.test import override_settings
 
-from designs import checks
+from designs import checks, kernel_check
 from designs.conf import conf, setting_names
 from enginel.env import EnvProblem
 
@@ -100,10 +100,10 @@ def test_a_missing_driver_is_an_error_only_where_it_is_needed(
 
 
 def test_a_missing_kernel_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
-    absent = replace(checks.kernel_status(), installed=False, message="not installed")
-    monkeypatch.setattr(checks, "kernel_status", lambda: absent)
+    absent = replace(kernel_check.kernel_status(), installed=False, message="not installed")
+    monkeypatch.setattr(kernel_check, "kernel_status", lambda: absent)
 
-    (found,) = checks.check_kernel(None)
+    (found,) = kernel_check.check_kernel(None)
 
     assert (found.id, found.is_serious()) == ("enginel.W002", False)
     assert "not installed" in found.msg

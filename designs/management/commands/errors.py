@@ -32,6 +32,9 @@ _TWENTIES = 72
 class Command(BaseCommand):
     help = "Show recorded errors: the groups with most occurrences, new records as they come, or one group."
 
+    # The others load URLs, models and the admin, which takes longer than the command itself.
+    requires_system_checks = ["enginel"]
+
     def add_arguments(self, parser: CommandParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True)
         top = actions.add_parser("top", help="groups by occurrences")

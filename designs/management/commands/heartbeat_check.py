@@ -22,6 +22,9 @@ class Command(BaseCommand):
         "With Redis away nobody knows, and a restart would not help: then the exit code is 0."
     )
 
+    # The others load URLs, models and the admin, which takes longer than the command itself.
+    requires_system_checks = ["enginel"]
+
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("process", choices=sorted(_KEYS))
         parser.add_argument(

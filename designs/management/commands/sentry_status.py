@@ -18,6 +18,9 @@ _DEAD_SHOWN = 5
 class Command(BaseCommand):
     help = "Show how delivery to Sentry stands: the outbox, the spool of this host, losses by reason, dead letters."
 
+    # The others load URLs, models and the admin, which takes longer than the command itself.
+    requires_system_checks = ["enginel"]
+
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--json", action="store_true", dest="as_json", help="JSON in place of text")
 
