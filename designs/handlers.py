@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
-from django.views import defaults
-from django.views.csrf import csrf_failure as django_csrf_failure
 from rest_framework import exceptions as drf
 from rest_framework.response import Response
 from rest_framework.views import exception_handler as drf_exception_handler
 
+from designs.error_pages import error_page, prefers_json
 from designs.exceptions import EnginelBaseException
 from designs.monitoring import ErrorTracker, guarded
 
@@ -91,30 +90,39 @@ def _code(exc: drf.APIException) -> str:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Django's handler500: says nothing of the insides, but names the record."""
-    if not request.path.startswith(_API_PREFIX):
-        return defaults.server_error(request)
-    return error_response(request, 500, _UNKNOWN_FAILURE, "error")
+    if _is_for_programs(request):
+        return error_response(request, 500, _UNKNOWN_FAILURE, "error")
+    recorded = getattr(request, "enginel_error_id", None)
+    text = "The service failed to handle this request."
+    text += " The failure has been recorded under the id below." if recorded else " Try again in a moment."
+    return error_page(request, 500, "Something went wrong", text)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's handler404."""
-    if not request.path.startswith(_API_PREFIX):
-        return defaults.page_not_found(request, exception)
-    return error_response(request, 404, "Not found.", "not_found")
+    if _is_for_programs(request):
+        return error_response(request, 404, "Not found.", "not_found")
+    return error_page(request, 404, "Page not found", "Nothing is at this address. Check it for mistakes.")
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's handler403."""
-    if not request.path.startswith(_API_PREFIX):
-        return defaults.permission_denied(request, exception)
-    return error_response(request, 403, "You do not have permission to do this.", "permission_denied")
+    if _is_for_programs(request):
+        return error_response(request, 403, "You do not have permission to do this.", "permission_denied")
+    text = "You do not have permission to see this. Sign in as another user, or ask an admin for access."
+    return error_page(request, 403, "No permission", text, sign_in=True)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Django's CSRF_FAILURE_VIEW."""
-    if not request.path.startswith(_API_PREFIX):
-        return django_csrf_failure(request, reason)
-    return error_response(request, 403, "The CSRF token is missing or wrong.", "permission_denied")
+    if _is_for_programs(request):
+        return error_response(request, 403, "The CSRF token is missing or wrong.", "permission_denied")
+    text = "The form came without a valid security token. Go back, reload the page, allow cookies and send it again."
+    return error_page(request, 403, "Form not accepted", text)
+
+
+def _is_for_programs(request: HttpRequest) -> bool:
+    return request.path.startswith(_API_PREFIX) or prefers_json(request)
 
 
 def method_not_allowed(request: HttpRequest, allowed: Sequence[str]) -> HttpResponse:
@@ -126,9 +134,11 @@ def method_not_allowed(request: HttpRequest, allowed: Sequence[str]) -> HttpResp
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's handler400: requests that Django itself refuses (host, size, malformed parts)."""
-    if not request.path.startswith(_API_PREFIX):
-        return defaults.bad_request(request, exception)
-    return error_response(request, 400, "This request cannot be understood.", "bad_request")
+    if _is_for_programs(request):
+        return error_response(request, 400, "This request cannot be understood.", "bad_request")
+    return error_page(
+        request, 400, "Request not understood", "The request is malformed, too large or for another host."
+    )
 
 
 def error_response(request: HttpRequest, status: int, detail: str, code: str) -> JsonResponse:
