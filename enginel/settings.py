@@ -212,7 +212,7 @@ CSRF_FAILURE_VIEW = "designs.handlers.csrf_failure"
 
 STORAGES = {
     "default": services.storage(env, ENGINEL_STATE_DIR),
-    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1 * _MEBIBYTE
 

@@ -2,20 +2,33 @@
 
 WhiteNoise's middleware is sync only: under ASGI it costs every request, of a static file or not, a change of threads
 and back, and makes all that stands outside of it sync, too.
+
+Collected files are compressed by `collectstatic`. In development files come straight from the packages; then each is
+compressed when it is first asked for, and the copy is kept in the state folder.
 """
 
 from __future__ import annotations
 
+import gzip
+import hashlib
+import tempfile
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
+from django.conf import settings
 from django.http import FileResponse, HttpRequest
+from whitenoise.compress import Compressor
 from whitenoise.middleware import WhiteNoiseMiddleware
+from whitenoise.responders import StaticFile
 
 __all__ = ["StaticFilesMiddleware"]
 
 _CHUNK_BYTES = 65_536
+# What a packet holds anyway, and what would take long.
+_MIN_BYTES, _MAX_BYTES = 1_024, 8 * 1024 * 1024
+_compressor = Compressor(use_brotli=False, quiet=True)
 
 
 class StaticFilesMiddleware(WhiteNoiseMiddleware):  # type: ignore[misc]  # WhiteNoise has no types
@@ -31,6 +44,13 @@ class StaticFilesMiddleware(WhiteNoiseMiddleware):  # type: ignore[misc]  # Whit
 
     def __call__(self, request: HttpRequest) -> Any:
         return self._answer(request) if self.is_async else super().__call__(request)
+
+    def get_static_file(self, path: str, url: str, stat_cache: Any = None) -> StaticFile:
+        file = super().get_static_file(path, url, stat_cache)
+        if not self.autorefresh or (copy := _compressed_copy(Path(path))) is None:
+            return file
+        _, headers = file.get_path_and_headers({})
+        return StaticFile(path, headers, encodings={"gzip": str(copy)})
 
     async def _answer(self, request: HttpRequest) -> Any:
         response = await self._file_response(request)
@@ -56,3 +76,31 @@ def _aside(work: Callable[..., Any]) -> Callable[..., Any]:
 async def _chunks_of(file: Any) -> AsyncIterator[bytes]:
     while file is not None and (chunk := await _aside(file.read)(_CHUNK_BYTES)):
         yield chunk
+
+
+def _compressed_copy(path: Path) -> Path | None:
+    """Return a compressed copy of a file of a package; None where compression is not worth it or not possible."""
+    try:
+        about = path.stat()
+        if not _MIN_BYTES <= about.st_size <= _MAX_BYTES or not _compressor.should_compress(str(path)):
+            return None
+        folder = settings.ENGINEL_STATE_DIR / "static-gzip"
+        name = hashlib.blake2b(str(path).encode(), digest_size=16).hexdigest()
+        copy: Path = folder / f"{name}-{about.st_mtime_ns}-{about.st_size}.gz"
+        if not copy.exists():
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _write(copy, gzip.compress(path.read_bytes(), mtime=0))
+            for old in folder.glob(f"{name}-*.gz"):
+                if old != copy:
+                    old.unlink(missing_ok=True)
+        return copy if copy.stat().st_size < about.st_size else None
+    except OSError:
+        # It is served as it is.
+        return None
+
+
+def _write(path: Path, content: bytes) -> None:
+    # Another thread or process may read it meanwhile.
+    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+        file.write(content)
+    Path(file.name).replace(path)

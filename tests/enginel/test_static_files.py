@@ -12,6 +12,7 @@ import pytest
 from asgiref.sync import async_to_sync
 from django.conf import settings
 from django.core.handlers.asgi import ASGIHandler
+from django.core.management import call_command
 from django.http import HttpResponse
 from django.test import Client, override_settings
 from django.utils.module_loading import import_string
@@ -115,6 +116,55 @@ def test_a_file_of_a_package_needs_no_collecting_in_development(ask: Ask) -> Non
 
     assert response.status_code == 200
     assert body.startswith(b"/*")
+
+
+@pytest.fixture
+def _from_packages(tmp_path: Path) -> Iterator[None]:
+    with override_settings(ENGINEL_STATE_DIR=tmp_path, WHITENOISE_AUTOREFRESH=True, WHITENOISE_USE_FINDERS=True):
+        yield
+
+
+@pytest.mark.usefixtures("_from_packages")
+class TestFromPackages:
+    @pytest.mark.parametrize("path", ["designs/enginel.css", "admin/js/core.js", "designs/healthy.svg"])
+    def test_a_file_is_compressed_in_development_too(self, ask: Ask, path: str) -> None:
+        plain, whole = ask(f"/static/{path}")
+        # The second comes from the copy.
+        for _ in range(2):
+            packed, body = ask(f"/static/{path}", accept_encoding="gzip")
+
+            assert packed["Content-Type"] == plain["Content-Type"]
+            if len(whole) >= 1024:
+                assert packed["Content-Encoding"] == "gzip"
+                assert gzip.decompress(body) == whole
+                assert len(body) < len(whole)
+        assert "Content-Encoding" not in plain
+
+    def test_a_changed_file_is_compressed_anew(self, ask: Ask, tmp_path: Path) -> None:
+        source = tmp_path / "source"
+        source.mkdir()
+        with override_settings(STATICFILES_DIRS=[source]):
+            for text in (b"a" * 5000, b"b" * 6000):
+                (source / "changing.css").write_bytes(text)
+                assert gzip.decompress(ask("/static/changing.css", accept_encoding="gzip")[1]) == text
+
+        assert len(list((tmp_path / "static-gzip").iterdir())) == 1
+
+    def test_without_room_for_copies_it_comes_as_it_is(self, ask: Ask, tmp_path: Path) -> None:
+        (tmp_path / "static-gzip").write_text("in the way")
+
+        response, body = ask("/static/designs/enginel.css", accept_encoding="gzip")
+
+        assert "Content-Encoding" not in response
+        assert body.startswith(b"/*")
+
+
+def test_collected_files_are_compressed(tmp_path: Path) -> None:
+    with override_settings(STATIC_ROOT=tmp_path):
+        call_command("collectstatic", interactive=False, verbosity=0)
+
+    for name in ("designs/enginel.css", "admin/css/base.css", "drf_spectacular_sidecar/swagger-ui-dist/swagger-ui.css"):
+        assert gzip.decompress((tmp_path / f"{name}.gz").read_bytes()) == (tmp_path / name).read_bytes()
 
 
 def test_every_middleware_serves_both_kinds_of_stack() -> None:
