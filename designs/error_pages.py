@@ -56,7 +56,7 @@ def error_page(request: HttpRequest, status: int, heading: str, text: str, *, si
     try:
         facts["sign_in"] = resolve_url(settings.LOGIN_URL) if sign_in else ""
         # Without the request: its context processors may ask the database for the user.
-        body = render_to_string("designs/error.html", facts)
+        body = str(render_to_string("designs/error.html", facts))
     except Exception:
         logger.warning("the error page could not be rendered; a bare one is sent", exc_info=True)
         shown = f"Error id {error_id}" if error_id else f"Request id {request_id}"

@@ -5,4 +5,4 @@ from __future__ import annotations
 from enginel.settings import *  # noqa: F403
 
 INSTALLED_APPS = ["designs.apps.ConsoleConfig", "django.contrib.auth", "django.contrib.contenttypes"]
-MIDDLEWARE: list[str] = []
+MIDDLEWARE = []
