@@ -7,6 +7,7 @@ from functools import lru_cache
 from designs.conf import conf
 from designs.monitoring.accounting import Account, account_of
 from designs.monitoring.errors import store
+from designs.monitoring.occurrence import inert_text_of
 from designs.monitoring.redaction import redact, redacted_str
 from integrations.redis import RedisUnavailable
 from integrations.sentry import Scrubber
@@ -28,7 +29,7 @@ def _cached(text: str, max_chars: int, *settings: bool) -> str:
     return redacted_str(text, max_chars)
 
 
-SCRUBBER = Scrubber(text=_text, value=redact)
+SCRUBBER = Scrubber(text=_text, value=redact, text_of=inert_text_of)
 
 
 def sentry_account() -> Account | None:

@@ -16,6 +16,7 @@ from integrations.sentry.describe import decorate
 from integrations.sentry.enrich import Ready, enrich
 from integrations.sentry.free import described
 from integrations.sentry.model import OWN, Decision, Gate, Scrubber
+from integrations.sentry.stand_in import light
 
 __all__ = ["EnginelIntegration"]
 
@@ -60,7 +61,10 @@ class EnginelIntegration(Integration):
         if exc is not None:
             options = sentry_sdk.get_client().options
             if "exception" not in event:
-                event["exception"] = event_from_exception(exc, client_options=options)[0]["exception"]
+                text_of = self.scrubber.text_of
+                what = light(exc, text_of(exc) if text_of is not None else None, text_of)
+                event["exception"] = event_from_exception(what, client_options=options)[0]["exception"]
+                exc = what[1]
             enrich(event, exc, self.scrubber, str(options.get("project_root") or ""))
         return event
 

@@ -61,7 +61,9 @@ class Scrubber(NamedTuple):
     Attributes:
         text: From a text, which is cut to so many characters.
         value: From any value under a name; gives a JSON-ready, bounded copy.
+        text_of: The text of an exception whose own must not be asked for; None for any other.
     """
 
     text: Callable[[str, int], str]
     value: Callable[[object, str], Any]
+    text_of: Callable[[BaseException], str | None] | None = None

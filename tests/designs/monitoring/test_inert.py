@@ -129,7 +129,7 @@ class QueriedList(list[Any]):
 class LoudUser(User):
     class Meta:
         proxy = True
-        app_label = "auth"
+        app_label = "designs"
 
     def __str__(self) -> str:
         return f"{self.username} in {self.groups.count()}"
@@ -160,7 +160,7 @@ WRAPPERS: dict[str, Callable[[], Any]] = {
     "a queryset": users,
     "a sliced queryset": lambda: users()[:5],
     "values": lambda: users().values("id"),
-    "a raw queryset": lambda: User.objects.raw("select * from auth_user"),
+    "a raw queryset": lambda: User.objects.raw(f"select * from {User._meta.db_table}"),
     "a manager": lambda: User.objects,
     "a related manager": lambda: User.objects.get(username="ada").groups,
     "a prefetch": lambda: Prefetch("groups", Group.objects.all()),
@@ -325,7 +325,7 @@ def test_descriptions_stay_readable() -> None:
         "counting": f"<{__name__}.Counting note='kept'>",
         "plain": "Job(name='scan', found=5)",
         "exception": "ValueError('for', <QuerySet of User>)",
-        "user": f"<django.contrib.auth.models.User {ada.pk}>",
+        "user": f"<{User.__module__}.User {ada.pk}>",
         "deque": "deque([<QuerySet of User>, 'x'])",
     }
 
