@@ -20,7 +20,7 @@ from designs.monitoring.event import ErrorEvent, build_event, operation_of
 from designs.monitoring.fingerprint import Fingerprint, fingerprint_exception, fingerprint_message
 from designs.monitoring.guard import guarded, swallow
 from designs.monitoring.health import HealthChecker
-from designs.monitoring.inert import allowing_io
+from designs.monitoring.inert import allowing_io, is_refusing
 from designs.monitoring.marks import mark_of, set_mark
 from designs.monitoring.occurrence import inert_text_of, occurrence_of, short_text_of
 from designs.monitoring.safe import safe_str
@@ -186,7 +186,9 @@ def record_new(
         fingerprint: Its group, where it is known already.
         forward: Is told of one that passes the gate, in place of Sentry.
     """
-    # Also within code that is refused I/O while its object is described.
+    if not is_refusing():
+        return _record_new(error, event, operation, fingerprint, forward)
+    # Code that is refused I/O while its object is described reports something itself.
     with allowing_io():
         return _record_new(error, event, operation, fingerprint, forward)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
+from designs.monitoring.bare import attributes_of
 from designs.monitoring.cleaning import type_name
 from designs.monitoring.inert import REFUSED, refusing_io
 from designs.monitoring.structure import is_lazy, structure_of
@@ -44,6 +45,10 @@ def needs_io(exc: BaseException) -> bool:
 
 def attribute_of(value: object, name: str) -> Any:
     """Return an attribute; None where there is none, where its code raises or needs input or output."""
+    kind = type(value)
+    if issubclass(kind, BaseException) and _is_stored(kind, name):
+        # As most are: no code runs, and no guard is needed.
+        return dict.get(attributes_of(cast("BaseException", value)), name)
     try:
         with refusing_io():
             return getattr(value, name, None)
@@ -51,6 +56,17 @@ def attribute_of(value: object, name: str) -> Any:
         return None
     except Exception:  # noqa: BLE001 - attributes may be code
         return None
+
+
+def _is_stored(kind: type, name: str) -> bool:
+    """Return whether an attribute can only be in the instance's dictionary."""
+    for base in type.__getattribute__(kind, "__mro__"):
+        names = type.__getattribute__(base, "__dict__")
+        if name in names or "__getattr__" in names:
+            return False
+        if "__getattribute__" in names and base is not object and base is not BaseException:
+            return False
+    return True
 
 
 def _own_text(value: object, convert: Callable[[object], str]) -> str:

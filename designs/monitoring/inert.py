@@ -21,7 +21,7 @@ from typing import Any, NoReturn
 from django.core.exceptions import ImproperlyConfigured, SynchronousOnlyOperation
 from django.db import connections
 
-__all__ = ["REFUSED", "RefusedIO", "RefusedQuery", "allowing_io", "refusing_io"]
+__all__ = ["REFUSED", "RefusedIO", "RefusedQuery", "allowing_io", "is_refusing", "refusing_io"]
 
 
 class RefusedQuery(Exception):
@@ -83,12 +83,14 @@ def refusing_io() -> Iterator[None]:
         yield
 
 
+def is_refusing() -> bool:
+    """Return whether this thread runs code that is refused input and output."""
+    return sys.getprofile() is _watch
+
+
 @contextmanager
 def allowing_io() -> Iterator[None]:
     """Let the monitoring itself work within `refusing_io`: what foreign code reports must reach Redis."""
-    if sys.getprofile() is not _watch:
-        yield
-        return
     sys.setprofile(None)
     try:
         yield

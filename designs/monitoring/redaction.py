@@ -6,7 +6,6 @@ By key (a value under a telling name goes, whatever it is) and inside text, see 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
@@ -188,12 +187,20 @@ class _Copy:
 
 def _pairs_of(value: Mapping[Any, Any]) -> tuple[list[tuple[Any, Any]], int, bool]:
     """Return the first pairs of a mapping, how many there are, and whether one names the value of another."""
-    # What a class of its own does for its items may query; a plain dictionary runs no code.
-    with nullcontext() if type(value) is dict else refusing_io():
-        names_value = any(_is_telling(value.get(field)) for field in _FIELDS) if "value" in value else False
-        return list(islice(value.items(), MAX_ITEMS)), len(value), names_value
+    if type(value) is dict:
+        return _read_pairs(value)
+    # What a class of its own does for its items may query.
+    with refusing_io():
+        return _read_pairs(value)
+
+
+def _read_pairs(value: Mapping[Any, Any]) -> tuple[list[tuple[Any, Any]], int, bool]:
+    names_value = any(_is_telling(value.get(field)) for field in _FIELDS) if "value" in value else False
+    return list(islice(value.items(), MAX_ITEMS)), len(value), names_value
 
 
 def _items_of(value: Collection[object]) -> tuple[list[object], int]:
-    with nullcontext() if type(value) in _PLAIN else refusing_io():
+    if type(value) in _PLAIN:
+        return list(islice(value, MAX_ITEMS)), len(value)
+    with refusing_io():
         return list(islice(value, MAX_ITEMS)), len(value)
