@@ -17,6 +17,9 @@ from django.http import HttpResponse
 from django.test import Client, override_settings
 from django.utils.module_loading import import_string
 
+# A request closes connections that another test left behind, and looks at them for it.
+pytestmark = pytest.mark.django_db
+
 STYLE = b"body { color: #123456 }\n" * 10_000
 Ask = Callable[..., tuple[Any, bytes]]
 
