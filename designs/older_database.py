@@ -11,7 +11,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import CommandError
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
 
 __all__ = ["older_database_refusal", "refuse_older_database"]
 
@@ -29,7 +29,11 @@ def refuse_older_database(using: str, **kwargs: Any) -> None:
 def older_database_refusal(using: str = DEFAULT_DB_ALIAS) -> str:
     """Return why a database of an older checkout cannot be used and what to do; empty for any other."""
     connection = connections[using]
-    tables = set(connection.introspection.table_names())
+    try:
+        tables = set(connection.introspection.table_names())
+    except DatabaseError:
+        # Away, which is another failure.
+        return ""
     if "designs_design" not in tables or "designs_user" in tables:
         return ""
     remedy = "Name an empty database in DATABASE_URL."

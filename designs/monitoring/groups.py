@@ -28,8 +28,7 @@ MINUTES = 1_440
 
 _LISTED = (
     "total", "type", "message", "severity", "site", "parts", "first_seen_ms", "last_seen_ms", "last_event_id", "state",
-    "forwarded_total",
-    "releases",
+    "releases", "forwarded_total",
 )  # fmt: skip
 _RELATED_MAX = 50
 

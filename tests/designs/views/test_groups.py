@@ -98,6 +98,7 @@ def test_what_the_store_tells_is_shown_typed(admin: Client, monkeypatch: pytest.
         "message": "broken",
         "severity": "ERROR",
         "state": "regressed",
+        "releases": [],
         "total": 12,
         "users": 3,
         "pending": 0,

