@@ -14,14 +14,18 @@ from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from dataclasses import asdict, dataclass, replace
 from itertools import count
-from typing import Any
+from typing import Any, NamedTuple
 
 __all__ = [
     "HEADER",
     "RunContext",
+    "State",
+    "UserId",
     "accept_request_id",
     "bind",
     "current",
+    "current_request",
+    "current_state",
     "from_headers",
     "is_own_id",
     "known",
@@ -39,6 +43,9 @@ __all__ = [
 
 HEADER = "enginel_context"
 """Name of the Celery message header that carries the context."""
+
+UserId = str | int
+"""A user's key: a number stays one; an empty string where no user is known."""
 
 _FIELD_MAX_CHARS = 512
 _ID_CHARS = 32
@@ -66,7 +73,7 @@ class RunContext:
     """Where the running code stands. Empty strings where nothing is known."""
 
     request_id: str = ""
-    user_id: str = ""
+    user_id: UserId = ""
     method: str = ""
     path: str = ""
     task: str = ""
@@ -76,13 +83,30 @@ class RunContext:
 
 _NAMES = tuple(RunContext.__dataclass_fields__)
 
-# A request's context is kept as its bare parts (id, method, path, the request, who gives its user) until somebody asks:
+# A request's context is kept as its bare parts (id, method, path, the request, what reads its user) until it is needed:
 # most requests log nothing and fail at nothing.
-_Parts = tuple[str, str | None, str, Callable[[], Any], Callable[[Any], str]]
-_current: ContextVar[RunContext | _Parts] = ContextVar("enginel_context", default=RunContext())  # noqa: B039 (frozen)
+_Parts = tuple[str, str | None, str, Callable[[], Any], Callable[[Any], UserId]]
+
+
+class _Bound(NamedTuple):
+    """A context that was bound within a request, and the request: its user may become known later."""
+
+    run: RunContext
+    request: Callable[[], Any]
+    identify: Callable[[Any], UserId]
+
+
+State = RunContext | _Bound | _Parts
+"""The value of the context variable: all of a context in one object, so that to set it back restores all."""
+
+_current: ContextVar[State] = ContextVar("enginel_context", default=RunContext())  # noqa: B039 (frozen)
+current_state = _current.get
+"""Return the state of the context, to give to `start_with` when what begins now is over.
+
+A token would not do: asgiref copies contexts between threads, and a token is of one of the copies.
+"""
 start_with = _current.set
-"""Replaces the context by a request's bare parts, as `start_request` does; for who counts tenths of a microsecond."""
-_identify: ContextVar[Callable[[], str] | None] = ContextVar("enginel_identify", default=None)
+"""Replace the context by a request's bare parts, as `start_request` does, or by an earlier state; for hot paths."""
 
 
 tracer: Callable[[], str] | None = None
@@ -105,27 +129,34 @@ def trace_id() -> str:
 
 
 def current() -> RunContext:
-    run, identify = _whole()
+    run, request, identify = _whole()
     if tracer is not None and not run.trace_id and (trace_id := tracer()):
         run = replace(run, trace_id=trace_id)
-    if run.user_id or identify is None:
+    if run.user_id != "" or (user_id := identify(request())) == "":
         return run
-    user_id = identify()
-    return replace(run, user_id=user_id) if user_id else run
+    return replace(run, user_id=user_id)
 
 
-def known() -> dict[str, str]:
+def current_request() -> Any:
+    """Return the request that the running code serves, None outside of one and for one that is gone.
+
+    Code bound to a task that runs within the request (an eager one) serves it too.
+    """
+    return _whole().request()
+
+
+def known() -> dict[str, UserId]:
     """Return what is known of the current context, by the names of `RunContext`."""
-    run = _current.get()
-    if not isinstance(run, RunContext) and tracer is None and (method := run[1]):
-        request_id, _, path, request, identify = run
-        facts = {"request_id": request_id}
-        if user_id := identify(request()):
+    state = _current.get()
+    if not isinstance(state, RunContext | _Bound) and tracer is None and (method := state[1]):
+        request_id, _, path, request, identify = state
+        facts: dict[str, UserId] = {"request_id": request_id}
+        if (user_id := identify(request())) != "":
             facts["user_id"] = user_id
         facts["method"], facts["path"] = method, path[:_FIELD_MAX_CHARS]
         return facts
     whole = current()
-    return {name: value for name in _NAMES if (value := getattr(whole, name))}
+    return {name: value for name in _NAMES if (value := getattr(whole, name)) != ""}
 
 
 def is_own_id(request_id: str) -> bool:
@@ -133,20 +164,29 @@ def is_own_id(request_id: str) -> bool:
     return request_id.startswith(request_ids.prefix) and len(request_id) == _ID_CHARS
 
 
-def _whole() -> tuple[RunContext, Callable[[], str] | None]:
-    run = _current.get()
-    if isinstance(run, RunContext):
-        return run, _identify.get()
-    request_id, method, path, request, identify = run
-    whole = RunContext(request_id=request_id, method=method or "", path=path[:_FIELD_MAX_CHARS])
-    return whole, lambda: identify(request())
+def _nothing() -> None:
+    return None
 
 
-def bind(**changes: str) -> Token[Any]:
+def _no_user(request: Any) -> UserId:
+    return ""
+
+
+def _whole() -> _Bound:
+    state = _current.get()
+    if isinstance(state, RunContext):
+        return _Bound(state, _nothing, _no_user)
+    if isinstance(state, _Bound):
+        return state
+    request_id, method, path, request, identify = state
+    run = RunContext(request_id=request_id, method=method or "", path=path[:_FIELD_MAX_CHARS])
+    return _Bound(run, request, identify)
+
+
+def bind(**changes: Any) -> Token[Any]:
     """Change fields of the current context; give the token to `unbind` when done."""
-    run, identify = _whole()
-    _identify.set(identify)
-    return _current.set(replace(run, **changes))
+    whole = _whole()
+    return _current.set(whole._replace(run=replace(whole.run, **changes)))
 
 
 def unbind(token: Token[Any]) -> None:
@@ -157,7 +197,7 @@ def unbind(token: Token[Any]) -> None:
         _current.set(RunContext())
 
 
-def start(context: RunContext, identify: Callable[[], str] | None = None) -> None:
+def start(context: RunContext, identify: Callable[[], UserId] | None = None) -> None:
     """Replace the context; what began before it in this thread or coroutine is over.
 
     Args:
@@ -165,8 +205,7 @@ def start(context: RunContext, identify: Callable[[], str] | None = None) -> Non
         identify: Gives the user's id, or an empty string, whenever it is wanted: who signs in is known
             only once the view looks, long after the request began. Must be cheap and must not raise.
     """
-    _current.set(context)
-    _identify.set(identify)
+    _current.set(context if identify is None else _Bound(context, _nothing, lambda _: identify()))
 
 
 def start_request(
@@ -174,7 +213,7 @@ def start_request(
     method: str | None,
     path: str,
     request: Callable[[], Any],
-    identify: Callable[[Any], str],
+    identify: Callable[[Any], UserId],
 ) -> str:
     """Replace the context by that of a request, as `start` does, at a fraction of its cost.
 
@@ -197,8 +236,7 @@ def start_request(
 
 @contextmanager
 def use(context: RunContext) -> Iterator[RunContext]:
-    _identify.set(_whole()[1])
-    token = _current.set(context)
+    token = _current.set(_whole()._replace(run=context))
     try:
         yield context
     finally:
@@ -212,10 +250,10 @@ def accept_request_id(offered: str | None) -> str:
     return f"{request_ids.prefix}{next(request_ids.numbers)}"
 
 
-def to_headers(context: RunContext) -> dict[str, str]:
+def to_headers(context: RunContext) -> dict[str, UserId]:
     """Return what a task needs to know of the request that queues it."""
     carried = asdict(replace(context, task="", task_id=""))
-    return {name: value[:_FIELD_MAX_CHARS] for name, value in carried.items() if value}
+    return {name: _bounded(value) for name, value in carried.items() if value != ""}
 
 
 def from_headers(headers: Mapping[str, Any] | None) -> RunContext:
@@ -223,11 +261,14 @@ def from_headers(headers: Mapping[str, Any] | None) -> RunContext:
     carried = (headers or {}).get(HEADER)
     if not isinstance(carried, Mapping):
         return RunContext()
-    known = RunContext.__dataclass_fields__
     return RunContext(
         **{
-            name: value[:_FIELD_MAX_CHARS]
+            name: _bounded(value)
             for name, value in carried.items()
-            if name in known and isinstance(value, str)
+            if name in _NAMES and (isinstance(value, str) or (name == "user_id" and type(value) is int))
         }
     )
+
+
+def _bounded(value: Any) -> Any:
+    return value[:_FIELD_MAX_CHARS] if isinstance(value, str) else value

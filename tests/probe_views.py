@@ -46,6 +46,10 @@ def plain(request: HttpRequest) -> HttpResponse:
     return _action[-1](request) or HttpResponse("fine")
 
 
+def long(request: HttpRequest, rest: str) -> HttpResponse:
+    return plain(request)
+
+
 async def plain_async(request: HttpRequest) -> HttpResponse:
     return _action[-1](request) or HttpResponse("fine")
 

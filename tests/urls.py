@@ -20,6 +20,7 @@ urlpatterns = [
     path("probe/plain/", views.plain),
     path("api/probe/nothing/", views.nothing),
     path("api/probe/template/", views.template),
+    path("api/probe/long/<str:rest>", views.long),
     path("probe/stream/", views.stream),
     path("probe/stream-async/", views.stream_async),
     *service_urlpatterns,

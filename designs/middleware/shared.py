@@ -16,7 +16,9 @@ from asgiref.sync import iscoroutinefunction
 from django.core.handlers import exception
 from django.http import HttpRequest
 
-__all__ = ["GetResponse", "is_async", "method_of", "ours", "route_of", "within"]
+from designs.exceptions import EnginelBaseException
+
+__all__ = ["GetResponse", "is_async", "method_of", "ours", "route_of", "severity_of", "within"]
 
 GetResponse = Callable[[HttpRequest], Any]
 """Gives a response, or in an async stack what is to be awaited for one."""
@@ -61,3 +63,8 @@ def method_of(request: HttpRequest) -> str:
     """Return the method; ``OTHER`` for one that HTTP does not know."""
     method = request.method
     return method if method in _METHODS else "OTHER"
+
+
+def severity_of(exc: BaseException) -> str:
+    """Return the severity an exception of Enginel states, ERROR for any other."""
+    return exc.severity if isinstance(exc, EnginelBaseException) else "ERROR"

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator, Iterator
-from typing import Any, cast
+from typing import Any
 from weakref import ref
 
 from django.http import HttpRequest
-from django.http.response import FileResponse, HttpResponseBase, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.utils.decorators import sync_and_async_middleware
 from django.utils.functional import LazyObject
+from django.utils.log import log_response
 
-from designs.context import accept_request_id, request_ids, start_request, start_with
-from designs.exceptions import EnginelBaseException
+from designs.context import accept_request_id, current_state, request_ids, start_request, start_with
 from designs.handlers import mark_handled
-from designs.middleware.shared import GetResponse, is_async, ours, within
+from designs.middleware.shared import GetResponse, is_async, ours, severity_of, within
+from designs.middleware.streams import watch_stream
 from designs.monitoring import ErrorTracker, guarded
 
 __all__ = ["ErrorTrackingMiddleware", "record_unhandled"]
@@ -31,30 +31,38 @@ def ErrorTrackingMiddleware(get_response: GetResponse) -> GetResponse:
 
         async def aserve(request: HttpRequest) -> Any:
             offered_id = request.META.get("HTTP_X_REQUEST_ID")
+            outer = current_state()
             request_id = start_request(offered_id, request.method, request.path, ref(request), _user_id)
-            response = await get_response(request)
-            response[REQUEST_ID_HEADER] = request_id
-            if response.status_code >= 500 or response.streaming:
-                _look_after(request, response)
-            return response
+            try:
+                response = await get_response(request)
+                response[REQUEST_ID_HEADER] = request_id
+                if response.status_code >= 400 or response.streaming:
+                    _look_after(request, response)
+                return response
+            finally:
+                start_with(outer)
 
         return ours(aserve)
 
     def serve(request: HttpRequest) -> Any:
         offered_id = request.META.get("HTTP_X_REQUEST_ID")
-        # What `start_request` does, without its call. Set, not bound and restored: a streaming body runs after this,
-        # and every request sets its own.
+        outer = current_state()
+        # What `start_request` does, without its call.
         request_id = accept_request_id(offered_id) if offered_id else f"{request_ids.prefix}{next(request_ids.numbers)}"
         start_with((request_id, request.method, request.path, ref(request), _user_id))
-        response = get_response(request)
         try:
-            # What Django does in four times as long for names and values that may hold anything: this is plain ASCII.
-            response.headers._store["x-request-id"] = (REQUEST_ID_HEADER, request_id)  # noqa: SLF001
-        except AttributeError:
-            response[REQUEST_ID_HEADER] = request_id
-        if response.status_code >= 500 or response.streaming:
-            _look_after(request, response)
-        return response
+            response = get_response(request)
+            try:
+                # What Django does in four times as long for names and values that may hold anything: plain ASCII.
+                response.headers._store["x-request-id"] = (REQUEST_ID_HEADER, request_id)  # noqa: SLF001
+            except AttributeError:
+                response[REQUEST_ID_HEADER] = request_id
+            if response.status_code >= 400 or response.streaming:
+                _look_after(request, response)
+            return response
+        finally:
+            # The thread's next piece of work is not this request's.
+            start_with(outer)
 
     return ours(serve)
 
@@ -67,9 +75,11 @@ def _look_after(request: HttpRequest, response: HttpResponseBase) -> None:
                 {"status": response.status_code, "reason": response.reason_phrase},
                 source="http",
             )
-    # A file has no code of ours in it, and an iterator around it would cost the server its sendfile.
-    if response.streaming and not isinstance(response, FileResponse):
-        _watch(cast("StreamingHttpResponse", response))
+    if response.status_code >= 400:
+        # Django would write this line itself, after the context has ended; it writes one line for each response.
+        log_response("%s: %s", response.reason_phrase, request.path, response=response, request=request)
+    if response.streaming:
+        watch_stream(response)
 
 
 def _user_id(request: HttpRequest | None) -> str:
@@ -85,41 +95,6 @@ def _user_id(request: HttpRequest | None) -> str:
     return ""
 
 
-def _watch(response: StreamingHttpResponse) -> None:
-    body = response.streaming_content
-    if isinstance(body, AsyncIterator):
-        response.streaming_content = _awatched(body)
-    else:
-        response.streaming_content = _watched(body)
-
-
-def _watched(body: Iterator[bytes]) -> Iterator[bytes]:
-    """Pass a streaming body on, and record what it raises: by then Django has sent its 200 and looks no more."""
-    try:
-        yield from body
-    except Exception as exc:
-        _record_stream(exc)
-        raise
-
-
-async def _awatched(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    try:
-        async for chunk in body:
-            yield chunk
-    except Exception as exc:
-        _record_stream(exc)
-        raise
-
-
-def _record_stream(exc: Exception) -> None:
-    with guarded("streaming"):
-        ErrorTracker.log_error(exc, {"status": 200, "streaming": True}, severity=_severity(exc), source="http")
-
-
-def _severity(exc: BaseException) -> str:
-    return exc.severity if isinstance(exc, EnginelBaseException) else "ERROR"
-
-
 def record_unhandled(sender: object, request: HttpRequest | None = None, **kwargs: object) -> None:
     """Receiver of ``got_request_exception``: every exception Django turns into a 500."""
     exc = sys.exc_info()[1]
@@ -127,5 +102,5 @@ def record_unhandled(sender: object, request: HttpRequest | None = None, **kwarg
         return
     with guarded("record_unhandled"):
         facts = {"status": 500, "method": request.method}
-        record = ErrorTracker.log_error(exc, facts, severity=_severity(exc), source="http")
+        record = ErrorTracker.log_error(exc, facts, severity=severity_of(exc), source="http")
         mark_handled(request, record.get("event_id"))
