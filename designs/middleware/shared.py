@@ -53,10 +53,9 @@ def within(get_response: GetResponse) -> GetResponse:
 
 
 def route_of(request: HttpRequest) -> str:
-    """Return the URL pattern that took the request, never the path itself."""
+    """Return the URL pattern that took the request, never the path itself; a slash for the empty pattern."""
     match = request.resolver_match
-    # The pattern of the start page is empty.
-    return UNRESOLVED if match is None or match.route is None else match.route or "/"
+    return match.route or "/" if match is not None else UNRESOLVED
 
 
 def method_of(request: HttpRequest) -> str:

@@ -14,9 +14,9 @@ from django.utils.log import log_response
 
 from designs.context import accept_request_id, current_state, request_ids, start_request, start_with
 from designs.handlers import mark_handled
-from designs.middleware.shared import GetResponse, is_async, ours, severity_of, within
+from designs.middleware.shared import GetResponse, is_async, method_of, ours, route_of, severity_of, within
 from designs.middleware.streams import watch_stream
-from designs.monitoring import ErrorTracker, guarded
+from designs.monitoring import ErrorTracker, guarded, record_answer
 
 __all__ = ["ErrorTrackingMiddleware", "record_unhandled"]
 
@@ -70,11 +70,14 @@ def ErrorTrackingMiddleware(get_response: GetResponse) -> GetResponse:
 def _look_after(request: HttpRequest, response: HttpResponseBase) -> None:
     if response.status_code >= 500 and not getattr(request, "enginel_handled", False):
         with guarded("ErrorTrackingMiddleware"):
-            ErrorTracker.log_error(
-                f"{request.method} answered {response.status_code} without an exception",
-                {"status": response.status_code, "reason": response.reason_phrase},
-                source="http",
+            failure_id = record_answer(
+                request,
+                method=method_of(request),
+                route=route_of(request),
+                status=response.status_code,
+                reason=response.reason_phrase,
             )
+            mark_handled(request, failure_id or None)
     if response.status_code >= 400:
         # Django would write this line itself, after the context has ended; it writes one line for each response.
         log_response("%s: %s", response.reason_phrase, request.path, response=response, request=request)

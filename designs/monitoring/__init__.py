@@ -1,6 +1,7 @@
 """Facade of the monitoring: what the rest of the application may use."""
 
 from designs.monitoring.accounting import Account
+from designs.monitoring.answers import record_answer
 from designs.monitoring.errors import ErrorTracker
 from designs.monitoring.guard import guarded
 from designs.monitoring.health import HealthChecker, HealthReport, Outcome, UnknownComponent
@@ -26,5 +27,6 @@ __all__ = [
     "guarded",
     "metrics_page",
     "performance_overview",
+    "record_answer",
     "sentry_account",
 ]

@@ -23,6 +23,7 @@ from designs.monitoring.health import HealthChecker
 from designs.monitoring.inert import allowing_io, is_refusing
 from designs.monitoring.marks import mark_of, set_mark
 from designs.monitoring.occurrence import inert_text_of, occurrence_of, short_text_of
+from designs.monitoring.request_notes import note
 from designs.monitoring.safe import safe_str
 from designs.monitoring.store import ErrorStore, Outcome
 from designs.monitoring.tracebacks import format_traceback
@@ -88,6 +89,7 @@ class ErrorTracker:
             )
             mark = mark_of(error, run.request_id)
             if mark is not None:
+                note(mark["event_id"], event.severity, is_logged=mark.get("logged", False))
                 store.merge(mark["event_id"], mark["fingerprint"], _additions(event))
                 return _as_record(event, mark["fingerprint"], mark["occurrences"], event_id=mark["event_id"])
             return record_new(error, event, operation)
@@ -221,6 +223,7 @@ def _record_new(
             request_id=event.request_id,
         )
     if outcome.state == "seen":
+        note(outcome.event_id, event.severity, is_logged=False)
         store.merge(outcome.event_id, fingerprint.key, _additions(event))
         return _as_record(event, fingerprint.key, outcome.occurrences, event_id=outcome.event_id)
     if outcome.state == "recorded":
@@ -228,7 +231,7 @@ def _record_new(
             text = "" if exc is None else traceback or format_traceback(exc, event.error_message)
             store.merge(outcome.event_id, fingerprint, None, text, describe=event)
         known_groups.learn(fingerprint.key)
-    _log(event, fingerprint, outcome)
+    note(outcome.event_id, event.severity, is_logged=_log(event, fingerprint, outcome))
     if outcome.forward:
         (forward or _forward)(exc, event, fingerprint, outcome)
     record = _as_record(event, fingerprint.key, outcome.occurrences)
@@ -253,12 +256,14 @@ def _forward(exc: BaseException | None, event: ErrorEvent, fingerprint: Fingerpr
         forward_error(exc, occurrence_of(exc, event, fingerprint, outcome), short_text_of(exc, event), inert_text_of)
 
 
-def _log(event: ErrorEvent, fingerprint: Fingerprint, outcome: Outcome) -> None:
+def _log(event: ErrorEvent, fingerprint: Fingerprint, outcome: Outcome) -> bool:
+    """Write the line of a failure; return whether its level is logged at all."""
     if event.source == "command":
         # The traceback that ends the command says it already, on the same standard error.
-        return
+        return True
     level = _LEVELS[event.severity]
-    if logger.isEnabledFor(level):
+    is_logged = logger.isEnabledFor(level)
+    if is_logged:
         logger.log(
             level,
             "%s: %s",
@@ -272,6 +277,7 @@ def _log(event: ErrorEvent, fingerprint: Fingerprint, outcome: Outcome) -> None:
                 "error_context": event.context,
             },
         )
+    return is_logged
 
 
 def _additions(event: ErrorEvent) -> dict[str, Any]:

@@ -7,7 +7,7 @@ another is merely being handled (``__context__``) is a failure of its own.
 
 from __future__ import annotations
 
-from typing import TypedDict, cast
+from typing import NotRequired, TypedDict, cast
 
 from designs.monitoring.bare import attributes_of, cause_of, is_exception
 
@@ -22,6 +22,8 @@ class Mark(TypedDict):
     fingerprint: str
     occurrences: int
     request_id: str
+    logged: NotRequired[bool]
+    """The failure has its log line."""
 
 
 def mark_of(error: object, request_id: str = "") -> Mark | None:

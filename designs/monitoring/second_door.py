@@ -21,6 +21,7 @@ from designs.monitoring.guard import guarded
 from designs.monitoring.log_lines import comes_from_a_result, subject_of
 from designs.monitoring.marks import mark_of
 from designs.monitoring.occurrence import occurrence_of
+from designs.monitoring.request_notes import note
 from designs.monitoring.safe import raw_text
 from designs.monitoring.severity import known_severity, severity_of
 from designs.monitoring.store import Outcome
@@ -68,7 +69,10 @@ def _admit(event: Mapping[str, Any], hint: Mapping[str, Any]) -> Decision:
         exc = subject.exc
     elif exc is not None and log is not None and comes_from_a_result(log, exc):
         return _DROP
-    if mark_of(exc, run.request_id) is not None:
+    mark = mark_of(exc, run.request_id)
+    if mark is not None:
+        # Recorded elsewhere, perhaps, as by the worker whose result the request asked for.
+        note(mark["event_id"], _severity(exc, event, log), is_logged=mark.get("logged", False))
         if subject is not None and not subject.is_quoted:
             ErrorTracker.log_error(exc, _facts(event, log, mechanism), source="log")
         return _DROP

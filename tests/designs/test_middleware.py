@@ -120,8 +120,8 @@ class TestOnce:
             get("/api/probe/plain/")
 
         (record,) = records()
-        assert record["error_message"] == "GET answered 502 without an exception"
-        assert record["context"] == {"status": 502, "reason": "Bad Gateway"}
+        assert record["error_message"] == "GET api/probe/plain/ answered 502 without an exception"
+        assert record["context"] == {"status": 502, "reason": "Bad Gateway", "route": "api/probe/plain/"}
 
     def test_a_response_that_cannot_be_rendered(self, get: Any) -> None:
         with doing(lambda request: Response({"x": object()})):

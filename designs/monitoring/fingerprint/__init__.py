@@ -10,12 +10,13 @@ from __future__ import annotations
 from designs.monitoring.fingerprint.live import fingerprint_exception
 from designs.monitoring.fingerprint.model import VERSION, Fingerprint
 from designs.monitoring.fingerprint.override import hook_failures
-from designs.monitoring.fingerprint.sentry_event import fingerprint_event, fingerprint_message
+from designs.monitoring.fingerprint.sentry_event import fingerprint_answer, fingerprint_event, fingerprint_message
 from designs.monitoring.messages import normalize_message
 
 __all__ = [
     "VERSION",
     "Fingerprint",
+    "fingerprint_answer",
     "fingerprint_event",
     "fingerprint_exception",
     "fingerprint_message",

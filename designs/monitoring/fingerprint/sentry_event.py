@@ -18,7 +18,7 @@ from designs.monitoring.fingerprint.types import bases_of, class_named, qualifie
 from designs.monitoring.fingerprint.wording import wording
 from designs.monitoring.frames import clean_name, collapse_line, is_in_app, is_plumbing, module_of
 
-__all__ = ["fingerprint_event", "fingerprint_message"]
+__all__ = ["fingerprint_answer", "fingerprint_event", "fingerprint_message"]
 
 _MAX_FRAMES = 20_000
 _HIDDEN = ("__traceback_hide__", "__tracebackhide__")
@@ -29,6 +29,11 @@ _ALIAS = re.compile(r"alias='([^']{1,100})'")
 def fingerprint_message(message: str, logger: str = "") -> Fingerprint:
     """Return the fingerprint of a failure that has no exception: who reported it and the cleaned text."""
     return make(["message", logger, wording(message)], logger)
+
+
+def fingerprint_answer(route: str, status: int) -> Fingerprint:
+    """Return the fingerprint of a response that no exception explains: URL pattern and status."""
+    return make(["answer without an exception", f"route {route}", f"status {status}"], route)
 
 
 def fingerprint_event(sentry_event: dict[str, Any]) -> Fingerprint:
