@@ -54,6 +54,7 @@ def find_group(key: str) -> dict[str, Any] | None:
             {
                 "fingerprint": _text(other.get("fingerprint")),
                 "type": _text(other.get("type")),
+                "module": _text(other.get("module")),
                 "total": _number(other.get("total")),
             }
             for other in found.get("related") or []
@@ -77,6 +78,7 @@ def _summary(group: dict[str, Any]) -> dict[str, Any]:
     return {
         "fingerprint": _text(group.get("fingerprint")),
         "type": _text(group.get("type")),
+        "module": _text(group.get("module")),
         "message": _text(group.get("message")),
         "severity": _text(group.get("severity")),
         "state": _text(group.get("state")),

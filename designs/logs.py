@@ -2,13 +2,15 @@
 
 Keys: ``timestamp`` (UTC, ``...Z``), ``level``, ``logger``, ``message``, ``service``, ``environment``, then
 ``request_id``, ``user_id``, ``method``, ``path``, ``task``, ``task_id``, ``trace_id`` where known, what the call gave
-as ``extra``, and ``exception`` where one is attached. Every value is redacted as records are.
+as ``extra``, ``exception`` where one is attached, and ``stack`` for a call with ``stack_info``. Every value is redacted
+as records are. The line of a recorded failure has the keys of its record, see `designs.monitoring.failure_line`.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from json.encoder import encode_basestring_ascii as _quote
@@ -16,6 +18,7 @@ from typing import Any
 
 from designs import context
 from designs.conf import conf
+from designs.monitoring.failure_line import SCRUBBED
 from designs.monitoring.redaction import (
     is_plain,
     is_secret_name,
@@ -31,13 +34,17 @@ __all__ = ["JSONFormatter"]
 
 _MESSAGE_MAX_CHARS = 8_192
 _EXCEPTION_MAX_CHARS = 16_384
+_STACK_MAX_CHARS = 65_536
 _KEY_MAX_CHARS = 200
 # No text within is then longer than redaction would leave it.
 _PLAIN_MAX_CHARS = 4_096
 _LARGEST_PLAIN = 10**12
 _NUMBERS = frozenset({int, float})
 _CONSTANTS = {None: "null", True: "true", False: "false"}
-_OWN_KEYS = frozenset({"timestamp", "level", "logger", "message", "service", "environment", "exception"})
+_OWN_KEYS = frozenset(
+    {"timestamp", "level", "logger", "message", "service", "environment", "exception", "stack", "scrubbed"}
+)
+_ATTACHED = frozenset({"exception", "stack"})
 _MAX_STARTS = 1_024
 _encode = json.JSONEncoder(ensure_ascii=True, default=safe_str).encode
 # Django attaches the request object; its facts are in the context already.
@@ -47,6 +54,7 @@ _NOT_EXTRA = frozenset(vars(logging.makeLogRecord({}))) | {
     "taskName",
     "request",
     "sinfo",
+    "scrubbed",
 }
 
 
@@ -55,7 +63,7 @@ class JSONFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         message, facts = self._message(record), context.known()
-        if not record.exc_info and (plain := _plain_line(record, message, facts)):
+        if not (record.exc_info or record.stack_info) and (plain := _plain_line(record, message, facts)):
             return plain
         line: dict[str, Any] = {
             "timestamp": _timestamp(record.created),
@@ -64,17 +72,22 @@ class JSONFormatter(logging.Formatter):
             "message": redacted_str(message, _MESSAGE_MAX_CHARS),
             "service": conf.service,
             "environment": conf.environment,
-            **{name: redact_text(value) for name, value in facts.items()},
+            **{name: redact_text(value) if isinstance(value, str) else value for name, value in facts.items()},
         }
         extra = {key: value for key, value in vars(record).items() if key not in _NOT_EXTRA}
+        if getattr(record, "scrubbed", None) is SCRUBBED:
+            # A failure: what its record says of the user goes before what runs now.
+            return _encode({**line, **extra})
         for key, value in {redacted_str(key, _KEY_MAX_CHARS): value for key, value in extra.items()}.items():
             name = key
             # What the call gives must not pass for what the service says, nor take another's place.
-            while name in line or name == "exception":
+            while name in line or name in _ATTACHED:
                 name = f"extra_{name}"
             line[name] = redact(value, key=key)
         if exception := self._exception(record):
             line["exception"] = exception
+        if record.stack_info:
+            line["stack"] = redacted_tail(safe_str(record.stack_info, _STACK_MAX_CHARS), _EXCEPTION_MAX_CHARS)
         return _encode(line)
 
     @staticmethod
@@ -97,17 +110,22 @@ class JSONFormatter(logging.Formatter):
         return redacted_tail(text, _EXCEPTION_MAX_CHARS)
 
 
-def _plain_line(record: logging.LogRecord, message: str, facts: dict[str, str]) -> str:
+def _plain_line(record: logging.LogRecord, message: str, facts: Mapping[str, str | int]) -> str:
     """Return the line if nothing of it needs redaction, else an empty string.
 
     Most lines are so. To look once and to put the text together here is a tenth of the cost, and what is not called
     leaves the caches to the request.
     """
-    if not (type(message) is type(record.name) is type(record.levelname) is str):
+    if "scrubbed" in vars(record) or not (type(message) is type(record.name) is type(record.levelname) is str):
         return ""
     # Part of a plain text is plain, and ids of our own are.
     texts, parts = [message], []
-    for name, text in facts.items():
+    for name, value in facts.items():
+        if type(value) is not str:
+            # The key of a user.
+            parts.append(f', "{name}": {value:d}')
+            continue
+        text = value
         if text not in message and not (name == "request_id" and context.is_own_id(text)):
             texts.append(text)
         parts.append(f', "{name}": {_quote(text)}')
@@ -120,7 +138,7 @@ def _plain_line(record: logging.LogRecord, message: str, facts: dict[str, str]) 
     return f'{{{said}, "message": {_quote(message)}, {_service(conf.service, conf.environment)}{"".join(parts)}}}'
 
 
-def _add_extra(given: dict[Any, Any], facts: dict[str, str], texts: list[str], parts: list[str]) -> bool:
+def _add_extra(given: dict[Any, Any], facts: Mapping[str, str | int], texts: list[str], parts: list[str]) -> bool:
     """Add what the call gave to the parts of the line, and to the texts to be looked at; False if it is not plain."""
     message = texts[0]
     for key, value in given.items():

@@ -278,7 +278,8 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"json": {"()": "designs.logs.JSONFormatter"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "json"}},
+    "filters": {"recorded": {"()": "designs.log_filters.SkipRecordedFailures"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "json", "filters": ["recorded"]}},
     "root": {
         "handlers": ["console"],
         "level": env.choice("ENGINEL_LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")),

@@ -88,7 +88,7 @@ def busy() -> dict[str, Any]:
     ]
     errors = [
         ("GeometryProcessingError", "the kernel crashed on this file", 18_320, "ongoing", 3),
-        ("django.db.utils.OperationalError", "connection to server at N failed: timeout expired", 412, "regressed", 60),
+        ("OperationalError", "connection to server at N failed: timeout expired", 412, "regressed", 60),
         ("CorruptedFile", "the file ends within entity #N", 77, "new", 200),
         ("ExternalServiceError", "File storage does not answer.", 12, "resolved", 900),
     ]

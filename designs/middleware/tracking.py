@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import Any, cast
 from weakref import ref
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.decorators import sync_and_async_middleware
 from django.utils.functional import LazyObject
 from django.utils.log import log_response
 
-from designs.context import accept_request_id, current_state, request_ids, start_request, start_with
+from designs.context import UserId, accept_request_id, current_state, request_ids, start_request, start_with
 from designs.handlers import mark_handled
 from designs.middleware.shared import GetResponse, is_async, method_of, ours, route_of, severity_of, within
 from designs.middleware.streams import watch_stream
@@ -80,12 +80,14 @@ def _look_after(request: HttpRequest, response: HttpResponseBase) -> None:
             mark_handled(request, failure_id or None)
     if response.status_code >= 400:
         # Django would write this line itself, after the context has ended; it writes one line for each response.
-        log_response("%s: %s", response.reason_phrase, request.path, response=response, request=request)
+        log_response(
+            "%s: %s", response.reason_phrase, request.path, response=cast("HttpResponse", response), request=request
+        )
     if response.streaming:
         watch_stream(response)
 
 
-def _user_id(request: HttpRequest | None) -> str:
+def _user_id(request: HttpRequest | None) -> UserId:
     """Return the signed-in user's id, without asking the database for it; of a request that is gone, none."""
     facts = getattr(request, "__dict__", {})
     for name in ("user", "_cached_user"):
@@ -94,7 +96,7 @@ def _user_id(request: HttpRequest | None) -> str:
         if user is not None and not issubclass(type(user), LazyObject):
             pk = getattr(user, "pk", None)
             if pk is not None:
-                return str(pk)
+                return pk if type(pk) is int else str(pk)
     return ""
 
 

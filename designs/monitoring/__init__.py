@@ -8,6 +8,7 @@ from designs.monitoring.health import HealthChecker, HealthReport, Outcome, Unkn
 from designs.monitoring.metrics import MetricsCollector
 from designs.monitoring.overview import dashboard_overview, performance_overview
 from designs.monitoring.performance import PerformanceMonitor
+from designs.monitoring.request_notes import was_logged
 from designs.monitoring.scrape import StoreAway, metrics_page
 from designs.monitoring.sending import sentry_account
 from designs.monitoring.severity import SEVERITIES
@@ -29,4 +30,5 @@ __all__ = [
     "performance_overview",
     "record_answer",
     "sentry_account",
+    "was_logged",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["clean_name", "clean_text", "type_name"]
+__all__ = ["clean_name", "clean_text", "type_name", "type_names"]
 
 MAX_CHARS = 8_192
 MAX_NAME_CHARS = 300
@@ -35,6 +35,15 @@ def type_name(value: object) -> str:
     except Exception:  # noqa: BLE001 - a metaclass may do anything
         return "unknown"
     return clean_name(name if module == "builtins" else f"{module}.{name}")
+
+
+def type_names(value: object) -> tuple[str, str]:
+    """Return the type's module and its bare name, cleaned and bounded."""
+    kind = type(value)
+    try:
+        return clean_name(str(kind.__module__)), clean_name(str(kind.__name__))
+    except Exception:  # noqa: BLE001 - a metaclass may do anything
+        return "", "unknown"
 
 
 def clean_name(name: str) -> str:

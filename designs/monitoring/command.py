@@ -81,9 +81,9 @@ def command_of(pending: Pending, slot: Slot, *, live: bool, describe: bool) -> C
         slot.sequence,
     )  # fmt: skip
     facts = facts_of(event, pending.fingerprint) if describe else ""
-    if not live or facts or event.user_id or pending.operation or pending.traceback:
+    if not live or facts or event.user_id is not None or pending.operation or pending.traceback:
         args += (
-            event.user_id or "", pending.operation, facts, pending.traceback,
+            "" if event.user_id is None else str(event.user_id), pending.operation, facts, pending.traceback,
             pending.occurrences, "" if live else pending.represented,
         )  # fmt: skip
     script = _script(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import copy
-import logging
 import os
 import threading
 from collections import OrderedDict
@@ -17,11 +16,12 @@ from designs import context as run_context
 from designs.conf import conf
 from designs.monitoring.bare import is_exception
 from designs.monitoring.event import ErrorEvent, build_event, operation_of
+from designs.monitoring.failure_line import is_logged, write_failure_line
 from designs.monitoring.fingerprint import Fingerprint, fingerprint_exception, fingerprint_message
 from designs.monitoring.guard import guarded, swallow
 from designs.monitoring.health import HealthChecker
 from designs.monitoring.inert import allowing_io, is_refusing
-from designs.monitoring.marks import mark_of, set_mark
+from designs.monitoring.marks import mark_as_logged, mark_of, set_mark
 from designs.monitoring.occurrence import inert_text_of, occurrence_of, short_text_of
 from designs.monitoring.request_notes import note
 from designs.monitoring.safe import safe_str
@@ -32,14 +32,13 @@ from integrations.sentry import forward_error
 
 __all__ = ["ErrorTracker"]
 
-logger = logging.getLogger("enginel.errors")
-
 store = ErrorStore()
 
 Forward = Callable[[BaseException | None, ErrorEvent, Fingerprint, Outcome], None]
 
-_LEVELS = logging.getLevelNamesMapping()
 _KNOWN_GROUPS_MAX = 2_048
+_KEPT_TRACEBACKS_MAX = 256
+"""Tracebacks kept for log lines (4 MB): each is at most 16 KiB."""
 
 
 class ErrorTracker:
@@ -105,7 +104,8 @@ class ErrorTracker:
             limit: At most this many; the ring holds 100.
 
         Returns:
-            Dicts with ``timestamp``, ``error_type``, ``error_message``, ``severity``, ``user_id``, ``request_path``,
+            Dicts with ``timestamp``, ``error_type``, ``error_module``, ``error_message``, ``severity``, ``user_id``,
+            ``request_path``,
             ``context``, ``traceback``, ``event_id``, ``fingerprint``, ``occurrences`` (of the group by now),
             ``request_id``, ``task``, ``release``, ``source``.
         """
@@ -123,7 +123,8 @@ class ErrorTracker:
             limit: At most this many; all (`conf.max_groups` at most) when omitted.
 
         Returns:
-            Dicts with ``fingerprint``, ``total``, ``type``, ``message``, ``severity``, ``site``, ``parts`` (JSON list),
+            Dicts with ``fingerprint``, ``total``, ``type`` (bare name), ``module``, ``message``, ``severity``,
+            ``site``, ``parts`` (JSON list),
             ``first_seen_ms``, ``last_seen_ms``, ``last_event_id``, ``state`` (``new``, ``ongoing``, ``resolved``,
             ``regressed``), ``releases`` (one a line, oldest first), all text, and as int ``users`` (distinct, 1 %
             exact), ``forwarded`` (occurrences that forwarded events stand for) and ``pending`` (those that wait for
@@ -230,8 +231,8 @@ def _record_new(
         if outcome.needs_facts or (outcome.needs_traceback and exc is not None):
             text = "" if exc is None else traceback or format_traceback(exc, event.error_message)
             store.merge(outcome.event_id, fingerprint, None, text, describe=event)
-        known_groups.learn(fingerprint.key)
-    note(outcome.event_id, event.severity, is_logged=_log(event, fingerprint, outcome))
+        known_groups.learn(fingerprint.key, traceback)
+    note(outcome.event_id, event.severity, is_logged=_log(exc, event, fingerprint.key, outcome, traceback))
     if outcome.forward:
         (forward or _forward)(exc, event, fingerprint, outcome)
     record = _as_record(event, fingerprint.key, outcome.occurrences)
@@ -248,7 +249,7 @@ def fingerprint_of(exc: BaseException, event: ErrorEvent) -> Fingerprint:
     except Exception as failure:  # noqa: BLE001 - see below
         swallow("fingerprint", failure)
     # One that cannot be grouped by its stack is still an occurrence.
-    return fingerprint_message(event.error_type)
+    return fingerprint_message(event.qualified_type)
 
 
 def _forward(exc: BaseException | None, event: ErrorEvent, fingerprint: Fingerprint, outcome: Outcome) -> None:
@@ -256,28 +257,31 @@ def _forward(exc: BaseException | None, event: ErrorEvent, fingerprint: Fingerpr
         forward_error(exc, occurrence_of(exc, event, fingerprint, outcome), short_text_of(exc, event), inert_text_of)
 
 
-def _log(event: ErrorEvent, fingerprint: Fingerprint, outcome: Outcome) -> bool:
-    """Write the line of a failure; return whether its level is logged at all."""
+def _log(exc: BaseException | None, event: ErrorEvent, key: str, outcome: Outcome, traceback: str) -> bool:
+    """Write the line of a failure; return whether it has one, by this call or by what ends a command."""
     if event.source == "command":
         # The traceback that ends the command says it already, on the same standard error.
         return True
-    level = _LEVELS[event.severity]
-    is_logged = logger.isEnabledFor(level)
-    if is_logged:
-        logger.log(
-            level,
-            "%s: %s",
-            event.error_type,
-            event.error_message,
-            extra={
-                "event_id": outcome.event_id,
-                "fingerprint": fingerprint.key,
-                "occurrences": outcome.occurrences,
-                "source": event.source,
-                "error_context": event.context,
-            },
-        )
-    return is_logged
+    if not is_logged(event):
+        return False
+    write_failure_line(
+        event,
+        event_id=outcome.event_id,
+        fingerprint=key,
+        occurrences=outcome.occurrences,
+        traceback=traceback or _traceback_of_group(exc, event, key),
+    )
+    if exc is not None:
+        mark_as_logged(exc)
+    return True
+
+
+def _traceback_of_group(exc: BaseException | None, event: ErrorEvent, key: str) -> str:
+    """Return the traceback that occurrences of a group share, as far as this process has one; else this one's own."""
+    if exc is None:
+        return ""
+    text = known_groups.traceback_of(key) or (store.backlog.traceback_of(key) if store.backlog else "")
+    return text or format_traceback(exc, event.error_message)
 
 
 def _additions(event: ErrorEvent) -> dict[str, Any]:
@@ -287,7 +291,7 @@ def _additions(event: ErrorEvent) -> dict[str, Any]:
         "request_id": event.request_id,
         "task": event.task,
     }
-    return {**{name: value for name, value in known.items() if value}, "context": event.context}
+    return {**{name: value for name, value in known.items() if value not in (None, "")}, "context": event.context}
 
 
 def _as_record(event: ErrorEvent, key: str, occurrences: int, event_id: str = "") -> dict[str, Any]:
@@ -304,23 +308,31 @@ class _KnownGroups:
     """Groups that Redis holds with facts and traceback, as far as this process knows: they need not be sent again."""
 
     def __init__(self) -> None:
-        self._keys: OrderedDict[str, None] = OrderedDict()
-        self._lock = threading.RLock()
+        self.start_over()
 
     def start_over(self) -> None:
-        self._keys = OrderedDict()
+        self._keys: OrderedDict[str, None] = OrderedDict()
+        self._tracebacks: OrderedDict[str, str] = OrderedDict()
         self._lock = threading.RLock()
 
     def knows(self, key: str) -> bool:
         return key in self._keys
 
-    def learn(self, key: str) -> None:
+    def traceback_of(self, key: str) -> str:
+        """Return the traceback this process formatted for a group; empty for one that is long ago."""
+        return self._tracebacks.get(key, "")
+
+    def learn(self, key: str, traceback: str = "") -> None:
         if key in self._keys:
             return
         with self._lock:
             self._keys[key] = None
             if len(self._keys) > _KNOWN_GROUPS_MAX:
                 self._keys.popitem(last=False)
+            if traceback:
+                self._tracebacks[key] = traceback
+                if len(self._tracebacks) > _KEPT_TRACEBACKS_MAX:
+                    self._tracebacks.popitem(last=False)
 
 
 known_groups = _KnownGroups()

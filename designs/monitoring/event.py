@@ -13,11 +13,11 @@ from functools import lru_cache
 from typing import Any
 
 from designs.conf import conf
-from designs.context import RunContext
+from designs.context import RunContext, UserId
 from designs.monitoring.bare import is_exception
 from designs.monitoring.foreign import attribute_of
 from designs.monitoring.redaction import redact, redacted_str
-from designs.monitoring.safe import raw_text, safe_str, type_name
+from designs.monitoring.safe import raw_text, safe_str, type_names
 from designs.monitoring.severity import severity_of
 
 __all__ = ["ErrorEvent", "build_event", "iso_utc", "operation_of"]
@@ -29,6 +29,7 @@ _MAX_OPERATION_CHARS = 300
 
 MAX_MESSAGE_CHARS = 2_048
 MAX_FIELD_CHARS = 512
+_LARGEST_ID = 2**63
 
 # What is encoded is scrubbed: a copy, of bounded depth, in which nothing contains itself.
 _encode = json.JSONEncoder(check_circular=False).encode
@@ -36,20 +37,29 @@ _encode = json.JSONEncoder(check_circular=False).encode
 
 @dataclass(frozen=True)
 class ErrorEvent:
-    """One occurrence. ``traceback`` is no part of it: a group shares one."""
+    """One occurrence. ``traceback`` is no part of it: a group shares one.
+
+    A message has the type ``message`` and no module.
+    """
 
     event_id: str
     timestamp: str
+    error_module: str
     error_type: str
     error_message: str
     severity: str
-    user_id: str | None
+    user_id: UserId | None
     request_path: str | None
     context: dict[str, Any]
     request_id: str
     task: str
     release: str
     source: str
+
+    @property
+    def qualified_type(self) -> str:
+        """Module and name of the type; ``builtins`` is left out."""
+        return self.error_type if self.error_module in {"", "builtins"} else f"{self.error_module}.{self.error_type}"
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields; the context is the event's own, not a copy."""
@@ -89,15 +99,17 @@ def build_event(
         facts = {**facts, "details": redact(details)}
     if run.trace_id:
         facts = {"trace_id": run.trace_id, **facts}
+    module, name = type_names(error) if is_exception(error) else ("", "message")
     event = object.__new__(ErrorEvent)
     # What the frozen class's own __init__ would do, in a third of its time.
     vars(event).update(
         event_id=os.urandom(16).hex(),
         timestamp=_iso_now(),
-        error_type=type_name(error) if is_exception(error) else "message",
+        error_module=module,
+        error_type=name,
         error_message=_message(error),
         severity=severity_of(severity),
-        user_id=_field(user_id) or _field(run.user_id) or None,
+        user_id=_user(run.user_id) if (user := _user(user_id)) is None else user,
         request_path=_field(request_path) or _field(run.path) or None,
         context=facts,
         request_id=run.request_id,
@@ -173,3 +185,11 @@ def _field(value: object) -> str:
     if value is None or (type(value) is str and not value):
         return ""
     return redacted_str(value, MAX_FIELD_CHARS)
+
+
+def _user(value: object) -> UserId | None:
+    """Return a user's id: a whole number as it is, anything else as text, None for none."""
+    # Others' subclasses of int may have a text of their own; redaction takes numbers that may be payment cards.
+    if type(value) is int and -_LARGEST_ID <= value < _LARGEST_ID and redact(value) == value:
+        return value
+    return _field(value) or None

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, cast
 
-from designs.monitoring.records import iso_of
+from designs.monitoring.records import iso_of, split_type
 from integrations.redis import FailFastRedis
 
 __all__ = [
@@ -27,8 +27,8 @@ MINUTES = 1_440
 """Minutes of the series: a day."""
 
 _LISTED = (
-    "total", "type", "message", "severity", "site", "parts", "first_seen_ms", "last_seen_ms", "last_event_id", "state",
-    "releases", "forwarded_total",
+    "total", "type", "module", "message", "severity", "site", "parts",
+    "first_seen_ms", "last_seen_ms", "last_event_id", "state", "releases", "forwarded_total",
 )  # fmt: skip
 _RELATED_MAX = 50
 
@@ -115,7 +115,11 @@ def _rows(redis: FailFastRedis, keys: list[str]) -> list[dict[str, Any]]:
 
 
 def _named(row: Sequence[bytes | None]) -> dict[str, str]:
-    return {name: (value or b"").decode("utf-8", "replace") for name, value in zip(_LISTED[:-1], row, strict=True)}
+    named = {name: (value or b"").decode("utf-8", "replace") for name, value in zip(_LISTED[:-1], row, strict=True)}
+    # A message has a module, an empty one; a group that an earlier version described has none.
+    if row[_LISTED.index("module")] is None:
+        named["module"], named["type"] = split_type(named["type"])
+    return named
 
 
 def _forwarded(total: bytes | None, forwarded: bytes | None) -> dict[str, int]:

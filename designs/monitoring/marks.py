@@ -11,7 +11,7 @@ from typing import NotRequired, TypedDict, cast
 
 from designs.monitoring.bare import attributes_of, cause_of, is_exception
 
-__all__ = ["Mark", "mark_of", "set_mark"]
+__all__ = ["Mark", "mark_as_logged", "mark_of", "set_mark"]
 
 _ATTRIBUTE = "__enginel__"
 _MAX_CAUSES = 10
@@ -58,3 +58,10 @@ def set_mark(exc: BaseException, *, event_id: str, fingerprint: str, occurrences
         "request_id": request_id,
     }
     dict.__setitem__(attributes_of(exc), _ATTRIBUTE, mark)
+
+
+def mark_as_logged(exc: BaseException) -> None:
+    """Note on a marked exception that its failure has a log line."""
+    mark = dict.get(attributes_of(exc), _ATTRIBUTE)
+    if isinstance(mark, dict):
+        mark["logged"] = True

@@ -14,7 +14,17 @@ from designs.monitoring.event import ErrorEvent, iso_utc
 from designs.monitoring.fingerprint import Fingerprint
 from designs.monitoring.redaction import redact_text
 
-__all__ = ["bounded_json", "counter_of", "facts_of", "iso_of", "ms_of", "now_ms", "record_of", "with_additions"]
+__all__ = [
+    "bounded_json",
+    "counter_of",
+    "facts_of",
+    "iso_of",
+    "ms_of",
+    "now_ms",
+    "record_of",
+    "split_type",
+    "with_additions",
+]
 
 _KINDS = {"rule client error": "client", "rule dependency outage": "outage", "rule task limit": "limit"}
 
@@ -23,6 +33,7 @@ def facts_of(event: ErrorEvent, fingerprint: Fingerprint) -> str:
     return json.dumps(
         {
             "type": event.error_type,
+            "module": event.error_module,
             "message": event.error_message,
             "severity": event.severity,
             "site": fingerprint.site,
@@ -41,7 +52,7 @@ def counter_of(event: ErrorEvent, fingerprint: Fingerprint) -> str:
     The kind is that of the rule that made its group (``client``, ``outage``, ``limit``), else ``message`` or
     ``exception``.
     """
-    other = "message" if event.error_type == "message" else "exception"
+    other = "message" if not event.error_module and event.error_type == "message" else "exception"
     rule = fingerprint.parts[0] if fingerprint.parts else ""
     return f"{_KINDS.get(rule, other)}|{event.severity}|{event.source}"
 
@@ -73,12 +84,21 @@ def iso_of(ms: int) -> str:
 
 
 def record_of(event_json: str | bytes, key: str, occurrences: int, traceback: str) -> dict[str, Any]:
-    return {**json.loads(event_json), "fingerprint": key, "occurrences": occurrences, "traceback": traceback}
+    stored = json.loads(event_json)
+    if "error_module" not in stored:
+        stored["error_module"], stored["error_type"] = split_type(stored["error_type"])
+    return {**stored, "fingerprint": key, "occurrences": occurrences, "traceback": traceback}
+
+
+def split_type(qualified: str) -> tuple[str, str]:
+    """Return module and name of a type as versions up to now stored it: in one text, without ``builtins``."""
+    module, _, name = qualified.rpartition(".")
+    return module or ("" if name == "message" else "builtins"), name
 
 
 def with_additions(record: dict[str, Any], additions: bytes) -> dict[str, Any]:
     for line in additions.splitlines():
         more = json.loads(line)
         record["context"] = {**more.pop("context", {}), **record["context"]}
-        record.update({name: value for name, value in more.items() if value and not record.get(name)})
+        record.update({name: value for name, value in more.items() if record.get(name) in (None, "")})
     return record

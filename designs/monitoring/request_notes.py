@@ -9,10 +9,12 @@ from __future__ import annotations
 from typing import Any
 
 from designs import context as run_context
+from designs.monitoring.marks import mark_of
 
-__all__ = ["RequestNotes", "note", "notes_of"]
+__all__ = ["RequestNotes", "note", "notes_of", "was_logged"]
 
 _ATTRIBUTE = "enginel_notes"
+_SERVER_ERROR = 500
 _EXPLAINING = frozenset({"ERROR", "CRITICAL"})
 
 
@@ -47,3 +49,22 @@ def notes_of(request: object) -> RequestNotes | None:
     """Return the notes of a request, None where nothing was recorded in it."""
     found: Any = getattr(request, "__dict__", {}).get(_ATTRIBUTE)
     return found if isinstance(found, RequestNotes) else None
+
+
+def was_logged(error: object, request: object = None, status: object = 0) -> bool:
+    """Return whether a failure has its log line already.
+
+    Args:
+        error: The exception, or None where only the response is known.
+        request: The request that failed, where it is one.
+        status: Status code of its response.
+    """
+    mark = mark_of(error)
+    if mark is not None:
+        return mark.get("logged", False)
+    notes = notes_of(request)
+    if error is not None or notes is None or not isinstance(status, int):
+        return False
+    # The record that the response names; else, for a response that is a failure by itself, the one that explains it.
+    event_id = getattr(request, "enginel_error_id", None) or (notes.failure_id if status >= _SERVER_ERROR else "")
+    return event_id in notes.logged

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from designs.monitoring.cleaning import MAX_CHARS, clean_name, clean_text, type_name
+from designs.monitoring.cleaning import MAX_CHARS, clean_name, clean_text, type_name, type_names
 from designs.monitoring.foreign import text_of
 from designs.monitoring.outline import outline_of
 
-__all__ = ["clean_name", "clean_text", "raw_text", "safe_repr", "safe_str", "type_name"]
+__all__ = ["clean_name", "clean_text", "raw_text", "safe_repr", "safe_str", "type_name", "type_names"]
 
 
 def safe_str(value: object, max_chars: int = MAX_CHARS) -> str:

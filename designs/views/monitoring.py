@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import NotFound, PermissionDenied, ValidationError
 from rest_framework.permissions import IsAdminUser
@@ -48,15 +48,21 @@ class GroupQuery(Query):
     state = serializers.ChoiceField(choices=STATES, required=False)
 
 
+@extend_schema_field({"oneOf": [{"type": "integer"}, {"type": "string"}]})
+class UserIdField(serializers.JSONField):
+    """A user's key: a number where it is one."""
+
+
 class ErrorRecord(serializers.Serializer[Any]):
     """One occurrence."""
 
     event_id = serializers.CharField()
     timestamp = serializers.DateTimeField()
-    error_type = serializers.CharField()
+    error_type = serializers.CharField(help_text="bare name of the class; message for a text")
+    error_module = serializers.CharField(help_text="its module; empty for a text")
     error_message = serializers.CharField()
     severity = serializers.ChoiceField(choices=SEVERITIES)
-    user_id = serializers.CharField(allow_null=True)
+    user_id = UserIdField(allow_null=True)
     request_path = serializers.CharField(allow_null=True)
     request_id = serializers.CharField()
     task = serializers.CharField()
@@ -78,7 +84,8 @@ class Group(serializers.Serializer[Any]):
     """All occurrences with one fingerprint."""
 
     fingerprint = serializers.CharField()
-    type = serializers.CharField()
+    type = serializers.CharField(help_text="bare name of the class; message for a text")
+    module = serializers.CharField(help_text="its module; empty for a text")
     message = serializers.CharField()
     severity = serializers.ChoiceField(choices=SEVERITIES)
     state = serializers.CharField(help_text="new, ongoing, resolved or regressed")
@@ -102,6 +109,7 @@ class GroupList(serializers.Serializer[Any]):
 class RelatedGroup(serializers.Serializer[Any]):
     fingerprint = serializers.CharField()
     type = serializers.CharField()
+    module = serializers.CharField()
     total = serializers.IntegerField()
 
 
@@ -141,7 +149,9 @@ class ErrorListView(APIView):
         found = [
             error
             for error in ErrorTracker.get_recent_errors(_LIMIT_MAX)
-            if _matches(error, wanted, type_name=error["error_type"], moment=error["timestamp"])
+            if _matches(
+                error, wanted, type_name=error["error_type"], module=error["error_module"], moment=error["timestamp"]
+            )
         ]
         errors = [{**error, **with_issue_link(error["fingerprint"])} for error in found[: wanted["limit"]]]
         return Response({"count": len(errors), "errors": errors})
@@ -164,7 +174,7 @@ class GroupListView(APIView):
         found = [
             group
             for group in all_groups()
-            if _matches(group, wanted, type_name=group["type"], moment=group["last_seen"])
+            if _matches(group, wanted, type_name=group["type"], module=group["module"], moment=group["last_seen"])
         ]
         groups = found[: wanted["limit"]]
         return Response({"count": len(groups), "groups": groups})
@@ -194,10 +204,10 @@ def _asked(kind: type[Query], request: Request) -> dict[str, Any]:
     return asked
 
 
-def _matches(row: dict[str, Any], wanted: dict[str, Any], *, type_name: str, moment: str | None) -> bool:
+def _matches(row: dict[str, Any], wanted: dict[str, Any], *, type_name: str, module: str, moment: str | None) -> bool:
     if any(name in wanted and row[name] != wanted[name] for name in ("severity", "fingerprint", "state")):
         return False
-    if "type" in wanted and wanted["type"] not in (type_name, type_name.rpartition(".")[2]):
+    if "type" in wanted and wanted["type"] not in (type_name, f"{module}.{type_name}"):
         return False
     if "release" in wanted and wanted["release"] not in row.get("releases", [row.get("release")]):
         return False

@@ -23,8 +23,9 @@ def decorate(event: dict[str, Any], occurrence: Occurrence, grouping: str) -> No
     _group(event, occurrence.key, grouping)
     event["tags"] = {**(event.get("tags") or {}), **_tags(occurrence)}
     event["contexts"] = {**(event.get("contexts") or {}), **_contexts(occurrence)}
-    if record["user_id"]:
-        event["user"] = {**(event.get("user") or {}), "id": record["user_id"]}
+    if record["user_id"] not in (None, ""):
+        # Text in Sentry's schema.
+        event["user"] = {**(event.get("user") or {}), "id": str(record["user_id"])}
     if record["task"]:
         event["transaction"] = record["task"]
 

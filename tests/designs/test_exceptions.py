@@ -151,7 +151,7 @@ def test_each_class_answers_and_records_through_a_view(
         "error_id": record["event_id"],
     }
     assert (record["severity"], record["source"]) == (kind.severity, "http")
-    assert record["error_type"] == f"designs.exceptions.{kind.__name__}"
+    assert (record["error_module"], record["error_type"]) == ("designs.exceptions", kind.__name__)
     assert record["context"]["details"] == {"stage": "for the record"}
 
 

@@ -189,7 +189,7 @@ class TestUser:
                 "/api/probe/closed/", headers={"authorization": f"Bearer {token}"}
             )
 
-        assert records()[0]["user_id"] == str(admin_user.pk)
+        assert records()[0]["user_id"] == admin_user.pk
 
     @pytest.mark.parametrize("kind", [RuntimeError, GeometryProcessingError])
     def test_a_session_tells_whom_it_happened_to(
@@ -199,7 +199,7 @@ class TestUser:
         with doing(raising(kind())):
             admin_client.get("/api/probe/closed/")
 
-        assert records()[0]["user_id"] == str(admin_user.pk)
+        assert records()[0]["user_id"] == admin_user.pk
 
     def test_nobody_is_asked_for_in_the_database(self, admin_client: Client, django_assert_num_queries: Any) -> None:
         admin_client.raise_request_exception = False

@@ -25,7 +25,7 @@ CARRIED = {
     "path": "/api/designs/1/finalize/",
     "method": "POST",
 }
-LOST = "billiard.exceptions.WorkerLostError"
+LOST = "WorkerLostError"
 # Two lost attempts are noticed in ten seconds of a machine at rest.
 LOST_SECONDS = 45.0
 PAST = datetime(2020, 1, 1, tzinfo=UTC)
@@ -45,7 +45,7 @@ SENT: dict[str, Row] = {
     "retry_on_worker_lost": ("probe.lost_and_retried", (), {}, "FAILURE", LOST),
     "success": ("probe.succeed", (), {}, "SUCCESS", None),
     "exception": ("probe.fail", ("matrix",), {}, "FAILURE", "ValueError"),
-    "exception of ours": ("probe.fail_ours", (), {}, "FAILURE", "designs.exceptions.GeometryProcessingError"),
+    "exception of ours": ("probe.fail_ours", (), {}, "FAILURE", "GeometryProcessingError"),
     "acks_late, exception": ("probe.late_fail", (), {}, "FAILURE", "ValueError"),
     "retry until it fails": ("probe.retry", (), {}, "FAILURE", "OSError"),
     "handles another task's failure": ("probe.handles_calls", (), {}, "SUCCESS", None),
@@ -57,14 +57,14 @@ SENT: dict[str, Row] = {
     "unpicklable exception": ("probe.unpicklable", (), {}, "FAILURE", "tests.probe_tasks.Unpicklable"),
     "retry until it succeeds": ("probe.retry_once", (), {}, "SUCCESS", None),
     "autoretry until it fails": ("probe.autoretry", (), {}, "FAILURE", "OSError"),
-    "soft limit": ("probe.wait", (), {"soft_time_limit": 0.2}, "FAILURE", "billiard.exceptions.SoftTimeLimitExceeded"),
-    "hard limit": ("probe.hang", (), LIMITS, "FAILURE", "billiard.exceptions.TimeLimitExceeded"),
+    "soft limit": ("probe.wait", (), {"soft_time_limit": 0.2}, "FAILURE", "SoftTimeLimitExceeded"),
+    "hard limit": ("probe.hang", (), LIMITS, "FAILURE", "TimeLimitExceeded"),
     "Reject": ("probe.reject", (), {}, "FAILURE", None),
     "Ignore": ("probe.ignore", (), {}, "STARTED", None),
     "unserialisable result": ("probe.unserialisable", (), {}, "FAILURE", "kombu.exceptions.EncodeError"),
     "a receiver raises": ("probe.broken_receiver", (), {}, "SUCCESS", None),
     "expired": ("probe.succeed", (), {"expires": PAST}, "REVOKED", None),
-    "unknown task": ("probe.unknown", (), {}, "FAILURE", "celery.exceptions.NotRegistered"),
+    "unknown task": ("probe.unknown", (), {}, "FAILURE", "NotRegistered"),
 }
 REVOKED = ["revoked before start", "revoked, SIGTERM", "revoked, SIGKILL"]
 MESSAGES: dict[str, tuple[bytes, str, dict[str, Any], str]] = {
@@ -80,7 +80,7 @@ MESSAGES: dict[str, tuple[bytes, str, dict[str, Any], str]] = {
         b"{}",
         "application/json",
         {"task": "probe.succeed"},
-        "celery.exceptions.InvalidTaskError",
+        "InvalidTaskError",
     ),
     "no task at all": (json.dumps({"hello": 1}).encode(), "application/json", {}, "message"),
 }

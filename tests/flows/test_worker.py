@@ -22,7 +22,7 @@ def test_an_exception_in_a_task_is_one_record(running: RunningStack) -> None:
 def test_our_own_exception_keeps_its_details(running: RunningStack) -> None:
     [record] = running.errors_of(running.send("probe.fail_ours"))
 
-    assert record["error_type"] == "designs.exceptions.GeometryProcessingError"
+    assert record["error_type"] == "GeometryProcessingError"
     assert record["context"]["details"] == {"stage": "transfer"}
 
 

@@ -172,7 +172,7 @@ def _records(limit: int, interval: float, *, follow: bool) -> Iterator[dict[str,
 
 
 def _title(type_name: str, message: str) -> str:
-    return message if type_name == "message" else f"{type_name.rpartition('.')[2]}: {message}"
+    return message if type_name == "message" else f"{type_name}: {message}"
 
 
 def _parse(text: Any) -> datetime | None:

@@ -22,8 +22,8 @@ from tests.outage import REFUSED_URL, own_valkey
 from tests.secrets_table import BY_KEY, HARMLESS, IN_TEXT
 
 KEYS = {
-    "timestamp", "error_type", "error_message", "severity", "user_id", "request_path", "context", "traceback",
-    "event_id", "fingerprint", "occurrences", "request_id", "task", "release", "source",
+    "timestamp", "error_type", "error_module", "error_message", "severity", "user_id", "request_path", "context",
+    "traceback", "event_id", "fingerprint", "occurrences", "request_id", "task", "release", "source",
 }  # fmt: skip
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
@@ -75,7 +75,7 @@ class TestRecord:
         assert stored == returned
         assert (stored["timestamp"], stored["error_type"]) == ("2026-01-31T12:00:00.000000Z", "ValueError")
         assert (stored["error_message"], stored["severity"]) == ("broken", "CRITICAL")
-        assert (stored["user_id"], stored["request_path"], stored["context"]) == ("7", "/x/", {"a": 1})
+        assert (stored["user_id"], stored["request_path"], stored["context"]) == (7, "/x/", {"a": 1})
         assert "raise ValueError(message)" in stored["traceback"]
         assert (stored["occurrences"], stored["source"]) == (1, "explicit")
 
@@ -243,7 +243,7 @@ class TestOneOccurrence:
         (stored,) = recent()
         assert first["event_id"] == second["event_id"] == stored["event_id"]
         assert stored["context"] == {"by": "the view", "also": "the hook"}
-        assert (stored["user_id"], stored["occurrences"]) == ("7", 1)
+        assert (stored["user_id"], stored["occurrences"]) == (7, 1)
 
     def test_raising_from_a_recorded_exception_is_the_same_occurrence(self) -> None:
         error = caught()
@@ -294,7 +294,7 @@ class TestSecrets:
         assert secret not in str(recent())
         assert secret not in str(errors.store.groups())
         (record,) = caplog.records
-        assert secret not in record.getMessage() + str(record.__dict__["error_context"])
+        assert secret not in record.getMessage() + str(record.__dict__["context"])
 
     @pytest.mark.parametrize(("value", "secret"), BY_KEY)
     def test_none_under_a_telling_name_is_stored(self, value: Any, secret: str) -> None:
@@ -320,7 +320,7 @@ class TestLogLine:
         assert (line.levelno, line.getMessage()) == (logging.CRITICAL, "ValueError: broken")
         extra = line.__dict__
         assert (extra["event_id"], extra["fingerprint"]) == (returned["event_id"], returned["fingerprint"])
-        assert (extra["occurrences"], extra["source"], extra["error_context"]) == (1, "explicit", {"a": 1})
+        assert (extra["occurrences"], extra["source"], extra["context"]) == (1, "explicit", {"a": 1})
 
 
 class TestWithoutRedis:

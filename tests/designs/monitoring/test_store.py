@@ -72,6 +72,7 @@ class TestGroups:
             "fingerprint": fingerprint_message("a").key,
             "total": "2",
             "type": "message",
+            "module": "",
             "message": "a",
             "severity": "CRITICAL",
             "site": "",

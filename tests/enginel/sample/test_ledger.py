@@ -15,7 +15,7 @@ def answer(kind: type[CorruptedFile | ITARViolation] = CorruptedFile, error_id: 
     return Answer(kind.status_code, {"code": kind.default_code, "error_id": error_id, "detail": "x"})
 
 
-def record(error_id: str = "e1", error_type: str = "designs.exceptions.CorruptedFile") -> dict[str, Any]:
+def record(error_id: str = "e1", error_type: str = "CorruptedFile") -> dict[str, Any]:
     return {"event_id": error_id, "error_type": error_type}
 
 

@@ -11,7 +11,7 @@ from enginel.sample.report import report
 
 GROUP = {
     "fingerprint": "1:a",
-    "type": "designs.exceptions.CorruptedFile",
+    "type": "CorruptedFile",
     "severity": "WARNING",
     "site": "designs.exceptions.CorruptedFile in designs.cad.sniff.sniff",
     "parts": "[]",
