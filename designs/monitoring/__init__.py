@@ -2,6 +2,7 @@
 
 from designs.monitoring.accounting import Account
 from designs.monitoring.answers import record_answer
+from designs.monitoring.away import StoreAway
 from designs.monitoring.errors import ErrorTracker
 from designs.monitoring.guard import guarded
 from designs.monitoring.health import HealthChecker, HealthReport, Outcome, UnknownComponent
@@ -9,7 +10,7 @@ from designs.monitoring.metrics import MetricsCollector
 from designs.monitoring.overview import dashboard_overview, performance_overview
 from designs.monitoring.performance import PerformanceMonitor
 from designs.monitoring.request_notes import was_logged
-from designs.monitoring.scrape import StoreAway, metrics_page
+from designs.monitoring.scrape import metrics_page
 from designs.monitoring.sending import sentry_account
 from designs.monitoring.severity import SEVERITIES
 

@@ -20,8 +20,9 @@ from rest_framework.request import Request
 from designs.authentication import SessionAuthentication, TokenAuthentication
 from designs.conf import conf
 from designs.handlers import error_response, mark_handled, method_not_allowed
-from designs.monitoring import HealthChecker, HealthReport, Outcome, UnknownComponent, guarded
+from designs.monitoring import HealthChecker, HealthReport, Outcome, StoreAway, UnknownComponent, guarded
 from designs.views.accept import preferred_format
+from designs.views.health_feed import render_feed
 from designs.views.pages import sealed
 from designs.views.untransacted import without_transaction
 
@@ -89,7 +90,8 @@ class StatusView(HealthCheckView):  # type: ignore[misc] # the base has no types
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         response: HttpResponse = super(HealthCheckView, self).dispatch(request, *args, **kwargs)
         patch_vary_headers(response, ["Accept", "Authorization", "Cookie"])
-        add_never_cache_headers(response)
+        if "ETag" not in response.headers:
+            add_never_cache_headers(response)
         return response
 
     def options(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
@@ -119,6 +121,17 @@ class StatusView(HealthCheckView):  # type: ignore[misc] # the base has no types
         response._has_been_logged = True  # type: ignore[attr-defined] # noqa: SLF001 - it offers no public name
         return response
 
+    def _feed(self, kind: str) -> HttpResponse:
+        """Return the changes of the last day; 503 while they cannot be read, since none and unknown differ."""
+        names = list(self.report.outcomes)
+        try:
+            changes = HealthChecker.transitions(names)
+        except StoreAway:
+            away = error_response(self.request, 503, "The history of health does not answer.", "service_unavailable")
+            away.headers["Retry-After"] = "5"
+            return away
+        return render_feed(self.request, kind, self.report, HealthChecker.last_known(), changes)
+
     def _render(self, wanted: str) -> HttpResponse:
         status = 503 if self.report.status == _UNHEALTHY else 200
         response: HttpResponse
@@ -127,6 +140,8 @@ class StatusView(HealthCheckView):  # type: ignore[misc] # the base has no types
             response = sealed(self.render_to_response(context, status=status).render())
         elif wanted == "json":
             response = JsonResponse(self.report.as_dict(is_admin=self.is_admin), status=status)
+        elif wanted in {"rss", "atom"}:
+            response = self._feed(wanted)
         else:
             render = getattr(self, f"render_to_response_{wanted}")
             response = render(status) if wanted == "text" else render()

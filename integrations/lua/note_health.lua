@@ -12,7 +12,8 @@ for row = 0, (#ARGV - 2) / 4 - 1 do
   if not known[2] or tonumber(known[2]) <= tonumber(at) then
     if known[1] ~= status then
       redis.call('HSET', KEYS[1], name .. ':status', status, name .. ':since', at)
-      redis.call('ZADD', changes, at, at .. ':' .. status)
+      -- Members of an older release end after the status. The message comes last: it may contain colons.
+      redis.call('ZADD', changes, at, at .. ':' .. status .. ':' .. (known[1] or '') .. ':' .. message)
       redis.call('ZREMRANGEBYSCORE', changes, '-inf', tonumber(at) - keep * 1000)
       redis.call('EXPIRE', changes, keep)
       if known[1] then

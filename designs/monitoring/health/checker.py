@@ -16,6 +16,7 @@ from health_check.base import HealthCheck
 from health_check.exceptions import HealthCheckException
 
 from designs.conf import conf
+from designs.monitoring.away import StoreAway
 from designs.monitoring.guard import guarded, swallow
 from designs.monitoring.health.history import History
 from designs.monitoring.health.model import HEALTHY, UNHEALTHY, HealthReport, Outcome, UnknownComponent, status_of
@@ -23,7 +24,7 @@ from designs.monitoring.health.runner import Flight, Runner
 from designs.monitoring.redaction import redact_text
 from designs.monitoring.safe import safe_str, type_name
 from integrations import health as plugins
-from integrations.redis import FailFastRedis
+from integrations.redis import FailFastRedis, RedisUnavailable
 from integrations.sentry import delivery_status
 
 __all__ = ["HealthChecker"]
@@ -168,6 +169,22 @@ class HealthChecker:
         with guarded("health_history"):
             return history.changes(component)
         return []
+
+    @staticmethod
+    def transitions(components: Iterable[str] = ()) -> list[dict[str, str]]:
+        """Return a day's changes of components, all when none is named, newest first.
+
+        Returns:
+            ``{"component", "at", "status", "previous", "message"}``; the message is empty for a change that an older
+            release stored.
+
+        Raises:
+            StoreAway: Redis does not answer.
+        """
+        try:
+            return history.transitions(list(components) or list(_plugins))
+        except RedisUnavailable as error:
+            raise StoreAway(str(error)) from error
 
     @staticmethod
     def strip() -> dict[str, list[str]]:

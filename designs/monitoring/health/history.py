@@ -133,8 +133,31 @@ class History:
         """Return a day's changes of a component, oldest first; empty while Redis is away."""
         oldest = timezone.now().timestamp() * 1000 - _KEEP_SECONDS * 1000
         found = self._read(lambda client: client.zrangebyscore(_changes_key(component), oldest, "+inf"), [])
-        rows = [member.decode().partition(":") for member in found]
-        return [{"at": _iso(int(at)), "status": status} for at, _, status in rows]
+        return [{"at": at, "status": status} for at, status, _, _ in map(_change, found)]
+
+    def transitions(self, components: list[str]) -> list[dict[str, str]]:
+        """Return a day's changes of these components, newest first; see `HealthChecker.transitions`.
+
+        Raises:
+            RedisUnavailable: Redis does not answer.
+        """
+        oldest = timezone.now().timestamp() * 1000 - _KEEP_SECONDS * 1000
+
+        def read(client: redis.Redis) -> list[list[bytes]]:
+            pipe = client.pipeline(transaction=False)
+            for name in components:
+                pipe.zrangebyscore(_changes_key(name), oldest, "+inf")
+            return cast("list[list[bytes]]", pipe.execute())
+
+        found: list[dict[str, str]] = []
+        for name, members in zip(components, self.redis.run(read), strict=True):
+            before = ""
+            for at, status, previous, message in map(_change, members):
+                facts = {"component": name, "at": at, "status": status, "message": message}
+                found.append({**facts, "previous": before if previous is None else previous})
+                before = status
+        # The first finding of a component is no change.
+        return sorted((row for row in found if row["previous"]), key=lambda row: row["at"], reverse=True)
 
     def totals(self) -> dict[str, int]:
         """Return how often components changed, by ``component:status``; empty while Redis is away."""
@@ -178,6 +201,13 @@ def _changes_key(component: str) -> str:
 
 def _minutes_key(component: str) -> str:
     return f"{_PREFIX}minutes:{component}"
+
+
+def _change(member: bytes) -> tuple[str, str, str | None, str]:
+    """Return moment, status, status before ("" for a first finding, None if not stored) and message of a change."""
+    at, status, *rest = member.decode().split(":", 3)
+    previous, message = rest if len(rest) == 2 else (None, "")
+    return _iso(int(at)), status, previous, message
 
 
 def _iso(milliseconds: int) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from typing import Any
 
@@ -148,13 +147,6 @@ def test_openmetrics_tells_warnings_from_failures(client: Client, make: Any) -> 
     assert text.endswith("# EOF\n")
 
 
-@pytest.mark.parametrize("wanted", ["rss", "atom"])
-def test_feeds_are_xml_with_an_entry_a_component(client: Client, wanted: str) -> None:
-    root = ET.fromstring(client.get(URL, {"format": wanted}).content)
-
-    assert sum(element.tag.rpartition("}")[2] in {"item", "entry"} for element in root.iter()) == len(COMPONENTS)
-
-
 @pytest.mark.parametrize(
     ("accept", "content_type"),
     [
@@ -173,7 +165,7 @@ def test_the_accept_header_chooses_the_format(client: Client, accept: str, conte
 
     assert response["Content-Type"].startswith(content_type)
     assert "Accept" in response["Vary"]
-    assert "no-store" in response["Cache-Control"]
+    assert "no-cache" in response["Cache-Control"]
 
 
 @pytest.mark.parametrize(
