@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from django.conf import settings
-
 from designs.exceptions import ExternalServiceError
-from designs.monitoring import ErrorTracker
+from designs.monitoring import StoreAway, known_group, known_groups
 from designs.sentry_links import with_issue_link
-from integrations.redis import RedisUnavailable, redis_for
 
-__all__ = ["KEY", "STATES", "all_groups", "find_group", "refuse_if_away"]
+__all__ = ["KEY", "STATES", "all_groups", "find_group", "refused_while_away"]
 
 KEY = r"^\d{1,9}:[0-9a-f]{32}\Z"
 STATES = ("new", "ongoing", "resolved", "regressed")
@@ -28,10 +27,8 @@ def all_groups() -> list[dict[str, Any]]:
     Raises:
         ExternalServiceError: Redis does not answer, so nobody knows.
     """
-    found = [_summary(group) for group in ErrorTracker.get_groups()]
-    if not found:
-        refuse_if_away()
-    return found
+    with refused_while_away():
+        return [_summary(group) for group in known_groups()]
 
 
 def find_group(key: str) -> dict[str, Any] | None:
@@ -42,9 +39,9 @@ def find_group(key: str) -> dict[str, Any] | None:
     """
     if not _KEY.match(key):
         return None
-    found = ErrorTracker.get_group(key)
+    with refused_while_away():
+        found = known_group(key)
     if found is None:
-        refuse_if_away()
         return None
     return {
         **_summary(found),
@@ -62,11 +59,12 @@ def find_group(key: str) -> dict[str, Any] | None:
     }
 
 
-def refuse_if_away() -> None:
-    """Raise `ExternalServiceError` when Redis does not answer: no groups and no answer must not look the same."""
+@contextmanager
+def refused_while_away() -> Iterator[None]:
+    """Raise `ExternalServiceError` in place of `StoreAway`: no groups and no answer must not look the same."""
     try:
-        redis_for(settings.REDIS_URL).run(lambda client: client.ping())
-    except RedisUnavailable as error:
+        yield
+    except StoreAway as error:
         away = ExternalServiceError("The store of errors does not answer. Try again later.")
         # Reading the errors must not make more of them.
         away.__dict__["already_recorded"] = True

@@ -141,7 +141,7 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     )
 
 
-def error_response(request: HttpRequest, status: int, detail: str, code: str) -> JsonResponse:
-    """Answer a plain view's refusal with the error body."""
+def error_response(request: HttpRequest, status: int, detail: str, code: str, **more: Any) -> JsonResponse:
+    """Answer a plain view's refusal with the error body, and further keys."""
     error_id = getattr(request, "enginel_error_id", None)
-    return JsonResponse({"detail": detail, "code": code, "error_id": error_id}, status=status)
+    return JsonResponse({"detail": detail, "code": code, "error_id": error_id, **more}, status=status)

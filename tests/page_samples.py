@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils import timezone
 
-__all__ = ["HOSTILE", "busy", "empty", "hostile", "status_context"]
+__all__ = ["HOSTILE", "away", "busy", "empty", "hostile", "status_context"]
 
 HOSTILE = (
     "<script>document.title='owned'</script>",
@@ -59,7 +59,13 @@ def status_context(status: str, *, is_admin: bool = False, **more: Any) -> dict[
                 "detail": "OperationalError: connection to 10.0.4.7 refused" if is_admin and state != "healthy" else "",
             }
         )
-    page = {"service": "enginel", "status": status, "checked_at": now, "components": components}
+    page = {
+        "service": "enginel",
+        "status": status,
+        "checked_at": now,
+        "components": components,
+        "is_history_known": True,
+    }
     return {**page, "refresh_seconds": 10, "is_admin": is_admin, **more}
 
 
@@ -67,6 +73,14 @@ def empty() -> dict[str, Any]:
     """Return what a dashboard is fed with on the first day."""
     lists: dict[str, list[Any]] = {"requests": [], "errors": [], "operations": [], "tasks": [], "away": []}
     return {"health": {}, **lists, "sentry": {}, "workers": 0}
+
+
+def away() -> dict[str, Any]:
+    """Return what a dashboard is fed with while Redis is away."""
+    parts = ["requests", "errors", "operations", "tasks", "sentry", "workers"]
+    now = timezone.now().isoformat()
+    redis = {"status": "unhealthy", "message": "does not answer", "since": now, "at": now}
+    return {**dict.fromkeys(parts), "health": {"redis": redis}, "away": parts}
 
 
 def busy() -> dict[str, Any]:

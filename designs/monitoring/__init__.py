@@ -6,8 +6,17 @@ from designs.monitoring.away import StoreAway
 from designs.monitoring.errors import ErrorTracker
 from designs.monitoring.guard import guarded
 from designs.monitoring.health import HealthChecker, HealthReport, Outcome, UnknownComponent
+from designs.monitoring.known import (
+    dashboard_overview,
+    known_errors,
+    known_group,
+    known_groups,
+    known_operations,
+    known_requests,
+    known_tasks,
+    performance_overview,
+)
 from designs.monitoring.metrics import MetricsCollector
-from designs.monitoring.overview import dashboard_overview, performance_overview
 from designs.monitoring.performance import PerformanceMonitor
 from designs.monitoring.request_notes import was_logged
 from designs.monitoring.scrape import metrics_page
@@ -27,6 +36,12 @@ __all__ = [
     "UnknownComponent",
     "dashboard_overview",
     "guarded",
+    "known_errors",
+    "known_group",
+    "known_groups",
+    "known_operations",
+    "known_requests",
+    "known_tasks",
     "metrics_page",
     "performance_overview",
     "record_answer",

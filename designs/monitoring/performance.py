@@ -13,11 +13,11 @@ from typing import Any, TypeVar, cast
 from designs.conf import conf
 from designs.monitoring.guard import guarded
 from designs.monitoring.metrics.buckets import merged
-from designs.monitoring.metrics.collector import duration_of, families_now, stats_of
+from designs.monitoring.metrics.collector import Families, duration_of, families_now, stats_of
 from designs.monitoring.metrics.flusher import registry
 from designs.monitoring.metrics.registry import OVERFLOW, Timed, label_of
 
-__all__ = ["PerformanceMonitor"]
+__all__ = ["PerformanceMonitor", "operations_of", "requests_of", "tasks_of"]
 
 logger = logging.getLogger("enginel.performance")
 
@@ -73,19 +73,14 @@ class PerformanceMonitor:
     def get_all_operation_stats() -> dict[str, dict[str, Any]]:
         """Return the statistics of all operations of the last hour, by name, with ``slow``: runs over the threshold."""
         with guarded("get_all_operation_stats"):
-            families = families_now()
-            slow = families.counters.get("slow", {})
-            operations = families.histograms.get("operations", {})
-            return {
-                name: {**stats_of(one), "slow": slow.get((name,), 0)} for (name,), one in sorted(operations.items())
-            }
+            return operations_of(families_now())
         return {}
 
     @staticmethod
     def get_request_stats() -> dict[str, dict[str, Any]]:
         """Return the statistics of requests by ``METHOD route``; answers from 500 on count as errors."""
         with guarded("get_request_stats"):
-            return {name: stats_of(one) for name, one in sorted(_by_route().items())}
+            return requests_of(families_now())
         return {}
 
     @staticmethod
@@ -95,13 +90,26 @@ class PerformanceMonitor:
         Their durations are of all attempts together; those that failed count as errors.
         """
         with guarded("get_task_stats"):
-            return _by_task()
+            return tasks_of(families_now())
         return {}
 
 
-def _by_task() -> dict[str, dict[str, Any]]:
+def operations_of(families: Families) -> dict[str, dict[str, Any]]:
+    """Return the statistics of operations by name."""
+    slow = families.counters.get("slow", {})
+    operations = families.histograms.get("operations", {})
+    return {name: {**stats_of(one), "slow": slow.get((name,), 0)} for (name,), one in sorted(operations.items())}
+
+
+def requests_of(families: Families) -> dict[str, dict[str, Any]]:
+    """Return the statistics of requests by ``METHOD route``."""
+    return {name: stats_of(one) for name, one in sorted(_by_route(families).items())}
+
+
+def tasks_of(families: Families) -> dict[str, dict[str, Any]]:
+    """Return the statistics of tasks by name."""
     states: dict[str, dict[str, Any]] = {}
-    histograms = families_now().histograms
+    histograms = families.histograms
     for family in ("tasks", "tracked_tasks"):
         for (task, state), series in histograms.get(family, {}).items():
             known = states.setdefault(task, {})
@@ -115,10 +123,10 @@ def _by_task() -> dict[str, dict[str, Any]]:
     return found
 
 
-def _by_route() -> dict[str, Any]:
+def _by_route(families: Families) -> dict[str, Any]:
     from_500: dict[str, int] = {}
     together: dict[str, list[Any]] = {}
-    for (method, route, status), series in families_now().histograms.get("requests", {}).items():
+    for (method, route, status), series in families.histograms.get("requests", {}).items():
         name = f"{method} {route}"
         together.setdefault(name, []).append(series)
         if status >= "500":

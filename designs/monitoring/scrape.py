@@ -139,14 +139,23 @@ def _queue_depth() -> int | None:
 
 
 def _health() -> dict[str, str]:
-    """Return the status of each component; found anew if nobody looked lately: a scrape may be all who ever asks."""
+    """Return the status of each component; one that no process checked lately is checked now."""
     known = HealthChecker.last_known()
+    found = {name: facts.get("status", "") for name, facts in known.items()}
+    if not conf.metrics_health_seconds:
+        return found
     oldest = timezone.now() - timedelta(seconds=conf.metrics_health_seconds)
-    seen = [datetime.fromisoformat(facts["at"]) for facts in known.values() if "at" in facts]
-    if conf.metrics_health_seconds and (not seen or max(seen) < oldest):
+    stale = [
+        name
+        for name in HealthChecker.components()
+        if "at" not in known.get(name, {}) or datetime.fromisoformat(known[name]["at"]) < oldest
+    ]
+    for name in stale:
+        found.pop(name, None)
+    if stale:
         with guarded("metrics_page"):
-            return {name: outcome.status for name, outcome in HealthChecker.report().outcomes.items()}
-    return {name: facts.get("status", "") for name, facts in known.items()}
+            found |= {name: outcome.status for name, outcome in HealthChecker.report(stale).outcomes.items()}
+    return {name: found[name] for name in HealthChecker.components() if name in found}
 
 
 def _storage(ask: Storage, now: float) -> Mapping[str, float]:

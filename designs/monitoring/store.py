@@ -126,20 +126,26 @@ class ErrorStore:
         return groups.resolve(self.redis, key, now_ms())
 
     def recent(self, limit: int) -> list[dict[str, Any]]:
-        """Return at most ``limit`` records, newest first, none older than the ring's age."""
+        """Return at most ``limit`` records, newest first, none older than the ring's age.
+
+        While Redis is away they are those that this process keeps.
+        """
+        try:
+            return self.read_recent(limit)
+        except RedisUnavailable:
+            return self._waiting_records()[:limit]
+
+    def read_recent(self, limit: int) -> list[dict[str, Any]]:
+        """Do the same for records of all processes.
+
+        Raises:
+            RedisUnavailable: Redis does not answer.
+        """
         if self.backlog:
             self.drain()
         args = [limit, now_ms() - conf.ring_seconds * 1000, GROUP_PREFIX]
-        pending = self.backlog.snapshot()
-        tracebacks = {p.fingerprint.key: p.traceback for p in pending if p.traceback}
-        waiting = [
-            record_of(p.event.as_json(), p.fingerprint.key, p.occurrences, tracebacks.get(p.fingerprint.key, ""))
-            for p in pending
-        ]
-        try:
-            entries, of_groups = self.redis.script("read_errors", [f"{PREFIX}ring", f"{PREFIX}records"], args)
-        except RedisUnavailable:
-            return waiting[:limit]
+        waiting = self._waiting_records()
+        entries, of_groups = self.redis.script("read_errors", [f"{PREFIX}ring", f"{PREFIX}records"], args)
         totals = {key: (int(total), text.decode()) for key, total, text in of_groups}
         stored: list[dict[str, Any]] = []
         for key, record, additions in entries:
@@ -151,6 +157,14 @@ class ErrorStore:
         known = {record["event_id"] for record in stored}
         fresh = [record for record in waiting if record["event_id"] not in known]
         return sorted([*stored, *fresh], key=lambda record: record["timestamp"], reverse=True)[:limit]
+
+    def _waiting_records(self) -> list[dict[str, Any]]:
+        pending = self.backlog.snapshot()
+        tracebacks = {p.fingerprint.key: p.traceback for p in pending if p.traceback}
+        return [
+            record_of(p.event.as_json(), p.fingerprint.key, p.occurrences, tracebacks.get(p.fingerprint.key, ""))
+            for p in pending
+        ]
 
     def totals(self) -> dict[str, int]:
         """Return counts: ``occurrences``, ``groups``, ``forwarded``, ``by:<kind>|<severity>|<source>``, ...

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.http import JsonResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import PermissionDenied
@@ -12,11 +13,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from designs.monitoring import dashboard_overview, performance_overview
+from designs.exceptions import ExternalServiceError
+from designs.monitoring import ErrorTracker, HealthChecker, StoreAway, dashboard_overview, performance_overview
 from designs.schema import error_responses
+from designs.views.away import store_away
 from designs.views.monitoring import ErrorRecord
 
 __all__ = ["DashboardView", "PerformanceView"]
+
+_RECENT_ERRORS = 10
 
 
 class OperationStats(serializers.Serializer[Any]):
@@ -64,21 +69,29 @@ class PerformanceView(APIView):
     @extend_schema(
         summary="Durations and failures of operations and requests",
         tags=["monitoring"],
-        responses={200: Performance, **error_responses(PermissionDenied)},
+        responses={200: Performance, **error_responses(PermissionDenied, ExternalServiceError)},
     )
-    def get(self, request: Request) -> Response:
-        return Response(performance_overview())
+    def get(self, request: Request) -> Response | JsonResponse:
+        try:
+            return Response(performance_overview())
+        except StoreAway:
+            return store_away(request, "measurements")
 
 
 class DashboardView(APIView):
-    """Health, the newest errors, operations and counters. 200 whatever is down: it says so."""
+    """Health, the newest errors, operations and counters. 503 while they are unknown, with health and own errors."""
 
     permission_classes = [IsAdminUser]
 
     @extend_schema(
         summary="Everything at a glance",
         tags=["monitoring"],
-        responses={200: Dashboard, **error_responses(PermissionDenied)},
+        responses={200: Dashboard, **error_responses(PermissionDenied, ExternalServiceError)},
     )
-    def get(self, request: Request) -> Response:
-        return Response(dashboard_overview())
+    def get(self, request: Request) -> Response | JsonResponse:
+        health = HealthChecker.get_full_health_status()
+        try:
+            return Response({"health": health, **dashboard_overview()})
+        except StoreAway:
+            own = {"recent_errors": ErrorTracker.get_recent_errors(_RECENT_ERRORS)}
+            return store_away(request, "errors and measurements", health=health, this_process=own)

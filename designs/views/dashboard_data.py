@@ -1,4 +1,4 @@
-"""What the dashboard shows, gathered from the monitoring. A part that cannot be had is empty and named in ``away``."""
+"""What the dashboard shows, gathered from the monitoring. An unknown part is None and named in ``away``."""
 
 from __future__ import annotations
 
@@ -7,11 +7,17 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from django.conf import settings
-
-from designs.monitoring import ErrorTracker, HealthChecker, PerformanceMonitor, guarded
-from integrations.heartbeat import live_workers
-from integrations.redis import RedisUnavailable, redis_for
+from designs.monitoring import (
+    HealthChecker,
+    StoreAway,
+    guarded,
+    known_group,
+    known_groups,
+    known_operations,
+    known_requests,
+    known_tasks,
+)
+from integrations.redis import RedisUnavailable
 from integrations.sentry import delivery_status
 
 __all__ = ["GROUPS", "collect"]
@@ -21,12 +27,11 @@ GROUPS = 20
 _ROWS = 15
 
 _SOURCES: dict[str, Callable[..., Any]] = {
-    "health": HealthChecker.last_known,
-    "requests": PerformanceMonitor.get_request_stats,
-    "operations": PerformanceMonitor.get_all_operation_stats,
-    "tasks": PerformanceMonitor.get_task_stats,
+    "health": HealthChecker.current,
+    "requests": known_requests,
+    "operations": known_operations,
+    "tasks": known_tasks,
     "sentry": delivery_status,
-    "workers": live_workers,
 }
 
 
@@ -34,40 +39,55 @@ def collect() -> dict[str, Any]:
     """Return everything the dashboard shows; never raises.
 
     Returns:
-        ``health`` (component -> ``status``, ``since``, ``message``), ``requests`` and ``operations`` (rows of ``name``,
+        ``health`` (see `HealthChecker.current`), ``requests`` and ``operations`` (rows of ``name``,
         ``count``, ``per_minute`` (None until seen twice), ``avg_ms``, ``p95_ms``, ``error_rate``; operations also
         ``slow``), ``errors`` (groups: ``key``, ``type``, ``message``, ``total``, ``last_seen``, ``state``,
         ``minutes``), ``tasks`` (``name``, ``success``, ``failed``, ``retry``, ``p95_ms``), ``sentry`` (delivery facts),
-        ``workers`` (how many live), ``away`` (names of the parts that cannot be had now).
+        ``workers`` (how many live, as the check of Celery found), ``away`` (names of the parts that are unknown now;
+        these are None).
     """
     away: list[str] = []
-    redis = redis_for(settings.REDIS_URL)
-    _part("redis", lambda: redis.run(lambda client: client.ping()), None, away)
+    health = _part("health", lambda: dict(_SOURCES["health"]()), away)
     return {
-        "health": _part("health", lambda: dict(_SOURCES["health"]()), {}, away),
-        "requests": _part("requests", lambda: _timed(_SOURCES["requests"]()), [], away),
-        "errors": _part("errors", _errors, [], away),
-        "operations": _part("operations", lambda: _operations(_SOURCES["operations"]()), [], away),
-        "tasks": _part("tasks", lambda: _tasks(_SOURCES["tasks"]()), [], away),
-        "sentry": _part("sentry", lambda: dict(_SOURCES["sentry"]()), {}, away),
-        "workers": _part("workers", lambda: len(_SOURCES["workers"](redis)), 0, away),
+        "health": health,
+        "requests": _part("requests", lambda: _timed(_SOURCES["requests"]()), away),
+        "errors": _part("errors", _errors, away),
+        "operations": _part("operations", lambda: _operations(_SOURCES["operations"]()), away),
+        "tasks": _part("tasks", lambda: _tasks(_SOURCES["tasks"]()), away),
+        "sentry": _part("sentry", _sentry, away),
+        "workers": _part("workers", lambda: _workers(health), away),
         "away": away,
     }
 
 
-def _part(name: str, get: Callable[[], Any], nothing: Any, away: list[str]) -> Any:
+def _part(name: str, get: Callable[[], Any], away: list[str]) -> Any:
     with guarded(f"dashboard_{name}"):
         try:
             return get()
-        except RedisUnavailable:
+        except (RedisUnavailable, StoreAway):
             away.append(name)
-            return nothing
+            return None
     away.append(name)
-    return nothing
+    return None
+
+
+def _workers(health: Mapping[str, Mapping[str, Any]] | None) -> int:
+    """Return how many workers live by the check of Celery, so that state and number are of one moment."""
+    workers = (health or {}).get("celery", {}).get("workers")
+    if workers is None:
+        raise StoreAway("the heartbeats cannot be read")
+    return len(workers)
+
+
+def _sentry() -> dict[str, Any]:
+    status = dict(_SOURCES["sentry"]())
+    if status.get("store") == "away":
+        raise StoreAway("the outbox cannot be read")
+    return status
 
 
 def _errors() -> list[dict[str, Any]]:
-    found = (ErrorTracker.get_group(row["fingerprint"]) for row in ErrorTracker.get_groups(GROUPS))
+    found = (known_group(row["fingerprint"]) for row in known_groups(GROUPS))
     return [
         {
             "key": group["fingerprint"],

@@ -38,14 +38,15 @@ def dashboard(request: HttpRequest) -> HttpResponse:
 
 
 def _page(found: Mapping[str, Any], now: datetime) -> dict[str, Any]:
-    errors = [_error(group, now) for group in found["errors"]]
-    day = _columns(itertools.chain.from_iterable(group["minutes"] for group in found["errors"]), now, _DAY_COLUMNS)
-    requests = found["requests"]
+    groups, requests, health = found["errors"] or [], found["requests"] or [], found["health"] or {}
+    errors = [_error(group, now) for group in groups]
+    day = _columns(itertools.chain.from_iterable(group["minutes"] for group in groups), now, _DAY_COLUMNS)
     return {
         **found,
         "now": now,
-        "status": _overall(found["health"]),
-        "components": [{"name": name, **facts} for name, facts in found["health"].items()],
+        "status": _overall(health),
+        "components": [{"name": name, **facts} for name, facts in health.items()],
+        "redis": health.get("redis", {}),
         "errors": errors,
         "errors_cut": len(errors) >= dashboard_data.GROUPS,
         "error_day": day,

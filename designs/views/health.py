@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -22,6 +24,7 @@ from designs.conf import conf
 from designs.handlers import error_response, mark_handled, method_not_allowed
 from designs.monitoring import HealthChecker, HealthReport, Outcome, StoreAway, UnknownComponent, guarded
 from designs.views.accept import preferred_format
+from designs.views.away import store_away
 from designs.views.health_feed import render_feed
 from designs.views.pages import sealed
 from designs.views.untransacted import without_transaction
@@ -127,9 +130,7 @@ class StatusView(HealthCheckView):  # type: ignore[misc] # the base has no types
         try:
             changes = HealthChecker.transitions(names)
         except StoreAway:
-            away = error_response(self.request, 503, "The history of health does not answer.", "service_unavailable")
-            away.headers["Retry-After"] = "5"
-            return away
+            return store_away(self.request, "changes of health")
         return render_feed(self.request, kind, self.report, HealthChecker.last_known(), changes)
 
     def _render(self, wanted: str) -> HttpResponse:
@@ -221,8 +222,14 @@ def _authenticate(request: HttpRequest) -> bool:
 
 
 def _page(report: HealthReport, is_admin: bool) -> dict[str, Any]:
-    known, strips = HealthChecker.last_known(), HealthChecker.strip()
+    strips: Mapping[str, list[str]] = {}
+    is_history_known = False
+    with suppress(StoreAway):
+        strips = HealthChecker.last_hour(report.outcomes)
+        is_history_known = True
+    since = HealthChecker.since(report)
     return {
+        "is_history_known": is_history_known,
         "service": conf.service,
         "status": report.status,
         "checked_at": report.checked_at,
@@ -234,7 +241,7 @@ def _page(report: HealthReport, is_admin: bool) -> dict[str, Any]:
                 "status": outcome.status,
                 "message": outcome.message,
                 "time_taken_ms": round(outcome.seconds * 1000, 1),
-                "changed_at": _moment(known.get(name, {}).get("since")),
+                "changed_at": _moment(since[name]),
                 "strip": strips.get(name, []),
                 "detail": outcome.detail if is_admin else "",
             }

@@ -10,9 +10,9 @@ from django.views.decorators.csrf import csrf_exempt
 
 from designs.addresses import client_address
 from designs.conf import conf
-from designs.handlers import mark_handled
 from designs.monitoring import StoreAway, metrics_page
 from designs.storage import storage_in_gb
+from designs.views.away import store_away
 from designs.views.untransacted import without_transaction
 from integrations.prometheus import OPENMETRICS, TEXT, wants_openmetrics
 
@@ -34,9 +34,7 @@ def metrics(request: HttpRequest) -> HttpResponseBase:
     try:
         page = metrics_page(storage_in_gb)
     except StoreAway:
-        # Redis' outage has its own alarm: one more record a scrape tells nobody more.
-        mark_handled(request, None)
-        return _plain("The store of the metrics is away.", 503, **{"Retry-After": "1"})
+        return store_away(request, "metrics")
     openmetrics = wants_openmetrics(request.headers.get("Accept", ""))
     compressed = _takes_gzip(request.headers.get("Accept-Encoding", ""))
     response = HttpResponse(

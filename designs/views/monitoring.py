@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from django.http import JsonResponse
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import NotFound, PermissionDenied, ValidationError
@@ -15,9 +16,10 @@ from rest_framework.views import APIView
 
 from designs.exceptions import ExternalServiceError
 from designs.groups import KEY, STATES, all_groups, find_group
-from designs.monitoring import SEVERITIES, ErrorTracker
+from designs.monitoring import SEVERITIES, ErrorTracker, StoreAway, known_errors
 from designs.schema import error_responses
 from designs.sentry_links import with_issue_link
+from designs.views.away import store_away
 
 __all__ = ["ErrorListView", "GroupListView", "GroupView"]
 
@@ -142,19 +144,15 @@ class ErrorListView(APIView):
         summary="The newest errors",
         tags=["monitoring"],
         parameters=[*_FILTERS, OpenApiParameter("fingerprint", str)],
-        responses={200: ErrorList, **error_responses(ValidationError, PermissionDenied)},
+        responses={200: ErrorList, **error_responses(ValidationError, PermissionDenied, ExternalServiceError)},
     )
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request) -> Response | JsonResponse:
         wanted = _asked(ErrorQuery, request)
-        found = [
-            error
-            for error in ErrorTracker.get_recent_errors(_LIMIT_MAX)
-            if _matches(
-                error, wanted, type_name=error["error_type"], module=error["error_module"], moment=error["timestamp"]
-            )
-        ]
-        errors = [{**error, **with_issue_link(error["fingerprint"])} for error in found[: wanted["limit"]]]
-        return Response({"count": len(errors), "errors": errors})
+        try:
+            return Response(_listed(known_errors(_LIMIT_MAX), wanted))
+        except StoreAway:
+            own = _listed(ErrorTracker.get_recent_errors(_LIMIT_MAX), wanted)
+            return store_away(request, "errors", this_process=own)
 
 
 class GroupListView(APIView):
@@ -195,6 +193,18 @@ class GroupView(APIView):
         if group is None:
             raise NotFound("No such group.")
         return Response(group)
+
+
+def _listed(errors: list[dict[str, Any]], wanted: dict[str, Any]) -> dict[str, Any]:
+    found = [
+        error
+        for error in errors
+        if _matches(
+            error, wanted, type_name=error["error_type"], module=error["error_module"], moment=error["timestamp"]
+        )
+    ]
+    shown = [{**error, **with_issue_link(error["fingerprint"])} for error in found[: wanted["limit"]]]
+    return {"count": len(shown), "errors": shown}
 
 
 def _asked(kind: type[Query], request: Request) -> dict[str, Any]:

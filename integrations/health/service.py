@@ -66,6 +66,8 @@ class SentryDelivery(Plugin):
         if not status.get("enabled"):
             self.message = "not configured"
             return
+        if status.get("store") == "away":
+            raise ServiceWarning("unknown: its outbox cannot be read")
         depth, age = int(status.get("outbox_depth") or 0), float(status.get("outbox_oldest_seconds") or 0.0)
         self.facts["waiting"] = depth
         if depth and age > self.max_age_seconds:

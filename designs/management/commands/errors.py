@@ -16,8 +16,8 @@ from django.utils import timezone
 
 from designs.console import fit, sparkline, wrap
 from designs.exceptions import ExternalServiceError
-from designs.groups import all_groups, find_group, refuse_if_away
-from designs.monitoring import ErrorTracker
+from designs.groups import all_groups, find_group, refused_while_away
+from designs.monitoring import known_errors
 
 _WIDTH = 80
 _ROWS_MAX = 100
@@ -81,7 +81,6 @@ class Command(BaseCommand):
             self._line(f"         {_title(group['type'], group['message'])}")
 
     def _tail(self, *, limit: int, follow: bool, interval: float, as_json: bool, **options: Any) -> None:
-        refuse_if_away()
         for record in _records(limit, interval, follow=follow):
             if as_json:
                 self._json(record)
@@ -159,16 +158,20 @@ class Command(BaseCommand):
 def _records(limit: int, interval: float, *, follow: bool) -> Iterator[dict[str, Any]]:
     """Give the newest records, oldest first; when following, each new one as it comes, without end."""
     seen: OrderedDict[str, None] = OrderedDict()
-    found = ErrorTracker.get_recent_errors(_ROWS_MAX)
+    found = _newest()
     yield from reversed(found[:limit])
     while follow:
         seen.update(dict.fromkeys(record["event_id"] for record in found))
         while len(seen) > _SEEN_MAX:
             seen.popitem(last=False)
         time.sleep(interval)
-        refuse_if_away()
-        found = ErrorTracker.get_recent_errors(_ROWS_MAX)
+        found = _newest()
         yield from [record for record in reversed(found) if record["event_id"] not in seen]
+
+
+def _newest() -> list[dict[str, Any]]:
+    with refused_while_away():
+        return known_errors(_ROWS_MAX)
 
 
 def _title(type_name: str, message: str) -> str:

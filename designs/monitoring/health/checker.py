@@ -6,6 +6,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import lru_cache, partial
 from typing import Any
 
@@ -17,6 +18,7 @@ from health_check.exceptions import HealthCheckException
 
 from designs.conf import conf
 from designs.monitoring.away import StoreAway
+from designs.monitoring.event import iso_utc
 from designs.monitoring.guard import guarded, swallow
 from designs.monitoring.health.history import History
 from designs.monitoring.health.model import HEALTHY, UNHEALTHY, HealthReport, Outcome, UnknownComponent, status_of
@@ -153,6 +155,43 @@ class HealthChecker:
         return []
 
     @staticmethod
+    def current(components: Iterable[str] = ()) -> dict[str, dict[str, Any]]:
+        """Return how components are by the cached checks, as `report`, with moments.
+
+        Returns:
+            ``{component: {"status", "message", "at", "since", ...}}`` with the public facts of the check. ``at`` is the
+            moment of the check, ``since`` the one of the last change: by the history of all processes, or as this
+            process saw it while that cannot be read.
+
+        Raises:
+            UnknownComponent: One of them does not exist.
+        """
+        report = HealthChecker.report(components)
+        since = HealthChecker.since(report)
+        return {
+            name: {**outcome.as_dict(), "at": iso_utc(outcome.at), "since": since[name]}
+            for name, outcome in report.outcomes.items()
+        }
+
+    @staticmethod
+    def since(report: HealthReport) -> dict[str, str]:
+        """Return since when each component of a report has its state; see `current`."""
+        known = HealthChecker.last_known()
+        return {name: history.since(outcome, known.get(name, {})) for name, outcome in report.outcomes.items()}
+
+    @staticmethod
+    def last_hour(components: Iterable[str]) -> dict[str, list[str]]:
+        """Return what `strip` does, of these components.
+
+        Raises:
+            StoreAway: Redis does not answer.
+        """
+        try:
+            return history.strips(list(components))
+        except RedisUnavailable as error:
+            raise StoreAway(str(error)) from error
+
+    @staticmethod
     def last_known() -> dict[str, dict[str, str]]:
         """Return what any process found last, without checking.
 
@@ -190,7 +229,7 @@ class HealthChecker:
     def strip() -> dict[str, list[str]]:
         """Return for each component the worst status of each of the last 60 minutes, oldest first, "" unknown."""
         names = list(HealthChecker.components())
-        with guarded("health_strip"):
+        with guarded("health_strip"), suppress(RedisUnavailable):
             return history.strips(names)
         return {name: [""] * 60 for name in names}
 

@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 from collections import deque
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -46,6 +47,7 @@ class History:
         self._lock = threading.RLock()
         self._writing = threading.Lock()
         self._last: dict[str, Outcome] = {}
+        self._since: dict[str, datetime] = {}
         self._told_at: dict[str, float] = {}
         self._waiting: deque[Outcome] = deque(maxlen=_WAITING_MAX)
         self._heard: frozenset[str] = frozenset()
@@ -62,11 +64,19 @@ class History:
             self._last[outcome.component] = outcome
             is_change = previous is None or previous.status != outcome.status
             is_due = time.monotonic() - self._told_at.get(outcome.component, float("-inf")) >= _REPEAT_SECONDS
+            if is_change:
+                self._since[outcome.component] = outcome.at
             if is_change or is_due:
                 self._told_at[outcome.component] = time.monotonic()
                 self._waiting.append(outcome)
         if is_change:
             _log(outcome, previous.status if previous else HEALTHY)
+
+    def since(self, outcome: Outcome, known: Mapping[str, str]) -> str:
+        """Return since when a component has been as this process found it: by the history, or by this process alone."""
+        if known.get("status") == outcome.status and "since" in known:
+            return known["since"]
+        return iso_utc(self._since.get(outcome.component, outcome.at))
 
     def components_down(self) -> list[str]:
         """Return the components found unhealthy within the last minute, here or elsewhere. Asks nobody."""
@@ -165,7 +175,11 @@ class History:
         return {field.decode(): int(count) for field, count in found.items()}
 
     def strips(self, components: list[str]) -> dict[str, list[str]]:
-        """Return for each component the worst status of each of the last 60 minutes, oldest first, "" unknown."""
+        """Return for each component the worst status of each of the last 60 minutes, oldest first, "" unknown.
+
+        Raises:
+            RedisUnavailable: Redis does not answer.
+        """
 
         def read(client: redis.Redis) -> list[dict[bytes, bytes]]:
             pipe = client.pipeline(transaction=False)
@@ -175,7 +189,7 @@ class History:
 
         now = int(timezone.now().timestamp() // 60)
         minutes = [str(minute).encode() for minute in range(now - STRIP_MINUTES + 1, now + 1)]
-        found = self._read(read, [{} for _ in components])
+        found = self.redis.run(read)
         return {
             name: [by_minute.get(minute, b"").decode() for minute in minutes]
             for name, by_minute in zip(components, found, strict=True)

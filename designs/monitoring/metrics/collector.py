@@ -27,7 +27,7 @@ from designs.monitoring.metrics.store import Families, read_families
 from integrations.prometheus import metric_name
 from integrations.redis import RedisUnavailable, redis_for
 
-__all__ = ["MetricsCollector", "duration_of", "families_now", "stats_of"]
+__all__ = ["Families", "MetricsCollector", "duration_of", "families_now", "flat_of", "stats_of"]
 
 logger = logging.getLogger("enginel.metrics")
 
@@ -171,11 +171,12 @@ class MetricsCollector:
         with guarded("get_metrics"):
             families = families_now()
             if families.is_known:
-                snapshot.update(_flat(families))
+                snapshot.update(flat_of(families))
         return snapshot
 
 
-def _flat(families: Families) -> dict[str, float]:
+def flat_of(families: Families) -> dict[str, float]:
+    """Return the documented counters from 0 on, those of the application, and its gauges, by flat name."""
     counters = {name: number for (name,), number in sorted(families.counters.get("flat", {}).items())}
     documented = {name: counters.get(name, 0) for name in DOCUMENTED}
     # A name is one metric: where an application uses it for both, the page shows the counter, too.

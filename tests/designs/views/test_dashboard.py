@@ -8,7 +8,8 @@ import pytest
 from django.test import Client, override_settings
 
 from designs.models import User
-from designs.monitoring import ErrorTracker, MetricsCollector, PerformanceMonitor
+from designs.monitoring import ErrorTracker, MetricsCollector, PerformanceMonitor, errors
+from integrations.redis import RedisUnavailable
 from tests.designs.views.test_monitoring import client_for
 from tests.outage import REFUSED_URL
 
@@ -40,6 +41,12 @@ class TestAccess:
 
 
 class TestPerformance:
+    @override_settings(REDIS_URL=REFUSED_URL)
+    def test_while_redis_is_away_it_is_503_and_no_empty_table(self, admin: Client) -> None:
+        response = admin.get(PERFORMANCE)
+
+        assert (response.status_code, set(response.json())) == (503, {"detail", "code", "error_id"})
+
     @pytest.fixture(autouse=True)
     def measured(self) -> None:
         for seconds in (0.1, 0.5, 0.9):
@@ -79,21 +86,22 @@ class TestDashboard:
         assert admin.get(DASHBOARD).json()["recent_errors"] == ErrorTracker.get_recent_errors(10)
 
     @override_settings(REDIS_URL=REFUSED_URL)
-    def test_it_answers_while_redis_is_away(self, admin: Client) -> None:
+    def test_while_redis_is_away_it_is_503_with_health_and_what_this_process_knows(self, admin: Client) -> None:
         ErrorTracker.log_error("kept by this process")
-        body = admin.get(DASHBOARD).json()
+        response = admin.get(DASHBOARD)
 
+        body = response.json()
+        assert response.status_code == 503
+        assert set(body) == {"detail", "code", "error_id", "health", "this_process"}
         assert body["health"]["checks"]["redis"]["status"] == "unhealthy"
-        assert [error["error_message"] for error in body["recent_errors"]] == ["kept by this process"]
+        assert [error["error_message"] for error in body["this_process"]["recent_errors"]] == ["kept by this process"]
 
-    def test_a_part_that_fails_leaves_the_others(
-        self, admin: Client, monkeypatch: pytest.MonkeyPatch, allow_swallowed: None
+    def test_redis_that_goes_away_between_two_reads_makes_no_empty_list(
+        self, admin: Client, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def broken(*args: Any) -> Any:
-            raise RuntimeError("broken")
+        def away(*args: Any) -> Any:
+            raise RedisUnavailable("away", asked=True)
 
-        monkeypatch.setattr(ErrorTracker, "get_recent_errors", broken)
-        body = admin.get(DASHBOARD).json()
+        monkeypatch.setattr(errors.store, "read_recent", away)
 
-        assert body["recent_errors"] == []
-        assert body["health"]["status"]
+        assert admin.get(DASHBOARD).status_code == 503

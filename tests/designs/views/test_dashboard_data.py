@@ -19,7 +19,6 @@ STATS = {"count": 4, "avg_duration": 0.25, "p95": 1.5, "error_rate": 0.5}
 def sources(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Answers of the sources; an exception is raised."""
     answers: dict[str, Any] = {name: {} for name in dashboard_data._SOURCES}
-    answers["workers"] = []
 
     def answer(name: str) -> Any:
         if isinstance(answers[name], Exception):
@@ -65,14 +64,16 @@ def test_errors_come_from_the_groups() -> None:
     assert sum(count for _, count in group["minutes"]) == 3
 
 
-@pytest.mark.parametrize("part", ["health", "requests", "operations", "sentry", "workers"])
+@pytest.mark.parametrize("part", ["requests", "operations", "tasks", "sentry"])
 def test_a_part_that_is_away_takes_no_other_with_it(sources: dict[str, Any], part: str) -> None:
     sources["requests"] = {"GET /": STATS}
     sources[part] = RedisUnavailable("away", asked=True)
 
+    sources["health"] = {"celery": {"status": "healthy", "workers": ["celery@worker1"]}}
+
     found = collect()
 
-    assert found["away"] == [part]
+    assert (found["away"], found[part], found["workers"]) == ([part], None, 1)
     assert bool(found["requests"]) == (part != "requests")
 
 
@@ -82,7 +83,7 @@ def test_a_part_that_breaks_takes_no_other_with_it(sources: dict[str, Any]) -> N
 
     found = collect()
 
-    assert (found["away"], found["health"], len(found["requests"])) == (["health"], {}, 1)
+    assert (found["away"], found["health"], len(found["requests"])) == (["health", "workers"], None, 1)
 
 
 def test_two_looks_make_a_rate(monkeypatch: pytest.MonkeyPatch) -> None:

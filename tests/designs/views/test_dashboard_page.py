@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,11 +15,12 @@ from django.utils import timezone
 from pytest_django.live_server_helper import LiveServer
 
 from designs.models import User
-from designs.monitoring import ErrorTracker
+from designs.monitoring import ErrorTracker, HealthChecker
+from designs.monitoring.health import checker
 from designs.views import dashboard_data, dashboard_page
 from tests.browser import Browser, browser, flaws, keep
 from tests.outage import REFUSED_URL
-from tests.page_samples import HOSTILE, busy, empty, hostile
+from tests.page_samples import HOSTILE, away, busy, empty, hostile
 
 __all__ = ["browser"]
 
@@ -34,7 +36,7 @@ def shows(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, Any]], None]:
 
 
 class TestInABrowser:
-    @pytest.mark.parametrize("food", [busy, empty, hostile])
+    @pytest.mark.parametrize("food", [busy, empty, hostile, away])
     def test_it_is_readable_everywhere(
         self,
         browser: Browser,
@@ -108,12 +110,25 @@ class TestContent:
 
         assert "hunter2" not in admin_client.get(PAGE).content.decode()
 
-    def test_it_says_what_cannot_be_had(self, admin_client: Client) -> None:
-        with override_settings(REDIS_URL=REFUSED_URL):
+    def test_with_redis_away_it_says_unknown_and_since_when_and_no_zero(self, admin_client: Client) -> None:
+        with override_settings(REDIS_URL=REFUSED_URL, CELERY_TASK_ALWAYS_EAGER=False):
             shown = admin_client.get(PAGE)
+            checker.runner.wait(10)
 
+        text = shown.content.decode()
         assert shown.status_code == 200
-        assert "Redis does not answer" in shown.content.decode()
+        assert re.search(r"Redis does not answer since <time ", text)
+        facts = dict(re.findall(r"<dt>([^<]+)</dt><dd[^>]*>\s*([^<]*?)\s*</dd>", text))
+        names = ("Requests", "Requests failed", "Slowest p95", "Errors in 24 h")
+        assert {facts[name] for name in names} == {"unknown"}
+        assert "yet" not in text
+        assert "No errors" not in text
+
+    def test_it_shows_what_was_checked_now_and_its_age(self, admin_client: Client) -> None:
+        text = admin_client.get(PAGE).content.decode()
+
+        assert "No check has run yet" not in text
+        assert text.count("checked just now") == len(HealthChecker.components())
 
     def test_the_day_is_the_sum_of_the_groups(self) -> None:
         page = dashboard_page._page(busy(), timezone.now())

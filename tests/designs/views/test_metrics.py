@@ -178,7 +178,11 @@ class TestContent:
         self, client: Client, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         outcome = Outcome("redis", "degraded", "answers slowly", "", 0.1)
-        monkeypatch.setattr(HealthChecker, "report", lambda: HealthReport({"redis": outcome}))
+
+        def report(names: list[str]) -> HealthReport:
+            return HealthReport({"redis": outcome} if "redis" in names else {})
+
+        monkeypatch.setattr(HealthChecker, "report", report)
 
         with override_settings(ENGINEL_METRICS_HEALTH_SECONDS=30, ENGINEL_METRICS_CACHE_SECONDS=0):
             assert component_health(client) == {"redis": 0.5}
@@ -202,6 +206,7 @@ class TestStoreAway:
 
         assert (response.status_code, response["Retry-After"]) == (503, "1")
         assert b"http_requests_total" not in response.content
+        assert set(response.json()) == {"detail", "code", "error_id"}
 
     def test_what_was_read_before_is_not_shown_for_now(self, client: Client, settings: Any) -> None:
         assert client.get(URL).status_code == 200

@@ -132,10 +132,17 @@ class TestList:
         assert (response.status_code, response.json()["code"]) == (405, "method_not_allowed")
 
     @override_settings(REDIS_URL=REFUSED_URL)
-    def test_without_redis_it_shows_what_this_process_knows(self, admin: Client) -> None:
+    def test_without_redis_it_is_503_and_names_what_this_process_knows(self, admin: Client) -> None:
         ErrorTracker.log_error("kept")
+        ErrorTracker.log_error("left out", severity="INFO")
 
-        assert [error["error_message"] for error in admin.get(URL).json()["errors"]] == ["kept"]
+        response = admin.get(URL, {"severity": "ERROR"})
+
+        body = response.json()
+        assert (response.status_code, set(body)) == (503, {"detail", "code", "error_id", "this_process"})
+        assert body["code"] == "external_service_error"
+        assert [error["error_message"] for error in body["this_process"]["errors"]] == ["kept"]
+        assert len(ErrorTracker.get_recent_errors()) == 2
 
     @pytest.mark.parametrize(("text", "secret"), IN_TEXT)
     def test_it_shows_no_secret(self, admin: Client, text: str, secret: str) -> None:

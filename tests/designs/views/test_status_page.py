@@ -47,6 +47,18 @@ class TestInABrowser:
             assert look.title == f"{state.capitalize()} · enginel"
             assert state in look.text
 
+    def test_with_redis_away_the_history_is_unknown(
+        self, browser: Browser, live_server: LiveServer, tmp_path: Path
+    ) -> None:
+        with doing(page(status_context("unhealthy", is_history_known=False))):
+            looks = browser.tour(f"{live_server.url}/probe/plain/")
+
+        keep(looks, tmp_path, "away")
+        assert flaws(looks) == {}
+        for look in looks.values():
+            assert "The history is unknown" in look.text
+            assert "no change seen" not in look.text
+
     def test_hostile_names_are_shown_and_do_nothing(
         self, browser: Browser, live_server: LiveServer, tmp_path: Path
     ) -> None:

@@ -1,0 +1,122 @@
+"""Reads that raise `StoreAway` where the public API answers empty: unknown is not empty."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils import timezone
+
+from designs.conf import conf
+from designs.monitoring.away import StoreAway
+from designs.monitoring.errors import store
+from designs.monitoring.event import iso_utc
+from designs.monitoring.metrics.collector import Families, families_now, flat_of
+from designs.monitoring.performance import operations_of, requests_of, tasks_of
+from integrations.redis import RedisUnavailable
+
+__all__ = [
+    "dashboard_overview",
+    "known_errors",
+    "known_group",
+    "known_groups",
+    "known_operations",
+    "known_requests",
+    "known_tasks",
+    "performance_overview",
+]
+
+_RECENT_ERRORS = 10
+
+
+def known_errors(limit: int) -> list[dict[str, Any]]:
+    """Return the newest records, see `ErrorTracker.get_recent_errors`.
+
+    Raises:
+        StoreAway: Redis does not answer. What this process keeps meanwhile, `ErrorTracker.get_recent_errors` returns.
+    """
+    try:
+        return store.read_recent(min(limit, conf.ring_size))
+    except RedisUnavailable as error:
+        raise StoreAway(str(error)) from error
+
+
+def known_groups(limit: int | None = None) -> list[dict[str, Any]]:
+    """Return groups, see `ErrorTracker.get_groups`.
+
+    Raises:
+        StoreAway: Redis does not answer.
+    """
+    try:
+        return store.groups(limit)
+    except RedisUnavailable as error:
+        raise StoreAway(str(error)) from error
+
+
+def known_group(key: str) -> dict[str, Any] | None:
+    """Return a group in full, None for an unknown one; see `ErrorTracker.get_group`.
+
+    Raises:
+        StoreAway: Redis does not answer.
+    """
+    try:
+        return store.group(key)
+    except RedisUnavailable as error:
+        raise StoreAway(str(error)) from error
+
+
+def known_operations() -> dict[str, dict[str, Any]]:
+    """Return what `PerformanceMonitor.get_all_operation_stats` does.
+
+    Raises:
+        StoreAway: Redis does not answer.
+    """
+    return operations_of(_families())
+
+
+def known_requests() -> dict[str, dict[str, Any]]:
+    """Return what `PerformanceMonitor.get_request_stats` does.
+
+    Raises:
+        StoreAway: Redis does not answer.
+    """
+    return requests_of(_families())
+
+
+def known_tasks() -> dict[str, dict[str, Any]]:
+    """Return what `PerformanceMonitor.get_task_stats` does.
+
+    Raises:
+        StoreAway: Redis does not answer.
+    """
+    return tasks_of(_families())
+
+
+def performance_overview() -> dict[str, Any]:
+    """Return ``{"operations": {name: stats}, "requests": {"METHOD route": stats}}`` of the last hour.
+
+    Raises:
+        StoreAway: Redis does not answer.
+    """
+    families = _families()
+    return {"operations": operations_of(families), "requests": requests_of(families)}
+
+
+def dashboard_overview() -> dict[str, Any]:
+    """Return ``{"recent_errors", "performance", "metrics"}``.
+
+    Raises:
+        StoreAway: Redis does not answer.
+    """
+    families = _families()
+    return {
+        "recent_errors": known_errors(_RECENT_ERRORS),
+        "performance": operations_of(families),
+        "metrics": {"timestamp": iso_utc(timezone.now()), **flat_of(families)},
+    }
+
+
+def _families() -> Families:
+    families = families_now()
+    if not families.is_known:
+        raise StoreAway("the measurements cannot be read")
+    return families
