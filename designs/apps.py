@@ -24,6 +24,7 @@ class DesignsConfig(AppConfig):
             checks,
             commands,
             context,
+            health_rounds,
             kernel_check,
             login_limit,
             logins,
@@ -49,6 +50,7 @@ class DesignsConfig(AppConfig):
         HealthChecker.provide(
             "kernel", lambda: CADKernel(heartbeat.extra_facts["kernel"], current_app, redis_for(settings.REDIS_URL))
         )
+        health_rounds.connect()
         got_request_exception.connect(middleware.record_unhandled, dispatch_uid="enginel.record_unhandled")
         start_sentry()
         # After Sentry's own hook, so that the failure is recorded before the SDK sees it.

@@ -242,6 +242,11 @@ class Conf:
         return self._get("ENGINEL_HEALTH_DATABASE_WRITE", True)
 
     @cached_property
+    def health_round_seconds(self) -> float:
+        """How often beat, and a worker it asks, check components without a visitor (30 s); 0: never."""
+        return self._get("ENGINEL_HEALTH_ROUND_SECONDS", 30.0)
+
+    @cached_property
     def health_refresh_seconds(self) -> float:
         """How often a process whose errors are recorded asks what others found (10 s); 0: never."""
         return self._get("ENGINEL_HEALTH_REFRESH_SECONDS", 10.0)

@@ -114,6 +114,14 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "options": {"expires": _BEAT_SECONDS},
     }
 }
+# Less than half of the minute for which a finding counts.
+ENGINEL_HEALTH_ROUND_SECONDS = env.seconds("ENGINEL_HEALTH_ROUND_SECONDS", 30, minimum=0, maximum=30)
+if ENGINEL_HEALTH_ROUND_SECONDS:
+    CELERY_BEAT_SCHEDULE["check-health"] = {
+        "task": "designs.tasks_monitoring.check_health",
+        "schedule": ENGINEL_HEALTH_ROUND_SECONDS,
+        "options": {"expires": ENGINEL_HEALTH_ROUND_SECONDS},
+    }
 if SENTRY_DSN:
     CELERY_BEAT_SCHEDULE["replay-sentry-outbox"] = {
         "task": "designs.tasks_monitoring.replay_sentry_outbox",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, cast
 
@@ -74,8 +74,8 @@ def render_feed(
         _add(feed, page, change)
     body = feed.writeString("utf-8")
     etag = f'"{hashlib.sha256(body.encode()).hexdigest()[:32]}"'
-    build: Callable[..., HttpResponse] = HttpResponse
-    response = build(body, content_type=feed.content_type, headers={"ETag": etag, "Cache-Control": "private, no-cache"})
+    headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
+    response = HttpResponse(body, content_type=f"application/{kind}+xml; charset=utf-8", headers=headers)
     response.headers["Last-Modified"] = changed_at.strftime("%a, %d %b %Y %H:%M:%S GMT")
     answer = get_conditional_response(request, etag, int(changed_at.timestamp()), response)
     return cast("HttpResponse", answer)

@@ -101,6 +101,11 @@ class HealthChecker:
         _plugins[component] = make
 
     @staticmethod
+    def observe_as(kind: str) -> None:
+        """Name the kind of this process in its findings: ``web`` (the default), ``worker`` or ``beat``."""
+        history.kind = kind
+
+    @staticmethod
     def components() -> tuple[str, ...]:
         """Return the names of all components, in the order they are shown in."""
         return tuple(_plugins)
@@ -196,7 +201,8 @@ class HealthChecker:
         """Return what any process found last, without checking.
 
         Returns:
-            ``{component: {"status", "since", "message", "at"}}``, moments in ISO 8601; empty while Redis is away.
+            ``{component: {"status", "since", "message", "by", "at"}}``, moments in ISO 8601; empty while Redis is away.
+            The status is the worst that an observer (``by``: kind, host and process) found within the last minute.
         """
         with guarded("health_last_known"):
             return history.last_known()
@@ -214,8 +220,8 @@ class HealthChecker:
         """Return a day's changes of components, all when none is named, newest first.
 
         Returns:
-            ``{"component", "at", "status", "previous", "message"}``; the message is empty for a change that an older
-            release stored.
+            ``{"component", "at", "status", "previous", "message", "by"}``; message and observer (``by``) are empty for
+            a change that an older release stored.
 
         Raises:
             StoreAway: Redis does not answer.

@@ -7,6 +7,9 @@ it is back.
 from __future__ import annotations
 
 import logging
+import os
+import re
+import socket
 import threading
 import time
 from collections import deque
@@ -38,7 +41,13 @@ _LEVELS = {HEALTHY: logging.INFO, DEGRADED: logging.WARNING, UNHEALTHY: logging.
 
 
 class History:
-    """Thread-safe; a forked child starts over."""
+    """Thread-safe; a forked child starts over.
+
+    Attributes:
+        kind: Kind of this process, ``web``, ``beat`` or ``worker``.
+    """
+
+    kind = "web"
 
     def __init__(self) -> None:
         self.start_over()
@@ -52,6 +61,11 @@ class History:
         self._waiting: deque[Outcome] = deque(maxlen=_WAITING_MAX)
         self._heard: frozenset[str] = frozenset()
         self._heard_at = self._asked_at = float("-inf")
+
+    def observer(self) -> str:
+        """Return whose findings this process reports: kind, host and process id."""
+        host = re.sub(r"[^\w.-]", "-", socket.gethostname())
+        return f"{self.kind}@{host}/{os.getpid()}"
 
     @property
     def redis(self) -> FailFastRedis:
@@ -124,14 +138,15 @@ class History:
             self._writing.release()
 
     def _write(self, rows: list[Outcome]) -> None:
-        keys, args = [_STATE_KEY, _TOTALS_KEY], [str(_KEEP_SECONDS), str(STRIP_MINUTES)]
+        keys = [_STATE_KEY, _TOTALS_KEY]
+        args = [str(_KEEP_SECONDS), str(STRIP_MINUTES), self.observer(), str(int(_KNOWN_SECONDS))]
         for row in rows:
-            keys += [_changes_key(row.component), _minutes_key(row.component)]
+            keys += [_changes_key(row.component), _minutes_key(row.component), f"{_PREFIX}found:{row.component}"]
             args += [row.component, row.status, row.message, str(int(row.at.timestamp() * 1000))]
         self.redis.script("note_health", keys, args)
 
     def last_known(self) -> dict[str, dict[str, str]]:
-        """Return ``{component: {"status", "since", "message", "at"}}``; empty while Redis is away."""
+        """Return ``{component: {"status", "since", "message", "by", "at"}}``; empty while Redis is away."""
         known: dict[str, dict[str, str]] = {}
         for field, value in self._read(lambda client: client.hgetall(_STATE_KEY), {}).items():
             name, _, what = field.decode().rpartition(":")
@@ -143,7 +158,7 @@ class History:
         """Return a day's changes of a component, oldest first; empty while Redis is away."""
         oldest = timezone.now().timestamp() * 1000 - _KEEP_SECONDS * 1000
         found = self._read(lambda client: client.zrangebyscore(_changes_key(component), oldest, "+inf"), [])
-        return [{"at": at, "status": status} for at, status, _, _ in map(_change, found)]
+        return [{"at": change["at"], "status": change["status"]} for change in map(_change, found)]
 
     def transitions(self, components: list[str]) -> list[dict[str, str]]:
         """Return a day's changes of these components, newest first; see `HealthChecker.transitions`.
@@ -162,10 +177,9 @@ class History:
         found: list[dict[str, str]] = []
         for name, members in zip(components, self.redis.run(read), strict=True):
             before = ""
-            for at, status, previous, message in map(_change, members):
-                facts = {"component": name, "at": at, "status": status, "message": message}
-                found.append({**facts, "previous": before if previous is None else previous})
-                before = status
+            for change in map(_change, members):
+                found.append({"component": name, **change, "previous": change.get("previous", before)})
+                before = change["status"]
         # The first finding of a component is no change.
         return sorted((row for row in found if row["previous"]), key=lambda row: row["at"], reverse=True)
 
@@ -217,11 +231,11 @@ def _minutes_key(component: str) -> str:
     return f"{_PREFIX}minutes:{component}"
 
 
-def _change(member: bytes) -> tuple[str, str, str | None, str]:
-    """Return moment, status, status before ("" for a first finding, None if not stored) and message of a change."""
-    at, status, *rest = member.decode().split(":", 3)
-    previous, message = rest if len(rest) == 2 else (None, "")
-    return _iso(int(at)), status, previous, message
+def _change(member: bytes) -> dict[str, str]:
+    """Return a stored change; ``previous`` is "" for a first finding, and missing if an older release stored it."""
+    at, status, *rest = member.decode().split(":", 4)
+    known = {"previous": rest[0], "by": rest[1], "message": rest[2]} if len(rest) == 3 else {"by": "", "message": ""}
+    return {"at": _iso(int(at)), "status": status, **known}
 
 
 def _iso(milliseconds: int) -> str:

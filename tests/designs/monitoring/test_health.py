@@ -220,6 +220,46 @@ def test_a_second_process_that_sees_the_same_makes_no_second_change(plugin: Scri
     assert len(HealthChecker.history("part")) == 1
 
 
+def observer(name: str) -> Any:
+    """Return the history of another process."""
+    other = checker.History()
+    other.observer = lambda: name  # type: ignore[method-assign]
+    return other
+
+
+def find(history: Any, status: str, seconds_ago: float = 0.0) -> None:
+    history.note(checker.Outcome("part", status, "said", at=timezone.now() - timedelta(seconds=seconds_ago)))
+    history._told_at.clear()
+    history.settle()
+
+
+def test_two_observers_who_disagree_make_one_change_and_not_many(plugin: Scripted) -> None:
+    web, beat = observer("web@a/1"), observer("beat@b/2")
+    find(web, "healthy", 50)
+    for ago in (40, 30, 20, 10):
+        find(beat, "unhealthy", ago)
+        find(web, "healthy", ago - 5)
+
+    assert [change["status"] for change in HealthChecker.history("part")] == ["healthy", "unhealthy"]
+    known = HealthChecker.last_known()["part"]
+    assert (known["status"], known["by"]) == ("unhealthy", "beat@b/2")
+
+    find(beat, "healthy")
+    assert [change["status"] for change in HealthChecker.history("part")] == ["healthy", "unhealthy", "healthy"]
+
+
+def test_an_observer_who_found_nothing_for_a_minute_counts_no_more(plugin: Scripted) -> None:
+    web, beat = observer("web@a/1"), observer("beat@b/2")
+    find(beat, "unhealthy", 100)
+    find(web, "healthy", 90)
+    assert HealthChecker.last_known()["part"]["status"] == "unhealthy"
+
+    find(web, "healthy", 30)
+
+    known = HealthChecker.last_known()["part"]
+    assert (known["status"], known["by"]) == ("healthy", "web@a/1")
+
+
 def test_changes_while_redis_is_away_are_told_when_it_is_back(plugin: Scripted, tmp_path: Any) -> None:
     with own_valkey(tmp_path) as server, override_settings(REDIS_URL=server.url):
         server.server.stop()
