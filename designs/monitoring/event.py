@@ -178,7 +178,8 @@ def _details(error: object) -> dict[str, Any]:
     if not is_exception(error):
         return {}
     details = attribute_of(error, "details")
-    return details if isinstance(details, dict) else {}
+    # By type: a lazy object would load what it stands for.
+    return dict(dict.items(details)) if issubclass(type(details), dict) else {}
 
 
 def _field(value: object) -> str:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
+from itertools import islice
+from types import GetSetDescriptorType, MappingProxyType, MemberDescriptorType
 from typing import Any, cast
 
 from designs.monitoring.bare import attributes_of
@@ -11,7 +14,11 @@ from designs.monitoring.inert import REFUSED, refusing_io
 from designs.monitoring.structure import is_lazy, structure_of
 from designs.monitoring.values import is_plain
 
-__all__ = ["attribute_of", "needs_io", "text_of"]
+__all__ = ["attribute_of", "items_of_proxy", "needs_io", "text_of"]
+
+# What Python's own formatting and the Sentry SDK ask an exception for, beside its text.
+_READ_BY_OTHERS = ("__notes__", "message", "detail")
+_DESCRIPTORS = (GetSetDescriptorType, MemberDescriptorType)
 
 
 def text_of(value: object, convert: Callable[[object], str] = str) -> str:
@@ -31,11 +38,14 @@ def text_of(value: object, convert: Callable[[object], str] = str) -> str:
 
 
 def needs_io(exc: BaseException) -> bool:
-    """Return whether the exception's own text needs input or output: nobody may ask for it."""
-    if is_plain(exc):
+    """Return whether the exception's text, or an attribute that others read, needs input or output."""
+    if is_plain(exc) and _reads_plainly(exc):
         return False
     try:
-        _guarded_text(exc, str)
+        with refusing_io():
+            str(exc)
+            for name in _READ_BY_OTHERS:
+                str(getattr(exc, name, None) or "")
     except REFUSED:
         return True
     except Exception:  # noqa: BLE001 - one that raises needs none
@@ -56,6 +66,46 @@ def attribute_of(value: object, name: str) -> Any:
         return None
     except Exception:  # noqa: BLE001 - attributes may be code
         return None
+
+
+def items_of_proxy(proxy: MappingProxyType[Any, Any], most: int) -> dict[object, object]:
+    """Return the first items of what a proxy shows; none where that is a mapping whose code needs input or output."""
+    try:
+        with refusing_io():
+            return dict(islice(proxy.items(), most))
+    except REFUSED:
+        return {}
+    except Exception:  # noqa: BLE001 - the mapping's code is not ours
+        return {}
+
+
+def _reads_plainly(exc: BaseException) -> bool:
+    """Return whether what others read of an exception is there without running foreign code."""
+    held = attributes_of(exc)
+    for name, stored in _plain_attributes(type(exc)):
+        if not stored:
+            return False
+        value = dict.get(held, name)
+        if not (value is None or is_plain(value) or type(value).__str__ is str.__str__):
+            return False
+    return True
+
+
+@lru_cache(maxsize=512)
+def _plain_attributes(kind: type) -> tuple[tuple[str, bool], ...]:
+    """Return for each attribute that others read whether it can only be in the instance's dictionary, or plain."""
+    return tuple((name, _is_stored(kind, name) or _is_plain_of(kind, name)) for name in _READ_BY_OTHERS)
+
+
+def _is_plain_of(kind: type, name: str) -> bool:
+    """Return whether a class gives an attribute as a plain value or a slot, and has no code for missing ones."""
+    if not _is_stored(kind, ""):
+        return False
+    for base in type.__getattribute__(kind, "__mro__"):
+        names = type.__getattribute__(base, "__dict__")
+        if name in names:
+            return is_plain(names[name]) or type(names[name]) in _DESCRIPTORS
+    return False
 
 
 def _is_stored(kind: type, name: str) -> bool:

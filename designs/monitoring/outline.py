@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import cast
 
 from designs.monitoring.bare import args_of
-from designs.monitoring.foreign import text_of
+from designs.monitoring.foreign import items_of_proxy, text_of
 
 __all__ = ["outline_of"]
 
@@ -59,6 +59,8 @@ def _is_large(value: object, max_items: int = MAX_ITEMS, max_chars: int = MAX_CH
     items = chars = 0
     while waiting:
         one = waiting.pop()
+        if type(one) is MappingProxyType:
+            one = items_of_proxy(one, max_items + 1)
         kind = type(one)
         if kind in _TEXTS:
             chars += len(cast("str", one))
@@ -78,7 +80,8 @@ def _is_large(value: object, max_items: int = MAX_ITEMS, max_chars: int = MAX_CH
 def _outline(value: object) -> str:
     kind = type(value)
     if kind in _DICTS:
-        pairs = islice(cast("Mapping[object, object]", value).items(), _FIRST_ITEMS)
+        shown = items_of_proxy(value, _FIRST_ITEMS) if type(value) is MappingProxyType else value
+        pairs = islice(cast("Mapping[object, object]", shown).items(), _FIRST_ITEMS)
         first = [f"{_item(key)}: {_item(item)}" for key, item in pairs]
     elif kind in _LISTS:
         first = [_item(item) for item in islice(cast("Iterable[object]", value), _FIRST_ITEMS)]

@@ -44,6 +44,7 @@ OVERLAP_CHARS = 4_096
 _FIELDS = ("name", "key", "field", "header")
 _PAIR = 2
 _PLAIN = frozenset({list, tuple, set, frozenset})
+_BINARY = (bytes, bytearray, memoryview)
 
 # Moments, numbers, ids and paths read better as text than as the expression that makes them.
 _PLAINLY_PRINTED = frozenset({"datetime", "decimal", "uuid", "pathlib", "fractions", "ipaddress"})
@@ -143,8 +144,9 @@ class _Copy:
             if depth >= MAX_DEPTH:
                 return "[cut: too deep]"
             return self._sequence(cast("Collection[object]", value), depth)
-        if issubclass(kind, bytes | bytearray | memoryview):
-            return f"<{len(cast('bytes', value))} bytes>"
+        if issubclass(kind, _BINARY):
+            base = next(base for base in _BINARY if issubclass(kind, base))
+            return f"<{base.__len__(value)} bytes>"  # type: ignore[operator]
         if issubclass(kind, str):
             return self._text(str.__str__(cast("str", value)))
         return self._text(value, str if kind.__module__.partition(".")[0] in _PLAINLY_PRINTED else repr)

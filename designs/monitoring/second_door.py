@@ -17,6 +17,7 @@ from designs.monitoring.event import ErrorEvent, build_event
 from designs.monitoring.fingerprint import Fingerprint, fingerprint_event
 from designs.monitoring.fingerprint.core import with_override
 from designs.monitoring.fingerprint.override import entries_of
+from designs.monitoring.foreign import attribute_of
 from designs.monitoring.guard import guarded
 from designs.monitoring.log_lines import comes_from_a_result, subject_of
 from designs.monitoring.marks import mark_of
@@ -139,10 +140,7 @@ def _mechanism(event: Mapping[str, Any]) -> str:
 
 
 def _severity(exc: BaseException | None, event: Mapping[str, Any], log: logging.LogRecord | None) -> str:
-    try:
-        own = known_severity(getattr(exc, "severity", None))
-    except Exception:  # noqa: BLE001 - attributes of exceptions may be code
-        own = None
+    own = known_severity(attribute_of(exc, "severity"))
     # The SDK names the five levels of `logging` only.
     return own or severity_of(event.get("level") or (log.levelno if log is not None else None))
 

@@ -70,12 +70,14 @@ def is_costly(exc: BaseException) -> bool:
 
 
 def _notes_chars(exc: BaseException) -> int:
-    notes = attributes_of(exc).get("__notes__")
+    # Its dictionary may be of a class with a `get` of its own.
+    notes = dict.get(attributes_of(exc), "__notes__")
     if notes is None:
         return 0
-    if type(notes) is not list or len(notes) > _MAX_NOTE_CHARS:
+    if type(notes) is not list or len(notes) > _MAX_NOTE_CHARS or any(type(note) is not str for note in notes):
+        # Python would ask a note that is no text for its own.
         return _MAX_NOTE_CHARS + 1
-    return sum(str.__len__(note) for note in notes if isinstance(note, str))
+    return sum(map(len, notes))
 
 
 def _links(exc: BaseException, message: str) -> Iterator[str]:

@@ -87,7 +87,11 @@ def _held_by(one: object, kind: type) -> list[object] | None:
         mapping = cast("Mapping[object, object]", one)
         return [*mapping.keys(), *mapping.values()]
     if issubclass(kind, BaseException) and _writes_args(kind):
-        return list(args_of(cast("BaseException", one)))
+        held = list(args_of(cast("BaseException", one)))
+        if issubclass(kind, SyntaxError):
+            # Its text is made of these, which may be set later.
+            held += [field.__get__(one) for field in _SYNTAX_ERROR]
+        return held
     return None
 
 
@@ -96,4 +100,5 @@ def _writes_args(kind: type) -> bool:
     return written[0] in _WRITE_ARGS and written[1] in _WRITE_ARGS_REPR
 
 
+_SYNTAX_ERROR = (SyntaxError.msg, SyntaxError.filename, SyntaxError.lineno, SyntaxError.text)
 _WRITE_ARGS_REPR = frozenset({BaseException.__repr__, BaseExceptionGroup.__repr__})

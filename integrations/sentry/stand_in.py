@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from types import TracebackType
 
 __all__ = ["TextOf", "light"]
@@ -12,7 +11,8 @@ MAX_MEMBERS = 20
 """Of a group; the event keeps no more exceptions."""
 
 _MAX_LINKS = 50
-_READ_BY_SDK = ("__notes__", "errno")
+_attributes_of: Callable[[BaseException], dict[str, object]] = vars(BaseException)["__dict__"].__get__
+_errno_of: Callable[[BaseException], object] = vars(OSError)["errno"].__get__
 
 TextOf = Callable[[BaseException], str | None]
 """Returns the text of an exception that must not be asked for it; None for any other."""
@@ -55,11 +55,12 @@ def _group(exc: BaseExceptionGroup[BaseException], members: tuple[BaseException,
 
 def _like(stand_in: BaseException, exc: BaseException) -> BaseException:
     stand_in.__suppress_context__ = exc.__suppress_context__
-    # Attributes of exceptions may be code; without them the event still tells what and where.
-    with suppress(Exception):
-        for name in _READ_BY_SDK:
-            if hasattr(exc, name):
-                setattr(stand_in, name, getattr(exc, name))
+    # Only what is stored: attributes of exceptions may be code.
+    notes = dict.get(_attributes_of(exc), "__notes__")
+    if type(notes) is list:
+        vars(stand_in)["__notes__"] = [note for note in notes if type(note) is str]
+    if issubclass(type(exc), OSError):
+        vars(stand_in)["errno"] = _errno_of(exc)
     return stand_in.with_traceback(exc.__traceback__)
 
 

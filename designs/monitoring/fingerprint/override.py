@@ -6,13 +6,16 @@ import os
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
-from typing import Any
+from itertools import islice
+from typing import Any, cast
 
 from django.utils.module_loading import import_string
 
 from designs.conf import conf
+from designs.monitoring.foreign import attribute_of
+from designs.monitoring.inert import REFUSED, refusing_io
 from designs.monitoring.messages import normalize_message
 from designs.monitoring.safe import safe_str
 
@@ -32,11 +35,15 @@ _rests_until = 0.0
 
 def from_exception(exc: BaseException, message: Callable[[], str]) -> list[str] | None:
     """Return what ``error_fingerprint`` of the exception, an attribute or a method, asks for."""
-    try:
-        wanted = getattr(exc, "error_fingerprint", None)
-        wanted = wanted() if callable(wanted) else wanted
-    except Exception:  # noqa: BLE001 - the exception's own code must not break its record
-        return None
+    wanted = attribute_of(exc, "error_fingerprint")
+    if wanted is not None and callable(wanted):
+        try:
+            with refusing_io():
+                wanted = wanted()
+        except REFUSED:
+            return None
+        except Exception:  # noqa: BLE001 - the exception's own code must not break its record
+            return None
     return entries_of(wanted, message) if wanted is not None else None
 
 
@@ -73,12 +80,20 @@ def from_hook(record: Callable[[], Mapping[str, Any]], message: Callable[[], str
 def entries_of(wanted: object, message: Callable[[], str]) -> list[str] | None:
     """Return the entries as text; one that equals the message is cleaned as messages are."""
     try:
-        listed = [wanted] if isinstance(wanted, str) else wanted
-        if not isinstance(listed, list | tuple) or not listed:
+        # By type: a lazy object would load what it stands for.
+        kind = type(wanted)
+        listed: Iterable[object] = [wanted] if issubclass(kind, str) else cast("Iterable[object]", wanted)
+        if not issubclass(kind, str | list | tuple):
             return None
-        texts = [safe_str(entry, _MAX_ENTRY_CHARS) for entry in listed[:_MAX_ENTRIES]]
+        with refusing_io():
+            entries = list(islice(listed, _MAX_ENTRIES))
+        if not entries:
+            return None
+        texts = [safe_str(entry, _MAX_ENTRY_CHARS) for entry in entries]
         whole = safe_str(message(), _MAX_ENTRY_CHARS)
         return None if texts == [""] else [normalize_message(text) if text == whole else text for text in texts]
+    except REFUSED:
+        return None
     except Exception:  # noqa: BLE001 - lists may be anybody's subclass
         return None
 
