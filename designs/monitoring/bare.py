@@ -14,6 +14,7 @@ __all__ = [
     "is_exception",
     "led_to_by",
     "members_of",
+    "retold_by",
     "traceback_of",
 ]
 
@@ -37,6 +38,12 @@ _is_suppressed: Callable[[BaseException], bool] = _slots["__suppress_context__"]
 def is_exception(value: object) -> TypeGuard[BaseException]:
     """Return whether a value is an exception, by its type: ``isinstance`` would make a lazy object fetch its value."""
     return issubclass(type(value), BaseException)
+
+
+def retold_by(exc: BaseException) -> BaseException | None:
+    """Return what it tells in other words: its cause, or, raised ``from None``, what it was raised in place of."""
+    cause = cause_of(exc)
+    return context_of(exc) if cause is None and _is_suppressed(exc) else cause
 
 
 def led_to_by(exc: BaseException) -> BaseException | None:

@@ -1,8 +1,9 @@
 """Which exception a log line is about, where it carries none.
 
 A line is about an exception that is being handled if it quotes it, if it is written in the ``except`` block itself, or
-by a function that was given the exception. Other lines are failures of their own: what a fallback logs, for instance,
-while the first failure is still being handled.
+by a function that was given the exception. It is also about one that its function has kept in a variable, if it quotes
+that one. Other lines are failures of their own: what a fallback logs, for instance, while the first failure is still
+being handled.
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ from collections.abc import Iterator
 from functools import lru_cache
 from itertools import islice
 from types import FrameType, TracebackType
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from celery.exceptions import ChordError
 from celery.result import AsyncResult, GroupResult
 
-from designs.monitoring.bare import args_of, cause_of, context_of, traceback_of
+from designs.monitoring.bare import args_of, cause_of, context_of, retold_by, traceback_of
 from designs.monitoring.frames import is_in_app
 from designs.monitoring.redacted_text import redact_text
 from designs.monitoring.safe import raw_text, type_name
@@ -51,12 +52,12 @@ class Subject(NamedTuple):
 def subject_of(text: str) -> Subject | None:
     """Return what the line that is being written is about; None for a failure of its own."""
     handled = list(_handled())
-    if not handled:
-        return None
     line = _Line(text)
-    for exc, members in handled:
+    for exc, members in [*handled, *_kept()]:
         if any(line.quotes(one) for one in members):
             return Subject(exc, is_quoted=True)
+    if not handled:
+        return None
     exc = handled[0][0]
     if _TRACEBACK in text:
         return Subject(exc, is_quoted=True)
@@ -89,24 +90,36 @@ def _frames_of(step: TracebackType | None) -> Iterator[FrameType]:
 
 
 def _handled() -> Iterator[tuple[Exception, list[BaseException]]]:
-    """Yield each exception that is being handled, innermost first, with those it was explicitly raised from."""
+    """Yield each exception that is being handled, innermost first, with those it tells in other words."""
     exc = sys.exc_info()[1]
     seen: set[int] = set()
     while exc is not None and id(exc) not in seen and len(seen) < _MAX_EXCEPTIONS:
-        members = _with_causes(exc)
+        members = _with_retold(exc)
         seen.update(map(id, members))
         if isinstance(exc, Exception):
             yield exc, members
         exc = context_of(members[-1])
 
 
-def _with_causes(exc: BaseException) -> list[BaseException]:
+def _kept() -> Iterator[tuple[Exception, list[BaseException]]]:
+    """Yield the exceptions that the function which writes the line has kept, as loops keep that of the last attempt."""
+    writer = next(_writer_frames(), None)
+    if writer is not None and is_in_app(writer.f_code.co_filename):
+        for value in _locals_of(writer):
+            # By type: a lazy object would load what it stands for.
+            if issubclass(type(value), Exception):
+                exc = cast("Exception", value)
+                if traceback_of(exc) is not None:
+                    yield exc, _with_retold(exc)
+
+
+def _with_retold(exc: BaseException) -> list[BaseException]:
     members = [exc]
     while len(members) < _MAX_EXCEPTIONS:
-        cause = cause_of(members[-1])
-        if cause is None or any(cause is one for one in members):
+        other = retold_by(members[-1])
+        if other is None or any(other is one for one in members):
             break
-        members.append(cause)
+        members.append(other)
     return members
 
 
@@ -133,9 +146,15 @@ def _is_written_for(exc: BaseException, text: str) -> bool:
         values = list(_locals_of(frame))
         if any(value is exc for value in values):
             return True
-        if is_in_app(frame.f_code.co_filename) and not _passes_on(values, text):
+        if is_in_app(frame.f_code.co_filename) and not (_is_inline(frame) or _passes_on(values, text)):
             return False
     return False
+
+
+def _is_inline(frame: FrameType) -> bool:
+    """Return whether it is a comprehension or lambda of the function that runs it."""
+    caller = frame.f_back
+    return caller is not None and frame.f_code.co_name.startswith("<") and frame.f_code in caller.f_code.co_consts
 
 
 def _passes_on(values: list[object], text: str) -> bool:

@@ -1,15 +1,16 @@
 """Marks on exceptions that have been recorded, so that the next hook knows the occurrence.
 
 A mark lies on the exception object as plain text values: it survives pickling to a Celery main process. An exception
-raised explicitly ``from`` a recorded one tells the same failure in other words, so it shares the mark. One raised while
-another is merely being handled (``__context__``) is a failure of its own.
+raised explicitly ``from`` a recorded one tells the same failure in other words, so it shares the mark; so does one that
+is raised ``from None`` where a recorded one is handled. One raised while another is merely being handled
+(``__context__``) is a failure of its own.
 """
 
 from __future__ import annotations
 
 from typing import NotRequired, TypedDict, cast
 
-from designs.monitoring.bare import attributes_of, cause_of, is_exception
+from designs.monitoring.bare import attributes_of, is_exception, retold_by
 
 __all__ = ["Mark", "mark_as_logged", "mark_of", "set_mark"]
 
@@ -45,7 +46,7 @@ def _nearest_mark(error: object) -> Mark | None:
         mark = dict.get(attributes_of(error), _ATTRIBUTE)
         if mark is not None:
             return cast("Mark", mark) if isinstance(mark, dict) else None
-        error = cause_of(error)
+        error = retold_by(error)
     return None
 
 

@@ -88,6 +88,27 @@ def test_raising_while_a_marked_exception_is_handled_is_a_failure_of_its_own() -
     assert mark_of(other) is None
 
 
+def test_raising_from_none_in_place_of_a_marked_exception_shares_its_mark() -> None:
+    other = RuntimeError("told again")
+    other.__context__ = marked(ValueError("x"))
+    other.__cause__ = None
+
+    mark = mark_of(other)
+
+    assert mark is not None
+    assert mark["event_id"] == "e1"
+
+
+def test_raising_from_none_deeper_in_the_handling_of_a_marked_exception_is_a_failure_of_its_own() -> None:
+    missing = KeyError("x")
+    missing.__context__ = marked(ValueError("x"))
+    other = RuntimeError("another")
+    other.__context__ = missing
+    other.__cause__ = None
+
+    assert mark_of(other) is None
+
+
 def test_a_cycle_of_causes_ends() -> None:
     first, second = ValueError(), ValueError()
     first.__cause__, second.__cause__ = second, first

@@ -206,6 +206,102 @@ def test_raised_without_from_it_is_a_failure_of_its_own(transport: Collecting) -
     assert occurrences() == 2
 
 
+def in_place_of_it(request: Any) -> None:
+    try:
+        raise PriceError("the price list of the supplier is empty")
+    except PriceError as error:
+        log.error(f"could not price: {error}")
+        raise LookupError("no order") from None
+
+
+def in_place_of_it_with_its_traceback(request: Any) -> None:
+    try:
+        raise PriceError("the price list of the supplier is empty")
+    except PriceError:
+        log.exception("could not price")
+        raise LookupError("no order") from None
+
+
+def in_a_comprehension(request: Any) -> None:
+    try:
+        raise PriceError("the price list of the supplier is empty")
+    except PriceError:
+        _ = [log.error("no price for order %s", number) for number in (7,)]
+        raise
+
+
+def in_a_lambda(request: Any) -> None:
+    try:
+        raise PriceError("the price list of the supplier is empty")
+    except PriceError:
+        (lambda: log.error("an order without a price"))()  # noqa: PLC3002 - the case
+        raise
+
+
+def after_the_last_attempt(request: Any) -> None:
+    last: Exception | None = None
+    for _ in range(3):
+        try:
+            raise PriceError("the price list of the supplier is empty")
+        except PriceError as error:
+            last = error
+    log.error(f"no price after three attempts: {last}")
+    assert last is not None
+    raise last
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize(
+    "act",
+    [
+        in_place_of_it,
+        in_place_of_it_with_its_traceback,
+        in_a_comprehension,
+        in_a_lambda,
+        after_the_last_attempt,
+    ],
+)
+def test_a_line_about_an_exception_is_one_with_it(
+    transport: Collecting, act: Callable[[Any], None], place: str
+) -> None:
+    PLACES[place](act)
+
+    assert (kinds(), event_kinds(transport)) == (["PriceError"], ["PriceError"])
+    assert occurrences() == 1
+
+
+def fails_in_a_helper(request: Any) -> None:
+    def fall_back() -> None:
+        _ = [log.error("disk %s is full", name) for name in ("sda",)]
+
+    try:
+        raise PriceError("the price list of the supplier is empty")
+    except PriceError:
+        fall_back()
+        raise
+
+
+def logs_something_else_while_it_keeps_it(request: Any) -> None:
+    kept: Exception | None = None
+    try:
+        raise PriceError("the price list of the supplier is empty")
+    except PriceError as error:
+        kept = error
+    log.error("disk sda is full")
+    assert kept is not None
+    raise kept
+
+
+@pytest.mark.parametrize("act", [fails_in_a_helper, logs_something_else_while_it_keeps_it])
+def test_a_line_that_says_nothing_of_it_stays_a_failure_of_its_own(
+    transport: Collecting, act: Callable[[Any], None]
+) -> None:
+    PLACES["plain view"](act)
+
+    assert sorted(kinds()) == ["PriceError", "message"]
+    assert (len(transport.events), occurrences()) == (2, 2)
+
+
 def test_a_line_after_the_handler_is_a_failure_of_its_own(transport: Collecting) -> None:
     PLACES["function"](handling(lambda error: None, "the price list of the supplier is empty", "go on"))
     log.error("the price list of the supplier is empty")
