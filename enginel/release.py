@@ -18,8 +18,9 @@ VERSION = "0.1.0"
 
 _DEADLINE_SECONDS = 1.0
 _MAX_CHARS = 200
-# Sentry refuses these in the name of a release.
-_REFUSED = re.compile(r"[\s/\\]+")
+# Sentry refuses these in the name of a release, and these names.
+_REFUSED = re.compile(r"[\s/\\\x00-\x1f\x7f]+")
+_NO_NAMES = frozenset({"", ".", "..", "latest"})
 _DESCRIBE = ("-c", "core.fsmonitor=false", "describe", "--tags", "--always", "--dirty")
 
 
@@ -44,12 +45,15 @@ def _described(root: Path) -> str:
     env |= {"GIT_OPTIONAL_LOCKS": "0", "GIT_CEILING_DIRECTORIES": str(root.parent)}
     try:
         done = subprocess.run(  # noqa: S603 - our own arguments
-            [git, *_DESCRIBE],
+            # git refuses the checkout of another user. Ours runs this one's code already.
+            [git, "-c", f"safe.directory={root.resolve()}", *_DESCRIBE],
             cwd=root,
             env=env,
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            text=True,
+            # As git stores them; a process with another locale must not have another release.
+            encoding="utf-8",
+            errors="replace",
             check=True,
             timeout=_DEADLINE_SECONDS,
         )
@@ -60,4 +64,4 @@ def _described(root: Path) -> str:
 
 def _named(text: str) -> str:
     name = _REFUSED.sub("-", text.strip())[:_MAX_CHARS]
-    return "" if name in {".", ".."} else name
+    return "" if name.lower() in _NO_NAMES else name

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -78,3 +80,33 @@ def test_without_git_it_is_the_version(checkout: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("PATH", "/nonexistent")
 
     assert release_of(checkout) == VERSION
+
+
+def test_a_tag_beyond_ascii_is_the_release_in_any_locale(checkout: Path) -> None:
+    git(checkout, "tag", "größe-2")
+    code = "import sys, pathlib, enginel.release as r; print(ascii(r.release_of(pathlib.Path(sys.argv[1]))))"
+    env = {"PATH": os.environ["PATH"], "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(checkout)], cwd=ROOT, env=env, capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout.strip() == ascii("größe-2")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_a_checkout_of_another_user_is_described(checkout: Path) -> None:
+    commit = git(checkout, "rev-parse", "--short", "HEAD")
+    for path in [checkout, *checkout.rglob("*")]:
+        os.chown(path, 12_345, 12_345)
+
+    assert release_of(checkout) == commit
+
+
+@pytest.mark.parametrize("stated", [".", "..", "latest", "LATEST", "  ", "\n"])
+def test_a_name_that_sentry_refuses_is_none(checkout: Path, stated: str) -> None:
+    assert release_of(checkout, stated) == git(checkout, "rev-parse", "--short", "HEAD")
+
+
+def test_control_characters_are_no_part_of_the_name(checkout: Path) -> None:
+    assert release_of(checkout, "2026\x1b[31m.\x7f1\u2028x") == "2026-[31m.-1-x"
