@@ -53,12 +53,21 @@ local done = call('SET', guard, ARGV[6] .. ':0', 'EX', guard_seconds, 'GET')
 if done then
   local last, given = string.match(done, '^(%d+):(-?%d+)$')
   if tonumber(last) >= sequence then
-    if tonumber(last) == sequence and given ~= '-1' and not live and call('EXISTS', group) == 1 then
+    if tonumber(last) == sequence and given ~= '-1' and not live then
       -- The decision given then reached nobody; what was forwarded instead counts.
       local more = represented - tonumber(given)
       call('HINCRBY', totals, told_as, more)
-      local left = tonumber(call('HGET', group, 'total')) - call('HINCRBY', group, 'forwarded_total', more)
-      set_pending(left, left + more)
+      if call('EXISTS', group) == 1 then
+        local left = tonumber(call('HGET', group, 'total')) - call('HINCRBY', group, 'forwarded_total', more)
+        set_pending(left, left + more)
+      elseif call('ZSCORE', groups, fingerprint) then
+        -- It has expired, and what it had pending is given up later.
+        local left = tonumber(call('HGET', pending, fingerprint) or '0')
+        set_pending(left - more, left)
+      else
+        -- It was evicted, and what it had pending was given up without these.
+        call('HINCRBY', totals, 'untold:group_evicted', -more)
+      end
       done = last .. ':' .. represented
     end
     call('SET', guard, done, 'EX', guard_seconds)

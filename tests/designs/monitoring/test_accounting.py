@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import random
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from django.conf import settings
 from django.test import override_settings
 from freezegun import freeze_time
 
@@ -14,6 +16,7 @@ from designs.monitoring.accounting import REASONS, Account, account_of
 from designs.monitoring.fingerprint import fingerprint_message
 from designs.monitoring.groups import GROUP_PREFIX
 from designs.monitoring.store import PREFIX, ErrorStore, Outcome
+from integrations.redis import redis_for
 from tests.designs.monitoring.store_kit import NOON, raw, record, store
 from tests.outage import REFUSED_URL
 from tests.sentry_capture import transport
@@ -151,6 +154,38 @@ def test_a_decision_that_reached_nobody_is_taken_back(store: ErrorStore) -> None
         store.drain()
 
     assert account(store) == Account(6, 2, 4, NONE)
+
+
+@pytest.mark.usefixtures("transport")
+@pytest.mark.parametrize("gone", ["evicted", "expired"])
+def test_a_decision_that_reached_nobody_is_taken_back_though_its_group_is_gone(
+    store: ErrorStore, monkeypatch: pytest.MonkeyPatch, gone: str
+) -> None:
+    gateway = redis_for(settings.REDIS_URL)
+    answered = gateway.script
+
+    def unanswered(*args: Any, **how: Any) -> None:
+        answered(*args, **how)
+        raise sending.RedisUnavailable("no answer", asked=True)
+
+    with freeze_time(NOON) as clock, override_settings(ENGINEL_HAND_OVER_SECONDS=0):
+        outcomes = [record(store, "a") for _ in range(5)]
+        clock.tick(301)
+        with monkeypatch.context() as patch:
+            patch.setattr(gateway, "script", unanswered)
+            outcomes.append(record(store, "a"))
+        if gone == "evicted":
+            with override_settings(ENGINEL_MAX_GROUPS=1):
+                outcomes.append(record(ErrorStore(), "b"))
+        else:
+            raw("DEL", GROUP_PREFIX + KEY)
+        store.drain()
+
+        found = account(store)
+
+    assert found.recorded == len(outcomes)
+    assert found.told == stands_for(outcomes)
+    assert found.pending + sum(found.untold.values()) == 4
 
 
 @pytest.mark.usefixtures("transport")
