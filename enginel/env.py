@@ -21,11 +21,13 @@ _FALSE = frozenset({"0", "false", "no", "off", ""})
 _SECRET_FILE_MAX_BYTES = 64 * 1024
 # How alike a name is to a known one: to be suggested, and to be taken for it without our prefix.
 _LIKE_CUTOFF, _SAME_CUTOFF = 0.6, 0.9
-# Of the prefix, what a misspelt one still has.
-_NEAR_CHARS = 4
-# What Kubernetes and Docker set for a service whose name begins with ours.
+# What Kubernetes and Docker set for a service whose name begins with ours; the name alone is not enough, since a
+# misspelt port of ours ends alike.
 _SERVICE_LINK = re.compile(
-    r"[A-Z0-9_]+_SERVICE_(HOST|PORT(_[A-Z0-9_]+)?)|[A-Z0-9_]+_PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?"
+    r"[A-Z0-9_]+_SERVICE_(HOST|PORT(_[A-Z0-9_]+)?)=.*"
+    r"|[A-Z0-9_]+_PORT(_\d+_(TCP|UDP|SCTP))?=(tcp|udp|sctp)://.*"
+    r"|[A-Z0-9_]+_PORT_\d+_(TCP|UDP|SCTP)_(PROTO|PORT|ADDR)=.*",
+    re.DOTALL | re.IGNORECASE,
 )
 
 
@@ -155,7 +157,7 @@ class Env:
         problems = []
         for name in sorted(self._environ.keys() - known):
             upper = name.upper()
-            if not upper.startswith(prefix[:_NEAR_CHARS]) or _SERVICE_LINK.fullmatch(name):
+            if upper[:1] not in prefix[:2] or _SERVICE_LINK.fullmatch(f"{name}={self._environ[name]}"):
                 continue
             if name in in_code:
                 problems.append(EnvProblem(name, f"{name} is no variable.", "Set it in a settings module of your own."))

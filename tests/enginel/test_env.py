@@ -228,6 +228,11 @@ def unknown(**environ: str) -> dict[str, str]:
         ("ENGINL_ALLOWED_HOSTS", "ENGINEL_ALLOWED_HOSTS"),
         ("ENGINELDEBUG", "ENGINEL_DEBUG"),
         ("ENGINEL_PROT", "ENGINEL_PORT"),
+        ("ENGINE_PORT", "ENGINEL_PORT"),
+        ("ENGINEL__PORT", "ENGINEL_PORT"),
+        ("ENGNEL_DEBUG", "ENGINEL_DEBUG"),
+        ("ENIGNEL_LOG_LEVEL", "ENGINEL_LOG_LEVEL"),
+        ("NGINEL_ALLOWED_HOSTS", "ENGINEL_ALLOWED_HOSTS"),
     ],
 )
 def test_a_misspelt_name_is_unknown_and_the_nearest_is_named(name: str, nearest: str) -> None:
@@ -252,20 +257,25 @@ def test_a_name_like_no_other_is_unknown() -> None:
         "ENGINEL_PORT",
         "ENGINEL_SECRET_KEY_FILE",
         "ENGINEERING_TEAM",
+        "DEBUG",
+        "PORT",
         "ENGINE",
         "OTHER",
         # What Kubernetes and Docker set for a service named enginel, or enginel-web.
         "ENGINEL_SERVICE_HOST",
         "ENGINEL_SERVICE_PORT_HTTP",
-        "ENGINEL_PORT_8000_TCP",
         "ENGINEL_PORT_8000_TCP_ADDR",
         "ENGINEL_WEB_SERVICE_PORT",
-        "ENGINEL_WEB_PORT",
         "ENGINEL_WEB_PORT_80_TCP_PROTO",
     ],
 )
 def test_other_names_are_none_of_ours(name: str) -> None:
     assert unknown(**{name: "1"}) == {}
+
+
+@pytest.mark.parametrize("name", ["ENGINEL_WEB_PORT", "ENGINEL_PORT_8000_TCP"])
+def test_the_address_of_a_service_named_like_ours_is_no_setting(name: str) -> None:
+    assert unknown(**{name: "tcp://10.0.0.1:80"}) == {}
 
 
 def test_problems_are_kept_in_order() -> None:
