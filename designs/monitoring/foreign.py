@@ -82,7 +82,7 @@ def items_of_proxy(proxy: MappingProxyType[Any, Any], most: int) -> dict[object,
 def _reads_plainly(exc: BaseException) -> bool:
     """Return whether what others read of an exception is there without running foreign code."""
     held = attributes_of(exc)
-    for name, stored in _plain_attributes(type(exc)):
+    for name, stored in _plain_attributes(cast("type", type(exc))):
         if not stored:
             return False
         value = dict.get(held, name)

@@ -146,7 +146,8 @@ class _Copy:
             return self._sequence(cast("Collection[object]", value), depth)
         if issubclass(kind, _BINARY):
             base = next(base for base in _BINARY if issubclass(kind, base))
-            return f"<{base.__len__(value)} bytes>"  # type: ignore[operator]
+            length: Callable[[object], int] = cast("Any", base).__len__
+            return f"<{length(value)} bytes>"
         if issubclass(kind, str):
             return self._text(str.__str__(cast("str", value)))
         return self._text(value, str if kind.__module__.partition(".")[0] in _PLAINLY_PRINTED else repr)

@@ -25,7 +25,7 @@ from types import (
     NotImplementedType,
     TracebackType,
 )
-from typing import cast
+from typing import Any, cast
 
 from designs.monitoring.bare import args_of
 
@@ -100,5 +100,5 @@ def _writes_args(kind: type) -> bool:
     return written[0] in _WRITE_ARGS and written[1] in _WRITE_ARGS_REPR
 
 
-_SYNTAX_ERROR = (SyntaxError.msg, SyntaxError.filename, SyntaxError.lineno, SyntaxError.text)
+_SYNTAX_ERROR: tuple[Any, ...] = (SyntaxError.msg, SyntaxError.filename, SyntaxError.lineno, SyntaxError.text)
 _WRITE_ARGS_REPR = frozenset({BaseException.__repr__, BaseExceptionGroup.__repr__})

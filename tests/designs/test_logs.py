@@ -91,6 +91,18 @@ def test_a_line_says_which_request_and_task_it_belongs_to() -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("extra", [{}, {"nested": {"a": [1]}}], ids=["plain", "redacted"])
+@pytest.mark.parametrize("user_id", [7, 0, -1, "7"])
+def test_a_line_has_the_user_id_in_its_type(user_id: int | str, extra: dict[str, Any]) -> None:
+    context.start_request(None, "GET", "/api/x/", str, lambda _: user_id)
+    in_request = line_of(extra=extra)
+    with context.use(context.RunContext(user_id=user_id)):
+        bound = line_of(extra=extra)
+
+    for line in (in_request, bound):
+        assert (line["user_id"], type(line["user_id"])) == (user_id, type(user_id))
+
+
 def test_extra_facts_are_keys_of_the_line() -> None:
     assert line_of(extra={"status": 500, "nested": {"a": [1]}})["nested"] == {"a": [1]}
 
