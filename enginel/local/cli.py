@@ -78,9 +78,9 @@ def _run(*, sample: bool, with_sentry: bool) -> int:
 
 
 def _demo(*, with_sentry: bool) -> int:
-    with tempfile.TemporaryDirectory(prefix="enginel-demo-") as folder:
+    with _demo_folder() as folder:
         ports = Ports(free_port(), free_port(), free_port())
-        stack = LocalStack(Path(folder), ports, _SAMPLE_ENV, with_sentry=with_sentry)
+        stack = LocalStack(folder, ports, _SAMPLE_ENV, with_sentry=with_sentry)
         try:
             token = _start(stack)
             right = _sample(stack, token)
@@ -89,6 +89,17 @@ def _demo(*, with_sentry: bool) -> int:
             return 0 if right else _EXIT_FAILED
         finally:
             _stop(stack)
+
+
+@contextmanager
+def _demo_folder() -> Iterator[Path]:
+    """Give the folder of ENGINEL_STATE_DIR, or a new one that is removed afterwards."""
+    wanted = os.environ.get("ENGINEL_STATE_DIR")
+    if wanted:
+        yield Path(wanted).resolve()
+        return
+    with tempfile.TemporaryDirectory(prefix="enginel-demo-") as folder:
+        yield Path(folder)
 
 
 def _start(stack: LocalStack) -> str:

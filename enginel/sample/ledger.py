@@ -10,7 +10,7 @@ from typing import Any
 from designs.exceptions import EnginelBaseException
 from enginel.sample.client import Answer
 
-__all__ = ["Expected", "Ledger"]
+__all__ = ["Expected", "Ledger", "Look", "Recorded", "bare"]
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,61 @@ class Expected:
     what: str
     error_type: str
     error_id: str
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What the monitoring recorded between two looks.
+
+    Attributes:
+        groups: The groups with new occurrences.
+        counts: New occurrences of each, by fingerprint: exact, however many records there are.
+        records: The new records that the ring still holds.
+        complete: Whether these are all new records. A full ring drops records, also new ones.
+    """
+
+    groups: list[dict[str, Any]]
+    counts: dict[str, int]
+    records: list[dict[str, Any]]
+    complete: bool
+
+    def by_type(self) -> Counter[str]:
+        """Return the new occurrences of each bare type name."""
+        counted: Counter[str] = Counter()
+        for group in self.groups:
+            counted[bare(group["type"])] += self.counts[group["fingerprint"]]
+        return counted
+
+
+@dataclass(frozen=True)
+class Look:
+    """The groups and the ring at one moment.
+
+    Attributes:
+        groups: All groups.
+        records: The records in the ring.
+        full: Whether the ring holds as many records as it can.
+    """
+
+    groups: list[dict[str, Any]]
+    records: list[dict[str, Any]]
+    full: bool
+
+    def since(self, earlier: Look) -> Recorded:
+        """Return what came after an earlier look."""
+        totals = {group["fingerprint"]: int(group["total"]) for group in earlier.groups}
+        counts: dict[str, int] = {}
+        for group in self.groups:
+            total, before = int(group["total"]), totals.get(group["fingerprint"], 0)
+            # A group that expired in between began anew at 0.
+            counts[group["fingerprint"]] = total - before if total >= before else total
+        known = {record["event_id"] for record in earlier.records}
+        return Recorded(
+            [group for group in self.groups if counts[group["fingerprint"]]],
+            {key: count for key, count in counts.items() if count},
+            [record for record in self.records if record["event_id"] not in known],
+            complete=not self.full,
+        )
 
 
 @dataclass
@@ -61,20 +116,27 @@ class Ledger:
         with self._lock:
             self.wrong.append(text)
 
-    def judge(self, records: list[dict[str, Any]]) -> list[str]:
-        """Compare with the records of this run: each failure exactly once, as its type, and nothing else."""
+    def judge(self, recorded: Recorded) -> list[str]:
+        """Compare with what was recorded: each failure exactly once, as its type, and nothing else."""
         verdict = list(self.wrong)
-        types = {record["event_id"]: bare(record["error_type"]) for record in records}
-        if len(types) != len(records):
-            verdict.append(f"{len(records) - len(types)} records share an id")
+        types = {record["event_id"]: bare(record["error_type"]) for record in recorded.records}
+        if len(types) != len(recorded.records):
+            verdict.append(f"{len(recorded.records) - len(types)} records share an id")
         for ids, times in Counter(expected.error_id for expected in self.expected).items():
             if times > 1:
                 verdict.append(f"{times} failures share the record {ids or '(none)'}")
         for expected in self.expected:
-            found = types.pop(expected.error_id, "nothing")
+            missing = "nothing" if recorded.complete or not expected.error_id else expected.error_type
+            found = types.pop(expected.error_id, missing)
             if found != expected.error_type:
                 verdict.append(f"{expected.what}: recorded as {found}, due was {expected.error_type}")
-        verdict.extend(f"a record nobody caused: {kind} {event_id}" for event_id, kind in types.items())
+        verdict.extend(f"a record without a cause: {kind} {event_id}" for event_id, kind in types.items())
+        sent, counted = Counter(expected.error_type for expected in self.expected), recorded.by_type()
+        verdict.extend(
+            f"{kind}: {sent[kind]} failures sent, {counted[kind]} occurrences counted"
+            for kind in sorted({*sent, *counted})
+            if sent[kind] != counted[kind]
+        )
         return verdict
 
     def _add(self, what: str, error_type: str, error_id: str) -> None:

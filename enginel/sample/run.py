@@ -7,11 +7,9 @@ import signal
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from datetime import timedelta
 from typing import Any
 
 import urllib3
-from django.utils import timezone
 
 from designs.exceptions import EnginelBaseException
 from designs.monitoring import ErrorTracker
@@ -21,7 +19,7 @@ from enginel.sample import violations
 from enginel.sample.client import SampleUser
 from enginel.sample.corpus import GOOD, GoodFile, sample_path
 from enginel.sample.damage import DAMAGED, DamagedFile
-from enginel.sample.ledger import Ledger
+from enginel.sample.ledger import Ledger, Look
 from enginel.sample.people import Cast, make_cast
 from enginel.sample.report import report
 
@@ -45,7 +43,7 @@ def run_sample(stack: LocalStack, admin_token: str, *, say: Say = print) -> bool
     pool = urllib3.PoolManager(maxsize=_CLIENTS * 2, retries=False)
     admin = SampleUser(pool, stack.url, admin_token)
     cast, ledger = make_cast(pool, stack.url), Ledger()
-    since = (timezone.now() - timedelta(milliseconds=1)).isoformat().replace("+00:00", "Z")
+    before = _look(admin)
     series = violations.make_series(cast, ledger)
     damaged = choose_damaged()
     say(f"  Sample run: {len(GOOD)} good files, {len(damaged)} damaged, kernel crashes and hangs, people who may not")
@@ -59,17 +57,22 @@ def run_sample(stack: LocalStack, admin_token: str, *, say: Say = print) -> bool
     _killed_worker(cast, series, ledger)
     passed("worker process killed at work")
 
-    records = admin.get(f"/api/monitoring/errors/?limit={_RECORDS_MAX}&since={since}").body["errors"]
-    verdict = ledger.judge(records)
-    for line in ("", *report(ledger, records, ErrorTracker.get_groups()), ""):
+    recorded = _look(admin).since(before)
+    verdict = ledger.judge(recorded)
+    for line in ("", *report(ledger, recorded), ""):
         say(line)
     for line in verdict:
         say(f"  WRONG  {line}")
     say(
-        f"  {ledger.good} good cases right, {len(ledger.expected)} failures sent, {len(records)} recorded, "
-        f"{len(verdict)} deviations, {time.monotonic() - began:.0f} s"
+        f"  {ledger.good} good cases right, {len(ledger.expected)} failures sent, "
+        f"{sum(recorded.counts.values())} recorded, {len(verdict)} deviations, {time.monotonic() - began:.0f} s"
     )
     return not verdict
+
+
+def _look(admin: SampleUser) -> Look:
+    records = admin.get(f"/api/monitoring/errors/?limit={_RECORDS_MAX}").body["errors"]
+    return Look(ErrorTracker.get_groups(), records, full=len(records) >= _RECORDS_MAX)
 
 
 def _send_files(user: SampleUser, series: str, damaged: list[DamagedFile], ledger: Ledger, passed: Say) -> None:

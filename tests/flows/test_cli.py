@@ -67,20 +67,29 @@ def processes_of(state_dir: str) -> list[str]:
     return [line for line in found if line]
 
 
-def test_the_demo_succeeds() -> None:
-    env = {name: value for name, value in os.environ.items() if name not in ("REDIS_URL", "DATABASE_URL")}
+def demo(env: dict[str, str], *before: str) -> subprocess.CompletedProcess[str]:
+    command = [*before, sys.executable, "-m", "enginel", "demo"]
+    return subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=170)
 
-    done = subprocess.run(
-        [sys.executable, "-m", "enginel", "demo"],
-        env=env,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=170,
-    )
+
+def test_the_demo_succeeds(env: dict[str, str]) -> None:
+    del env["ENGINEL_STATE_DIR"]
+
+    done = demo(env)
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert " 0 deviations" in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_the_demo_succeeds_again_in_the_same_folder(env: dict[str, str]) -> None:
+    for _ in range(2):
+        done = demo(env)
+
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert " 68 recorded, 0 deviations" in done.stdout
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

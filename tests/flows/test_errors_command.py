@@ -39,6 +39,18 @@ def test_what_a_worker_recorded_is_found_by_its_key_in_ascii_too(running: Runnin
     assert max(len(line) for line in done.stdout.splitlines()) <= 80
 
 
+def test_the_beginning_of_a_key_is_enough_where_one_group_has_it(running: RunningStack) -> None:
+    [record] = running.errors_of(running.send("probe.fail", "found by a beginning"))
+
+    found = run(running, "show", record["fingerprint"][:14])
+    ambiguous = run(running, "show", "")
+
+    assert (found.returncode, found.stderr) == (0, "")
+    assert record["fingerprint"] in found.stdout
+    assert ambiguous.returncode == 1
+    assert "groups have a key that begins with" in ambiguous.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "env", "says"),
     [

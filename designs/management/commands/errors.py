@@ -42,7 +42,7 @@ class Command(BaseCommand):
         tail.add_argument("-f", "--follow", action="store_true", help="go on until Ctrl-C")
         tail.add_argument("--interval", type=float, default=2.0, help="seconds between looks, 0.2 to 60 (default: 2)")
         show = actions.add_parser("show", help="one group")
-        show.add_argument("key", help="its fingerprint, as top prints it")
+        show.add_argument("key", help="its fingerprint, as top prints it, or the beginning of one")
         for action in (top, tail):
             action.add_argument("-n", "--limit", type=int, default=10, help=f"1 to {_ROWS_MAX} (default: 10)")
         for action in (top, tail, show):
@@ -92,7 +92,7 @@ class Command(BaseCommand):
             self._line(f"         {record['source']:<8} {record['fingerprint']} {where}")
 
     def _show(self, *, key: str, as_json: bool, **options: Any) -> None:
-        group = find_group(key)
+        group = find_group(key) or find_group(_whole_key(key))
         if group is None:
             raise CommandError(f"No group has the key {fit(key, 40)}.")
         if as_json:
@@ -172,6 +172,14 @@ def _records(limit: int, interval: float, *, follow: bool) -> Iterator[dict[str,
 def _newest() -> list[dict[str, Any]]:
     with refused_while_away():
         return known_errors(_ROWS_MAX)
+
+
+def _whole_key(beginning: str) -> str:
+    """Return the one key that begins so, or the text itself when there is none."""
+    keys = [group["fingerprint"] for group in all_groups() if group["fingerprint"].startswith(beginning)]
+    if len(keys) > 1:
+        raise CommandError(f"{len(keys)} groups have a key that begins with {fit(beginning, 40)}. Give more of it.")
+    return keys[0] if keys else beginning
 
 
 def _title(type_name: str, message: str) -> str:
