@@ -98,9 +98,10 @@ class LocalStack:
         if self.env.get("REDIS_URL"):
             return
         self.valkey = EmbeddedValkey(self.state_dir, port=self.ports.valkey)
-        if self.valkey.answers():
+        self.valkey.find_or_start()
+        if self.valkey.pid is None:
+            self.valkey = None
             raise LocalError(f"An Enginel is running on {self.state_dir} already. Stop it first.")
-        self.valkey.start()
 
     def start_services(self) -> None:
         """Start web, worker and beat; return when web answers and the worker takes tasks."""

@@ -1,8 +1,11 @@
-"""The embedded Valkey of development and tests: found if it runs, started if not, ended with its owner."""
+"""The embedded Valkey of development and tests: found if it runs, started if not, ended with its owner.
+
+A folder has one server. The server itself holds the folder's lock, so the lock lasts as long as the server does: also
+while a signal has stopped it, and also when the process that started it was killed.
+"""
 
 from __future__ import annotations
 
-import fcntl
 import os
 import subprocess
 import time
@@ -14,12 +17,15 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from enginel.local.owner import Ownership
 from enginel.local.processes import LocalError, die_with_parent, stop
 from enginel.statedir import socket_path
 
 __all__ = ["EmbeddedValkey", "embedded_valkey"]
 
 _START_DEADLINE_SECONDS = 10.0
+# For a server that another process is starting now.
+_FOUND_DEADLINE_SECONDS = 5.0
 _POLL_SECONDS = 0.005
 
 
@@ -38,7 +44,13 @@ class EmbeddedValkey:
         self.persistent = persistent
         self.socket = socket_path(state_dir)
         self.url = f"unix://{self.socket}"
+        self._owner = Ownership(state_dir / "valkey.lock")
         self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def log(self) -> Path:
+        """Where the server writes its log."""
+        return self.state_dir / "valkey" / "valkey.log"
 
     @property
     def pid(self) -> int | None:
@@ -57,53 +69,87 @@ class EmbeddedValkey:
         finally:
             client.close()
 
+    def find_or_start(self) -> None:
+        """Return when a server answers: the one of this folder, or a new one if the folder has none.
+
+        Raises:
+            LocalError: The folder's server does not answer, or a new one does not start.
+        """
+        deadline = time.monotonic() + _FOUND_DEADLINE_SECONDS
+        while not self.answers():
+            if self._owner.take():
+                self.start()
+                return
+            if time.monotonic() > deadline:
+                raise self._unanswered()
+            time.sleep(_POLL_SECONDS)
+
     def start(self) -> None:
         """Start the server and wait until it answers.
 
         Raises:
-            LocalError: It cannot run here, or does not answer within ten seconds.
+            LocalError: The folder has a server, or a new one cannot run here or does not answer within ten seconds.
         """
+        if not self._owner.take():
+            raise self._unanswered()
+        try:
+            self._process = process = self._launch()
+            self._owner.write(process.pid)
+        finally:
+            # From here on the server alone holds the lock; without a server nothing does.
+            self._owner.release()
+        deadline = time.monotonic() + _START_DEADLINE_SECONDS
+        while not self.answers():
+            if process.poll() is not None or time.monotonic() > deadline:
+                self.stop()
+                raise LocalError(f"The embedded Valkey does not start; see {self.log}.")
+            time.sleep(_POLL_SECONDS)
+
+    def stop(self) -> None:
+        """Stop the server if this object started it; a persistent one saves its data first."""
+        if self._process is None:
+            return
+        stop(self._process)
+        self._process = None
+        # If it had died, the folder may have another server by now: the socket is that one's.
+        if self._owner.take():
+            self.socket.unlink(missing_ok=True)
+            self._owner.release()
+
+    def _launch(self) -> subprocess.Popen[bytes]:
         data_dir = self.state_dir / "valkey"
         data_dir.mkdir(parents=True, exist_ok=True)
         self.socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        log = data_dir / "valkey.log"
         command = [
             str(_binary()), "--port", str(self.port), "--bind", "127.0.0.1", "--unixsocket", str(self.socket),
             "--unixsocketperm", "700", "--dir", str(data_dir), "--save", "60 1" if self.persistent else "",
-            "--appendonly", "no", "--daemonize", "no", "--logfile", str(log), "--maxmemory-policy", "noeviction",
+            "--appendonly", "no", "--daemonize", "no", "--logfile", str(self.log), "--maxmemory-policy", "noeviction",
         ]  # fmt: skip
-        self._process = subprocess.Popen(  # noqa: S603 - our own binary and arguments
+        return subprocess.Popen(  # noqa: S603 - our own binary and arguments
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
+            pass_fds=(self._owner.descriptor,),
             preexec_fn=die_with_parent,  # noqa: PLW1509 - started before any thread
         )
-        deadline = time.monotonic() + _START_DEADLINE_SECONDS
-        while not self.answers():
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                self.stop()
-                raise LocalError(f"The embedded Valkey does not start; see {log}.")
-            time.sleep(_POLL_SECONDS)
 
-    def stop(self) -> None:
-        """Stop the server if this object started it; a persistent one saves its data first."""
-        if self._process is not None:
-            stop(self._process)
-            self._process = None
-            self.socket.unlink(missing_ok=True)
+    def _unanswered(self) -> LocalError:
+        pid = self._owner.read()
+        if not pid:
+            return LocalError(f"The Valkey of {self.state_dir} does not answer. Try again, or end it.")
+        return LocalError(
+            f"The Valkey of this folder (process {pid}) does not answer; "
+            f"let it go on with `kill -CONT {pid}`, or end it with `kill -KILL {pid}`."
+        )
 
 
 @contextmanager
 def embedded_valkey(state_dir: Path) -> Iterator[EmbeddedValkey]:
     """Give a running embedded Valkey: the one that answers, or a new one that ends with this block."""
     server = EmbeddedValkey(state_dir)
-    state_dir.mkdir(parents=True, exist_ok=True)
-    with (state_dir / "valkey.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not server.answers():
-            server.start()
+    server.find_or_start()
     try:
         yield server
     finally:

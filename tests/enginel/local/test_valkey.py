@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 import redis
@@ -90,6 +97,101 @@ def test_it_starts_over_a_socket_that_was_left_behind(tmp_path: Path) -> None:
         assert again.answers()
     finally:
         again.stop()
+
+
+@pytest.fixture
+def stalled(tmp_path: Path) -> Iterator[EmbeddedValkey]:
+    server = EmbeddedValkey(tmp_path, persistent=False)
+    server.start()
+    assert server.pid is not None
+    os.kill(server.pid, signal.SIGSTOP)
+    try:
+        yield server
+    finally:
+        os.kill(server.pid, signal.SIGCONT)
+        server.stop()
+
+
+def manage(state_dir: Path, *arguments: str) -> subprocess.Popen[str]:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("ENGINEL_", "DJANGO_"))}
+    env = {**inherited, "REDIS_URL": "", "DATABASE_URL": "", "ENGINEL_STATE_DIR": str(state_dir)}
+    command = [sys.executable, "manage.py", *arguments]
+    return subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def test_beside_one_that_stalls_a_command_ends_with_one_line_and_removes_nothing(
+    tmp_path: Path, stalled: EmbeddedValkey
+) -> None:
+    with manage(tmp_path, "errors", "top") as command:
+        out, said = command.communicate(timeout=60)
+
+    assert (command.returncode, out) == (1, "")
+    [line] = said.splitlines()
+    assert f"The Valkey of this folder (process {stalled.pid}) does not answer; " in line
+    assert stalled.socket.exists()
+    assert servers_of(tmp_path) == [stalled.pid]
+
+
+def test_one_that_goes_on_after_a_stall_is_found(tmp_path: Path, stalled: EmbeddedValkey) -> None:
+    with pytest.raises(LocalError, match=f"process {stalled.pid}"):
+        EmbeddedValkey(tmp_path).start()
+    assert stalled.pid is not None
+    os.kill(stalled.pid, signal.SIGCONT)
+
+    with embedded_valkey(tmp_path) as found:
+        assert found.pid is None
+
+
+def test_two_starts_at_once_make_one(tmp_path: Path) -> None:
+    together = Barrier(2, timeout=30)
+
+    def use() -> int | None:
+        together.wait()
+        with embedded_valkey(tmp_path) as server:
+            assert server.answers()
+            together.wait()
+            return server.pid
+
+    with ThreadPoolExecutor(2) as users:
+        uses = [users.submit(use) for _ in range(2)]
+    pids = [pid for pid in (use.result() for use in uses) if pid is not None]
+
+    assert len(pids) == 1
+
+
+def test_a_lock_that_names_a_process_with_another_task_is_no_obstacle(tmp_path: Path) -> None:
+    (tmp_path / "valkey.lock").write_text(f"{os.getpid()}\n")
+
+    with embedded_valkey(tmp_path) as server:
+        assert (tmp_path / "valkey.lock").read_text() == f"{server.pid}\n"
+
+
+def test_a_lock_whose_owner_was_killed_is_taken_over(tmp_path: Path) -> None:
+    first = EmbeddedValkey(tmp_path, persistent=False)
+    first.start()
+    assert first.pid is not None
+    os.kill(first.pid, signal.SIGKILL)
+    assert first._process is not None
+    first._process.wait()
+
+    with embedded_valkey(tmp_path) as second:
+        assert second.pid is not None
+        first.stop()
+        assert second.answers(), "the end of the first removed the socket of the second"
+
+
+def servers_of(state_dir: Path) -> list[int]:
+    """Return the process ids of the Valkey servers whose socket is in this folder."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        try:
+            words = (folder / "cmdline").read_bytes()
+        except OSError:
+            continue
+        # A server that has set its title shows its socket there.
+        if folder.name.isdigit() and b"valkey-server" in words and os.fsencode(state_dir) in words:
+            found.append(int(folder.name))
+    return found
 
 
 def test_a_path_too_deep_for_a_socket_works(tmp_path: Path) -> None:

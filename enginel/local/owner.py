@@ -1,0 +1,70 @@
+"""The one owner of a folder's Valkey: a lock file, with a process id in it, that the kernel unlocks when its holder ends."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+from typing import IO
+
+__all__ = ["Ownership"]
+
+
+class Ownership:
+    """Holds, or sees held, the lock of one state folder.
+
+    The lock belongs to an open file, so it ends with its holder, however that dies. Only the lock says whether there is
+    an owner. The process id in the file is for people: a later process may have the same one.
+
+    Args:
+        path: The lock file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file: IO[str] | None = None
+
+    def take(self) -> bool:
+        """Take the lock unless a process holds it; tell whether this object holds it now."""
+        if self._file is not None:
+            return True
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        # Not truncated: another process may hold it, and its process id is in it.
+        file = os.fdopen(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            return False
+        self._file = file
+        self.write(os.getpid())
+        return True
+
+    def write(self, pid: int) -> None:
+        """Write the process id of the server into the lock this object holds."""
+        if self._file is not None:
+            self._file.seek(0)
+            self._file.truncate()
+            self._file.write(f"{pid}\n")
+            self._file.flush()
+
+    @property
+    def descriptor(self) -> int:
+        """The descriptor of the lock this object holds; a child that inherits it holds the lock, too."""
+        if self._file is None:
+            raise ValueError("This object does not hold the lock.")
+        return self._file.fileno()
+
+    def read(self) -> str:
+        """Return the process id that the lock names, as text; empty when it names none."""
+        try:
+            text = self.path.read_text()[:20].strip()
+        except OSError:
+            return ""
+        return text if text.isdecimal() else ""
+
+    def release(self) -> None:
+        """Give the lock up, if this object holds it."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
