@@ -218,7 +218,7 @@ def _run_step(design_id: str, step: Step, work: Callable[[Design], None]) -> Non
     if not in_work.update(status=Status.PROCESSING, step=step):
         return
     try:
-        _within_time(work, Design.objects.select_related("series").get(pk=design_id))
+        _within_time(work, Design.objects.select_related("series__organization").get(pk=design_id))
     except EnginelBaseException as exc:
         _note_failure(design_id, exc, task_id)
         raise
@@ -289,7 +289,7 @@ def _geometry(design: Design) -> None:
         summary = extract_geometry(
             path,
             kind,
-            timeout_seconds=settings.ENGINEL_KERNEL_TIMEOUT_SECONDS,
+            timeout_seconds=design.series.organization.kernel_timeout_seconds(),
             memory_limit_bytes=settings.ENGINEL_KERNEL_MEMORY_BYTES,
             expected_pieces=pieces or None,
             expected_solids=design.defined_solids,

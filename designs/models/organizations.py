@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 
 from django.conf import settings
+from django.core.validators import MinValueValidator
 from django.db import models
 
 from designs.models.text import validate_one_line
@@ -50,6 +51,13 @@ class Organization(models.Model):
     max_users = models.PositiveIntegerField(default=10)
     max_designs = models.PositiveIntegerField(default=1000)
     storage_quota_bytes = models.PositiveBigIntegerField(default=10 * _GIBIBYTE)
+    kernel_seconds_max = models.PositiveIntegerField(
+        "kernel deadline",
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="Seconds the CAD kernel gets for one file, where that is less than the service's deadline.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -57,6 +65,11 @@ class Organization(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def kernel_timeout_seconds(self) -> float:
+        """Return how long the CAD kernel may take for one file: the service's deadline, or a shorter one of its own."""
+        service = float(settings.ENGINEL_KERNEL_TIMEOUT_SECONDS)
+        return service if self.kernel_seconds_max is None else min(service, float(self.kernel_seconds_max))
 
     def storage_used_bytes(self) -> int:
         """Return the bytes that the files of all designs take."""

@@ -20,8 +20,8 @@ from enginel.local.stack import LocalStack, Ports, free_port
 
 __all__ = ["main"]
 
-# The sample run holds files on which the kernel never answers; a short deadline keeps it short.
-_SAMPLE_ENV = {"ENGINEL_KERNEL_TIMEOUT_SECONDS": "4", "ENGINEL_MAX_UPLOAD_BYTES": str(8 * 1024 * 1024)}
+# The sample run sends a file above the limit; a small limit keeps that short.
+_SAMPLE_ENV = {"ENGINEL_MAX_UPLOAD_BYTES": str(8 * 1024 * 1024)}
 _WATCH_SECONDS = 0.5
 _EXIT_FAILED = 1
 _EXIT_INTERRUPTED = 130
@@ -56,7 +56,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _run(*, sample: bool, with_sentry: bool) -> int:
-    settings_env = {name: os.environ.get(name) or value for name, value in _SAMPLE_ENV.items()}
+    settings_env = {name: os.environ.get(name) or value for name, value in _SAMPLE_ENV.items()} if sample else {}
     state_dir = Path(os.environ.get("ENGINEL_STATE_DIR") or "var").resolve()
     ports = Ports(
         _port("ENGINEL_PORT", Ports.web),

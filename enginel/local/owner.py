@@ -1,4 +1,4 @@
-"""The one owner of a folder's Valkey: a lock file, with a process id in it, that the kernel unlocks when its holder ends."""
+"""The one owner of a folder's Valkey: a lock file that the kernel unlocks when its holder ends."""
 
 from __future__ import annotations
 

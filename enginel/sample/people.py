@@ -14,6 +14,8 @@ from enginel.sample.client import SampleUser
 __all__ = ["Cast", "make_cast"]
 
 _MEBIBYTE = 1024 * 1024
+# The sample run holds files on which the kernel never answers; a short deadline of their organization keeps it short.
+_KERNEL_SECONDS = 4
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,9 @@ class Cast:
 def make_cast(pool: urllib3.PoolManager, url: str) -> Cast:
     """Create the organizations and accounts of one sample run; each run has its own."""
     run = uuid.uuid4().hex[:8]
-    large = Organization.objects.create(name=f"Aurora Aerospace {run}", slug=f"aurora-{run}")
+    large = Organization.objects.create(
+        name=f"Aurora Aerospace {run}", slug=f"aurora-{run}", kernel_seconds_max=_KERNEL_SECONDS
+    )
     small = Organization.objects.create(
         name=f"Borealis Marine {run}",
         slug=f"borealis-{run}",

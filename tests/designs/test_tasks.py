@@ -21,7 +21,7 @@ from designs.exceptions import (
     TaskTimeoutError,
 )
 from designs.lifecycle import put_back
-from designs.models import BOMItem, Design, Geometry, Status, Step
+from designs.models import BOMItem, Design, Geometry, Organization, Status, Step
 from enginel.celery import app
 from tests.designs.conftest import MakeDesign
 
@@ -133,6 +133,25 @@ def test_geometry_runs_within_the_limits_of_the_settings(
 
     assert (given["timeout_seconds"], given["memory_limit_bytes"]) == (7.0, 123 * 1024**2)
     assert given["expected_pieces"] == 3
+
+
+@pytest.mark.parametrize(("own", "due"), [(None, 7.0), (3, 3.0), (90, 7.0)])
+def test_an_organization_can_have_a_shorter_deadline_of_the_kernel_and_no_longer_one(
+    assembly: Design, settings: Any, monkeypatch: pytest.MonkeyPatch, own: int | None, due: float
+) -> None:
+    settings.ENGINEL_KERNEL_TIMEOUT_SECONDS = 7.0
+    Organization.objects.update(kernel_seconds_max=own)
+    given: dict[str, Any] = {}
+
+    def note(path: Path, kind: object, **limits: Any) -> None:
+        given.update(limits)
+        raise TaskTimeoutError
+
+    monkeypatch.setattr(tasks, "extract_geometry", note)
+
+    run(tasks.extract_design_geometry, assembly)
+
+    assert given["timeout_seconds"] == due
 
 
 def test_queue_processing_runs_all_three_in_order_under_the_task_id_given(
