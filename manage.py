@@ -4,6 +4,8 @@
 import os
 import sys
 from contextlib import ExitStack
+from importlib.util import find_spec
+from pathlib import Path
 from tempfile import TemporaryDirectory
 
 # These only read Redis: half of the service's modules are none of their business.
@@ -16,9 +18,19 @@ def main() -> None:
         os.environ["DJANGO_SETTINGS_MODULE"] = "enginel.console"
     # The processes that serve (wsgi, asgi, celery) default to production; this is a person's tool.
     os.environ.setdefault("ENGINEL_ENVIRONMENT", "development")
+    if find_spec("django") is None:
+        sys.exit(
+            f"manage.py: Django is not installed for {sys.executable}. "
+            "Use .venv/bin/python manage.py; `make install` makes it."
+        )
     with ExitStack() as stack:
         if sys.argv[1:2] == ["test"]:
             prepare_tests(stack)
+        else:
+            # A run in another terminal has settings that a command beside it has to know.
+            from enginel.local.running import adopt
+
+            adopt(Path(__file__).resolve().parent)
         run(stack)
 
 

@@ -96,6 +96,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
         celery_app="tests.probe_tasks",
     )
     try:
+        stack.take_folder()
         stack.start_valkey()
         manage(stack, "migrate")
         token = manage(stack, "create_admin_token")

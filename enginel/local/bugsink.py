@@ -23,7 +23,7 @@ from typing import Any
 
 import urllib3
 
-from enginel.local.processes import LocalError, die_with_parent, stop
+from enginel.local.processes import LocalError, die_with_parent, kill, stop
 
 __all__ = ["Bugsink"]
 
@@ -114,6 +114,11 @@ class Bugsink:
         return f"http://{facts.key}@127.0.0.1:{self.port}/{facts.project}"
 
     @property
+    def issues_url(self) -> str:
+        """Address of the list of the project's issues."""
+        return f"{self.url}/issues/{self.project}/"
+
+    @property
     def project(self) -> int:
         return self._facts().project
 
@@ -174,6 +179,11 @@ class Bugsink:
         if self._process is not None:
             stop(self._process)
             self._process = None
+
+    def kill(self) -> None:
+        """End the server at once."""
+        if self._process is not None:
+            kill(self._process)
 
     def ask(self, path: str, method: str = "GET", **options: Any) -> Any:
         """Return an answer of its API; ``path`` may be a whole URL of it.

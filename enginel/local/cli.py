@@ -9,20 +9,23 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
 from enginel.local import database
 from enginel.local.bugsink import Bugsink
+from enginel.local.closing import closing
+from enginel.local.database import Access
 from enginel.local.processes import LocalError
-from enginel.local.stack import LocalStack, Ports, free_port
+from enginel.local.stack import BASE_DIR, LocalStack, Ports, free_port
 
 __all__ = ["main"]
 
 # The sample run sends a file above the limit; a small limit keeps that short.
 _SAMPLE_ENV = {"ENGINEL_MAX_UPLOAD_BYTES": str(8 * 1024 * 1024)}
 _WATCH_SECONDS = 0.5
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _EXIT_FAILED = 1
 _EXIT_INTERRUPTED = 130
 
@@ -57,38 +60,34 @@ def main(arguments: Sequence[str]) -> int:
 
 def _run(*, sample: bool, with_sentry: bool) -> int:
     settings_env = {name: os.environ.get(name) or value for name, value in _SAMPLE_ENV.items()} if sample else {}
-    state_dir = Path(os.environ.get("ENGINEL_STATE_DIR") or "var").resolve()
+    state_dir = Path(os.environ.get("ENGINEL_STATE_DIR") or BASE_DIR / "var").resolve()
     ports = Ports(
         _port("ENGINEL_PORT", Ports.web),
         _port("ENGINEL_VALKEY_PORT", Ports.valkey),
         _port("ENGINEL_BUGSINK_PORT", Ports.bugsink),
     )
-    stack = LocalStack(state_dir, ports, settings_env, with_sentry=with_sentry)
-    try:
-        token = _start(stack)
-        _say_where(stack, token)
+    with _running(LocalStack(state_dir, ports, settings_env, with_sentry=with_sentry)) as stack:
+        access = _start(stack)
         if sample:
-            _sample(stack, token)
+            _sample(stack, access.token)
+            _say("")
+        for line in closing(stack, access):
+            _say(line)
+        _say("")
         _say("Running. Ctrl-C stops everything.")
         while True:
             stack.refuse_dead()
             time.sleep(_WATCH_SECONDS)
-    finally:
-        _stop(stack)
 
 
 def _demo(*, with_sentry: bool) -> int:
     with _demo_folder() as folder:
         ports = Ports(free_port(), free_port(), free_port())
-        stack = LocalStack(folder, ports, _SAMPLE_ENV, with_sentry=with_sentry)
-        try:
-            token = _start(stack)
-            right = _sample(stack, token)
+        with _running(LocalStack(folder, ports, _SAMPLE_ENV, with_sentry=with_sentry)) as stack:
+            right = _sample(stack, _start(stack).token)
             if stack.sentry is not None:
                 right = _compare(stack.sentry) and right
             return 0 if right else _EXIT_FAILED
-        finally:
-            _stop(stack)
 
 
 @contextmanager
@@ -102,7 +101,8 @@ def _demo_folder() -> Iterator[Path]:
         yield Path(folder)
 
 
-def _start(stack: LocalStack) -> str:
+def _start(stack: LocalStack) -> Access:
+    stack.take_folder()
     if stack.with_sentry:
         stack.refuse_taken_ports()
         with _step("Bugsink, in the place of Sentry"):
@@ -114,11 +114,11 @@ def _start(stack: LocalStack) -> str:
         stack.start_valkey()
     with _step("database"):
         database.migrate()
-    with _step("admin token"):
-        token = database.admin_token()
+    with _step("admin"):
+        access = database.admin_access(stack.state_dir)
     with _step("web, worker, beat"):
         stack.start_services()
-    return token
+    return access
 
 
 def _check_settings(stack: LocalStack) -> None:
@@ -151,24 +151,6 @@ def _compare(sentry: Bugsink) -> bool:
     return compare_with_sentry(sentry, say=_say)
 
 
-def _say_where(stack: LocalStack, token: str) -> None:
-    valkey = f"{stack.valkey.socket} and 127.0.0.1:{stack.ports.valkey}" if stack.valkey else "as REDIS_URL says"
-    for name, what in (
-        ("Status", f"{stack.url}/api/health/detailed/"),
-        ("Board", f"{stack.url}/admin/monitoring/"),
-        ("Metrics", f"{stack.url}/metrics"),
-        ("Errors", f"{stack.url}/api/monitoring/errors/"),
-        ("API docs", f"{stack.url}/api/docs/"),
-        ("Admin", f"{stack.url}/admin/  (python manage.py changepassword admin)"),
-        ("Valkey", valkey),
-        *([("Sentry", f"{stack.sentry.url}  ({stack.sentry.login})")] if stack.sentry else []),
-        ("Logs", str(stack.logs_dir)),
-        ("Token", token),
-        ("Try", f'curl -H "Authorization: Bearer {token}" "{stack.url}/api/monitoring/errors/?limit=5"'),
-    ):
-        _say(f"  {name:<9}{what}")
-
-
 @contextmanager
 def _step(name: str) -> Iterator[None]:
     began = time.monotonic()
@@ -187,22 +169,40 @@ def _signals_end_it() -> Iterator[None]:
     def ask(number: int, frame: FrameType | None) -> None:
         raise _Stopped
 
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in _SIGNALS:
         signal.signal(number, ask)
     yield
 
 
-def _stop(stack: LocalStack) -> None:
-    # A second Ctrl-C must not leave half of it running.
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
-    running = bool(stack.processes or stack.valkey)
-    stack.stop()
-    if running:
+@contextmanager
+def _running(stack: LocalStack) -> Iterator[LocalStack]:
+    """Stop the stack at the end of the block; a signal meanwhile ends it at once."""
+    try:
+        yield stack
+    finally:
+        running = bool(stack.processes or stack.valkey)
         try:
-            _say("Stopped.")
-        except OSError:
-            return
+            _stop(stack, running=running)
+        except _Stopped:
+            for number in _SIGNALS:
+                signal.signal(number, signal.SIG_IGN)
+            stack.kill()
+        if running:
+            _say_if_read("Stopped.")
+
+
+def _stop(stack: LocalStack, *, running: bool) -> None:
+    if running:
+        names = [*stack.processes, *(["Valkey"] if stack.valkey else []), *(["Bugsink"] if stack.sentry else [])]
+        # Below the ^C of the terminal.
+        _say_if_read(f"\nStopping {', '.join(names)}. Ctrl-C again ends them at once.")
+    stack.stop()
+
+
+def _say_if_read(line: str) -> None:
+    # The terminal may have gone, which is no reason to leave processes behind.
+    with suppress(OSError):
+        _say(line)
 
 
 def _port(name: str, default: int) -> int:

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 
-__all__ = ["LocalError", "die_with_parent", "stop"]
+__all__ = ["LocalError", "die_with_parent", "kill", "stop"]
 
 _PR_SET_PDEATHSIG = 1
 _STOP_SECONDS = 10.0
@@ -33,11 +33,14 @@ def stop(process: subprocess.Popen[bytes], seconds: float = _STOP_SECONDS) -> No
         try:
             process.wait(seconds)
         except subprocess.TimeoutExpired:
-            _kill(process)
+            kill(process)
             process.wait()
 
 
-def _kill(process: subprocess.Popen[bytes]) -> None:
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """End a child at once, with its whole session if it leads one."""
+    if process.poll() is not None:
+        return
     try:
         leads_session = os.getsid(process.pid) == process.pid
     except ProcessLookupError:

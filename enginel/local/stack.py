@@ -13,12 +13,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from enginel.local.bugsink import Bugsink
-from enginel.local.processes import LocalError, die_with_parent, stop
+from enginel.local.processes import LocalError, die_with_parent, kill, stop
+from enginel.local.running import Note
 from enginel.local.valkey import EmbeddedValkey
 
-__all__ = ["LocalStack", "Ports", "free_port"]
+__all__ = ["BASE_DIR", "LocalStack", "Ports", "free_port"]
 
-_BASE_DIR = Path(__file__).resolve().parent.parent.parent
+BASE_DIR = Path(__file__).resolve().parent.parent.parent
 _READY_SECONDS = 40.0
 _POLL_SECONDS = 0.05
 _LOG_TAIL_LINES = 12
@@ -58,6 +59,7 @@ class LocalStack:
         self.sentry: Bugsink | None = None
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.logs_dir = self.state_dir / "logs"
+        self._note = Note(self.state_dir)
         self.env = {
             **os.environ,
             "DJANGO_SETTINGS_MODULE": "enginel.settings",
@@ -70,6 +72,25 @@ class LocalStack:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.ports.web}"
+
+    def take_folder(self) -> None:
+        """Take the state folder for this run.
+
+        Raises:
+            LocalError: Another run has it, or it cannot be written to.
+        """
+        try:
+            other = self._note.take_folder()
+        except OSError as error:
+            raise LocalError(
+                f"The state folder {self.state_dir} cannot be used: {error.strerror}. "
+                "Choose another: ENGINEL_STATE_DIR=FOLDER."
+            ) from error
+        if other is not None:
+            who = f" (process {other})" if other else ""
+            raise LocalError(
+                f"An Enginel is running on {self.state_dir} already{who}. Stop it first, or set ENGINEL_STATE_DIR."
+            )
 
     def refuse_taken_ports(self) -> None:
         """Raise `LocalError` when something listens where a process of this run is to listen."""
@@ -92,6 +113,7 @@ class LocalStack:
             self.sentry = Bugsink(self.state_dir / "bugsink", self.ports.bugsink)
             self.sentry.start()
             self.env["SENTRY_DSN"] = self.sentry.dsn
+            self.env["ENGINEL_SENTRY_ISSUE_URL"] = self.sentry.issues_url
 
     def start_valkey(self) -> None:
         """Start the embedded Valkey, unless REDIS_URL names a server; other processes are told its address."""
@@ -101,7 +123,9 @@ class LocalStack:
         self.valkey.find_or_start()
         if self.valkey.pid is None:
             self.valkey = None
-            raise LocalError(f"An Enginel is running on {self.state_dir} already. Stop it first.")
+            raise LocalError(
+                f"Another process uses the Valkey of {self.state_dir}. Stop it first, or set ENGINEL_STATE_DIR."
+            )
 
     def start_services(self) -> None:
         """Start web, worker and beat; return when web answers and the worker takes tasks."""
@@ -114,6 +138,7 @@ class LocalStack:
         self._start("beat", [*celery, "beat", "--loglevel", "INFO", "--schedule", schedule, "--pidfile", ""])
         self._wait("web", self._web_answers)
         self._wait("worker", lambda: b"ready." in self._log("worker").read_bytes())
+        self._note.write({**self.env, "ENGINEL_PORT": str(self.ports.web)})
 
     def refuse_dead(self) -> None:
         """Raise `LocalError` when a process has ended by itself."""
@@ -125,14 +150,27 @@ class LocalStack:
         """Stop everything this object started, Valkey and Bugsink last: the others hand over to them what they hold."""
         for process in self.processes.values():
             process.terminate()
-        while self.processes:
-            stop(self.processes.popitem()[1])
+        for name in list(self.processes):
+            stop(self.processes[name])
+            # Only now: an interruption of the wait must leave it to `kill`.
+            del self.processes[name]
         if self.valkey is not None:
             self.valkey.stop()
             self.valkey = None
         if self.sentry is not None:
             self.sentry.stop()
             self.sentry = None
+        self._note.remove()
+
+    def kill(self) -> None:
+        """End everything this object started at once."""
+        for process in self.processes.values():
+            kill(process)
+        if self.valkey is not None:
+            self.valkey.kill()
+        if self.sentry is not None:
+            self.sentry.kill()
+        self.stop()
 
     def _start(self, name: str, command: list[str]) -> None:
         self.logs_dir.mkdir(parents=True, exist_ok=True)
@@ -140,7 +178,7 @@ class LocalStack:
             self.processes[name] = subprocess.Popen(  # noqa: S603 - our own command
                 [sys.executable, "-m", *command],
                 env=self.env,
-                cwd=_BASE_DIR,
+                cwd=BASE_DIR,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -18,7 +18,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from enginel.local.owner import Ownership
-from enginel.local.processes import LocalError, die_with_parent, stop
+from enginel.local.processes import LocalError, die_with_parent, kill, stop
 from enginel.statedir import socket_path
 
 __all__ = ["EmbeddedValkey", "embedded_valkey"]
@@ -115,6 +115,11 @@ class EmbeddedValkey:
         if self._owner.take():
             self.socket.unlink(missing_ok=True)
             self._owner.release()
+
+    def kill(self) -> None:
+        """End the server at once if this object started it."""
+        if self._process is not None:
+            kill(self._process)
 
     def _launch(self) -> subprocess.Popen[bytes]:
         data_dir = self.state_dir / "valkey"

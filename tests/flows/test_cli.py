@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import urllib3
 
 from enginel.local.processes import stop
 from enginel.local.stack import free_port
@@ -45,6 +48,7 @@ def started(env: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
     while b"Ctrl-C stops" not in output:
         output += os.read(controller, 4096)
     process.controller = controller  # type: ignore[attr-defined]
+    process.output = output.decode().replace("\r\n", "\n")  # type: ignore[attr-defined]
     try:
         yield process
     finally:
@@ -53,6 +57,18 @@ def started(env: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
 
 def run(env: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*RUN, *arguments], env=env, capture_output=True, text=True, check=False, timeout=60)
+
+
+def pids_of(state_dir: str, word: str) -> list[int]:
+    """Return the processes with this state directory in their environment and the word in their command line."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        try:
+            if folder.name.isdigit() and state_dir.encode() in (folder / "environ").read_bytes():
+                found += [int(folder.name)] if word in (folder / "cmdline").read_text().split("\0") else []
+        except OSError:
+            continue
+    return found
 
 
 def processes_of(state_dir: str) -> list[str]:
@@ -101,7 +117,71 @@ def test_a_signal_stops_everything(
     started.send_signal(number)
 
     assert started.wait(30) == 130
+    assert b"Stopping web, worker, beat, Valkey." in os.read(started.controller, 4096)  # type: ignore[attr-defined]
     assert processes_of(env["ENGINEL_STATE_DIR"]) == []
+
+
+def test_a_second_ctrl_c_ends_what_does_not_end(env: dict[str, str], started: subprocess.Popen[bytes]) -> None:
+    frozen = pids_of(env["ENGINEL_STATE_DIR"], "worker")
+    for pid in frozen:
+        os.kill(pid, signal.SIGSTOP)
+    started.send_signal(signal.SIGINT)
+    said = b""
+    while b"Stopping" not in said:
+        said += os.read(started.controller, 4096)  # type: ignore[attr-defined]
+    began = time.monotonic()
+
+    started.send_signal(signal.SIGINT)
+
+    assert started.wait(9) == 130
+    assert time.monotonic() - began < 5
+    wait_for(lambda: processes_of(env["ENGINEL_STATE_DIR"]) == [])
+
+
+def test_the_closing_block_fits_a_terminal_and_its_login_and_token_work(
+    env: dict[str, str], started: subprocess.Popen[bytes]
+) -> None:
+    output = started.output  # type: ignore[attr-defined]
+    block = output[output.index("  Start ") :].splitlines()
+    user, password = re.search(r"Login +(\S+) / (\S+)", output).groups()  # type: ignore[union-attr]
+    token = re.search(r"TOKEN=(\S+)", output)[1]  # type: ignore[index]
+    address = f"http://127.0.0.1:{env['ENGINEL_PORT']}"
+
+    login = urllib3.request("POST", f"{address}/api/auth/login/", json={"username": user, "password": password})
+    answer = urllib3.request("GET", f"{address}/api/monitoring/errors/", headers={"Authorization": f"Bearer {token}"})
+
+    assert (login.status, answer.status) == (200, 200)
+    assert len(block) < 24
+    assert max(len(line) for line in block if env["ENGINEL_STATE_DIR"] not in line) <= 80
+    assert (Path(env["ENGINEL_STATE_DIR"]) / "admin_password").stat().st_mode & 0o777 == 0o600
+
+
+def test_without_the_sample_run_nothing_shortens_the_deadline(
+    env: dict[str, str], started: subprocess.Popen[bytes]
+) -> None:
+    [*workers] = pids_of(env["ENGINEL_STATE_DIR"], "worker")
+
+    assert workers
+    for pid in workers:
+        environ = Path(f"/proc/{pid}/environ").read_bytes()
+        assert b"ENGINEL_KERNEL_TIMEOUT_SECONDS" not in environ
+        assert b"ENGINEL_MAX_UPLOAD_BYTES" not in environ
+
+
+def test_commands_and_health_check_beside_a_run_find_it_by_its_folder(
+    env: dict[str, str], started: subprocess.Popen[bytes]
+) -> None:
+    beside = {"PATH": os.environ["PATH"], "ENGINEL_STATE_DIR": env["ENGINEL_STATE_DIR"]}
+    command = [sys.executable, "manage.py", "health_check", "health"]
+
+    done = subprocess.run(command, env=beside, capture_output=True, text=True, check=False, timeout=60)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    note = Path(env["ENGINEL_STATE_DIR"]) / "run.json"
+    assert note.stat().st_mode & 0o777 == 0o600
+    started.send_signal(signal.SIGINT)
+    started.wait(30)
+    assert not note.exists()
 
 
 def test_the_end_of_its_terminal_stops_everything(env: dict[str, str], started: subprocess.Popen[bytes]) -> None:

@@ -31,7 +31,11 @@ class Command(health_check.Command):  # type: ignore[misc] # the base has no typ
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("endpoint", nargs="?", default="health-detailed", help="URL name (default: %(default)s)")
         parser.add_argument(
-            "addrport", nargs="?", default=self.default_addrport, help="port or address:port (default: %(default)s)"
+            "addrport",
+            nargs="?",
+            # Beside a run on this machine, manage.py has set the port of that.
+            default=os.environ.get("ENGINEL_PORT") or self.default_addrport,
+            help="port or address:port (default: ENGINEL_PORT, else 8000)",
         )
         parser.add_argument("--forwarded-host", default=self.default_forwarded_host, help="host to ask for")
         parser.add_argument("--forwarded-proto", choices=("http", "https"), default="https")

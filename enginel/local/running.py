@@ -1,0 +1,74 @@
+"""The note of a local run in its state folder, by which a second terminal finds it.
+
+The note holds settings of the run, among them addresses with passwords, so only its owner can read it. It counts only
+while the run lives: the run holds a lock on the folder, which the kernel releases when the run ends, however it ends.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from enginel.local.owner import Ownership
+from enginel.local.private import write_private
+
+__all__ = ["Note", "adopt", "settings_of_run"]
+
+# What a command beside the run has to know; the rest follows from the state folder.
+_SHARED = ("DATABASE_URL", "ENGINEL_PORT", "ENGINEL_SENTRY_ISSUE_URL", "REDIS_URL", "SENTRY_DSN")
+
+
+class Note:
+    """The lock and the note of one run.
+
+    Args:
+        state_dir: The folder of the run.
+    """
+
+    def __init__(self, state_dir: Path) -> None:
+        self._path = state_dir / "run.json"
+        self._owner = Ownership(state_dir / "run.lock")
+
+    def take_folder(self) -> int | None:
+        """Take the folder for this process; return the process id of another run that has it, 0 if it is unknown."""
+        return None if self._owner.take() else int(self._owner.read() or 0)
+
+    def write(self, env: Mapping[str, str]) -> None:
+        """Write the settings that a command beside the run has to know."""
+        shared = {name: env[name] for name in _SHARED if env.get(name)}
+        write_private(self._path, json.dumps(shared))
+
+    def remove(self) -> None:
+        """Remove the note and give the folder up."""
+        if self._owner.take():
+            self._path.unlink(missing_ok=True)
+            self._owner.release()
+
+    def read(self) -> dict[str, str]:
+        """Return the settings of the run that goes on in this folder; nothing when there is none."""
+        if not self._path.exists() or not self._owner.is_held():
+            return {}
+        try:
+            found = json.loads(self._path.read_text())
+        except (OSError, ValueError):
+            return {}
+        return {name: str(found[name]) for name in _SHARED if name in found} if isinstance(found, dict) else {}
+
+
+def settings_of_run(state_dir: Path) -> dict[str, str]:
+    """Return the settings of the run that goes on in this folder; nothing when there is none."""
+    return Note(state_dir).read()
+
+
+def adopt(base_dir: Path) -> None:
+    """Take over the settings of the run in the state folder of this process, in development only.
+
+    Set variables keep their value.
+    """
+    if os.environ.get("ENGINEL_ENVIRONMENT") != "development":
+        return
+    state_dir = Path(os.environ.get("ENGINEL_STATE_DIR") or base_dir / "var").resolve()
+    for name, value in settings_of_run(state_dir).items():
+        os.environ.setdefault(name, value)
