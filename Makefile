@@ -4,6 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 LOCKS := requirements/bootstrap.txt requirements/base.txt requirements/cad.txt requirements/prod.txt requirements/otel.txt requirements/dev.txt
 INSTALLED := $(VENV)/.installed
+NOT_INSTALLED = echo "Packages could not be installed; $(VENV)/install.log says why. With a network: make install" >&2; exit 1
 
 # A start takes half the time with compiled modules, so .venv keeps them even where the environment says not to.
 export PYTHONDONTWRITEBYTECODE :=
@@ -17,11 +18,12 @@ help:  ## Show this list
 install: $(INSTALLED)  ## Install everything into .venv
 
 $(INSTALLED): $(LOCKS)
+	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON). Enginel needs Python 3.11 to 3.13; choose one: make PYTHON=python3.12 ..." >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 13) else "Enginel needs Python 3.11 to 3.13; this is %d.%d. Choose one: make PYTHON=python3.12 ..." % v)'
 	@echo "Installing into $(VENV) ..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "Making $(VENV) failed. On Debian: apt-get install python3-venv" >&2; exit 1; }
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
-	@$(BIN)/uv pip sync --quiet --require-hashes --python $(BIN)/python $(LOCKS)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --retries 1 --require-hashes -r requirements/bootstrap.txt >$(VENV)/install.log 2>&1 || { $(NOT_INSTALLED); }
+	@$(BIN)/uv pip sync --quiet --require-hashes --python $(BIN)/python $(LOCKS) >>$(VENV)/install.log 2>&1 || { $(NOT_INSTALLED); }
 	@touch $@
 
 run: $(INSTALLED)  ## Run the whole service on this machine with the sample run; Ctrl-C stops it (SENTRY=local: and Bugsink)

@@ -7,6 +7,9 @@ from contextlib import ExitStack
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
+
+NEED_NO_SERVICE = {"check", "collectstatic", "help", "makemigrations", "version", "--help", "--version", "-h"}
 
 # These only read Redis: half of the service's modules are none of their business.
 _CONSOLE = ("errors", "heartbeat_check", "sentry_status")
@@ -41,6 +44,18 @@ def prepare_tests(stack: ExitStack) -> None:
     os.environ.setdefault("ENGINEL_TASKS_EAGER", "1")
 
 
+def refuse_unset_production(command: list[str], settings: Any) -> None:
+    """End with one line where production lacks settings, but for commands that need none of them."""
+    problems = [problem.name for problem in getattr(settings, "ENGINEL_ENV_PROBLEMS", ())]
+    if not problems or settings.ENGINEL_ENVIRONMENT != "production" or set(command) <= NEED_NO_SERVICE:
+        return
+    names = ", ".join(sorted(set(problems)))
+    sys.exit(
+        f"manage.py: production has no usable {names}. `manage.py check` says what each needs; "
+        "for a run on this machine, unset ENGINEL_ENVIRONMENT."
+    )
+
+
 def run(stack: ExitStack) -> None:
     # After the environment is set.
     from django.apps import apps
@@ -51,6 +66,7 @@ def run(stack: ExitStack) -> None:
     if unknown := getattr(settings, "ENGINEL_ENV_UNKNOWN", ()):
         # Not all commands run the system checks that find them too.
         sys.exit("\n".join(f"manage.py: {problem.message} {problem.hint}" for problem in unknown))
+    refuse_unset_production(sys.argv[1:2], settings)
     if getattr(settings, "ENGINEL_EMBEDDED_VALKEY", False):
         from enginel.local.processes import LocalError
         from enginel.local.valkey import embedded_valkey

@@ -77,6 +77,7 @@ def _run(*, sample: bool, with_sentry: bool) -> int:
         _say("Running. Ctrl-C stops everything.")
         while True:
             stack.refuse_dead()
+            stack.bound_logs()
             time.sleep(_WATCH_SECONDS)
 
 

@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 from typing import IO
 
+from enginel.local.processes import LocalError
+
 __all__ = ["Ownership"]
 
 
@@ -25,12 +27,22 @@ class Ownership:
         self._file: IO[str] | None = None
 
     def take(self) -> bool:
-        """Take the lock unless a process holds it; tell whether this object holds it now."""
+        """Take the lock unless a process holds it; tell whether this object holds it now.
+
+        Raises:
+            LocalError: The folder cannot be written to.
+        """
         if self._file is not None:
             return True
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        # Not truncated: another process may hold it, and its process id is in it.
-        file = os.fdopen(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+")
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            # Not truncated: another process may hold it, and its process id is in it.
+            file = os.fdopen(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+")
+        except OSError as error:
+            raise LocalError(
+                f"The state folder {self.path.parent} cannot be used: {error.strerror}. "
+                "Name another that this user can write to: ENGINEL_STATE_DIR=FOLDER."
+            ) from error
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -47,6 +59,11 @@ class Ownership:
             self._file.truncate()
             self._file.write(f"{pid}\n")
             self._file.flush()
+
+    @property
+    def is_mine(self) -> bool:
+        """Whether this object holds the lock."""
+        return self._file is not None
 
     @property
     def descriptor(self) -> int:

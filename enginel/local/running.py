@@ -42,7 +42,7 @@ class Note:
 
     def remove(self) -> None:
         """Remove the note and give the folder up."""
-        if self._owner.take():
+        if self._owner.is_mine:
             self._path.unlink(missing_ok=True)
             self._owner.release()
 

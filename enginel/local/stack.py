@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from enginel.local import logs
 from enginel.local.bugsink import Bugsink
 from enginel.local.processes import LocalError, die_with_parent, kill, stop
 from enginel.local.running import Note
@@ -79,13 +80,7 @@ class LocalStack:
         Raises:
             LocalError: Another run has it, or it cannot be written to.
         """
-        try:
-            other = self._note.take_folder()
-        except OSError as error:
-            raise LocalError(
-                f"The state folder {self.state_dir} cannot be used: {error.strerror}. "
-                "Choose another: ENGINEL_STATE_DIR=FOLDER."
-            ) from error
+        other = self._note.take_folder()
         if other is not None:
             who = f" (process {other})" if other else ""
             raise LocalError(
@@ -146,6 +141,13 @@ class LocalStack:
             if process.poll() is not None:
                 raise LocalError(f"{name} ended with exit code {process.returncode}; {self._last_words(name)}")
 
+    def bound_logs(self) -> None:
+        """Keep the logs of the running processes within their size."""
+        for name in self.processes:
+            logs.bound(self._log(name))
+        if self.valkey is not None:
+            logs.bound(self.valkey.log)
+
     def stop(self) -> None:
         """Stop everything this object started, Valkey and Bugsink last: the others hand over to them what they hold."""
         for process in self.processes.values():
@@ -173,8 +175,8 @@ class LocalStack:
         self.stop()
 
     def _start(self, name: str, command: list[str]) -> None:
-        self.logs_dir.mkdir(parents=True, exist_ok=True)
-        with self._log(name).open("wb") as log:
+        logs.begin(self._log(name))
+        with self._log(name).open("ab") as log:
             self.processes[name] = subprocess.Popen(  # noqa: S603 - our own command
                 [sys.executable, "-m", *command],
                 env=self.env,

@@ -238,3 +238,48 @@ def test_a_second_run_on_the_same_folder_is_refused(env: dict[str, str], started
 
     assert done.returncode == 1
     assert "is running on" in done.stderr
+
+
+@pytest.mark.parametrize("command", [RUN, [sys.executable, "manage.py", "check"]])
+def test_a_state_folder_that_cannot_be_used_is_one_clear_line(
+    env: dict[str, str], tmp_path: Path, command: list[str]
+) -> None:
+    (tmp_path / "file").touch()
+    env = {**env, "ENGINEL_STATE_DIR": str(tmp_path / "file" / "state")}
+
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=60)
+
+    assert done.returncode == 1
+    [line] = done.stderr.splitlines()
+    assert "cannot be used: Not a directory. Name another" in line
+
+
+def test_migrate_in_production_with_nothing_set_is_one_clear_line(tmp_path: Path) -> None:
+    env = {"PATH": os.environ["PATH"], "ENGINEL_ENVIRONMENT": "production", "ENGINEL_STATE_DIR": str(tmp_path)}
+    command = [sys.executable, "manage.py", "migrate"]
+
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=60)
+
+    assert (done.returncode, done.stdout) == (1, "")
+    [line] = done.stderr.splitlines()
+    assert "DATABASE_URL, ENGINEL_ALLOWED_HOSTS, ENGINEL_SECRET_KEY, REDIS_URL. `manage.py check` says" in line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["PYTHON=python3.99"], "There is no python3.99. Enginel needs Python 3.11 to 3.13; choose one: make PYTHON="),
+        ([f"PYTHON={sys.executable}"], "Packages could not be installed; "),
+    ],
+)
+def test_an_installation_that_cannot_be_is_one_clear_line(tmp_path: Path, arguments: list[str], says: str) -> None:
+    # In the place of a machine without a network: an index that refuses.
+    env = {"PATH": os.environ["PATH"], "PIP_INDEX_URL": "http://127.0.0.1:9/", "HOME": str(tmp_path)}
+    command = ["make", "install", f"VENV={tmp_path / 'venv'}", *arguments]
+
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=120)
+
+    assert done.returncode == 2
+    lines = [line for line in done.stderr.splitlines() if not line.startswith("make")]
+    assert len(lines) == 1
+    assert lines[0].startswith(says)

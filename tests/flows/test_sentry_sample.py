@@ -68,10 +68,20 @@ def test_the_issues_are_our_groups_and_hold_all_occurrences(env: dict[str, str])
     assert occurrences > groups > 30
 
 
-def test_a_run_prints_the_address_and_takes_it_down_again(started: tuple[subprocess.Popen[str], str]) -> None:
+def test_a_run_prints_address_and_dsn_and_takes_bugsink_down_again(
+    env: dict[str, str], started: tuple[subprocess.Popen[str], str]
+) -> None:
     process, said = started
     url = re.search(r"Sentry +(http://127\.0\.0\.1:\d+)", said)
     assert url is not None
+    dsn = re.search(r"DSN +(http://\S+)", said)
+    assert dsn is not None
+    beside = {"PATH": os.environ["PATH"], "ENGINEL_STATE_DIR": env["ENGINEL_STATE_DIR"]}
+    shown = "from django.conf import settings as s; print(s.SENTRY_DSN, s.ENGINEL_SENTRY_ISSUE_URL)"
+    command = [sys.executable, "manage.py", "shell", "--verbosity", "0", "--command", shown]
+    done = subprocess.run(command, env=beside, capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.split()[0] == dsn[1]
+    assert done.stdout.split()[1].startswith(f"{url[1]}/issues/")
 
     assert urllib3.request("GET", f"{url[1]}/health/ready", retries=False, timeout=10).status == 200
     process.send_signal(signal.SIGINT)

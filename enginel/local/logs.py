@@ -1,0 +1,33 @@
+"""Logs of a local run: those of the run before are kept once, and none grows without end."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+__all__ = ["begin", "bound"]
+
+_MAX_BYTES = 16 * 1024 * 1024
+
+
+def begin(path: Path) -> None:
+    """Keep the log of the run before beside the new one, as ``NAME.log.1``."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists() and path.stat().st_size:
+        path.replace(_before(path))
+
+
+def bound(path: Path, max_bytes: int = _MAX_BYTES) -> None:
+    """Move what a log holds to ``NAME.log.1`` when it has grown beyond a size.
+
+    Its process has the file open for appending, so the file is emptied and not replaced. A line written between the
+    copy and that is lost.
+    """
+    if path.exists() and path.stat().st_size > max_bytes:
+        shutil.copyfile(path, _before(path))
+        os.truncate(path, 0)
+
+
+def _before(path: Path) -> Path:
+    return path.with_name(f"{path.name}.1")
