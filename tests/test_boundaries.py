@@ -77,7 +77,7 @@ CALLERS = (
 # Where an import must wait, and for what.
 LATE_IMPORTS = {
     "designs.apps": {"ready"},  # models are loaded
-    "manage": {"run"},  # the environment is set
+    "manage": {"main", "run"},  # the environment is set
     "integrations.tracing": {"init_tracing"},  # an extra that costs nothing where it is off
     "enginel.local.cli": {"_check_settings", "_compare", "_sample"},  # Django is set up
     "designs.cad.kernel_host": {"_serve", "_read"},  # only the kernel's own process pays for loading it
