@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import hypothesis
 import pytest
 import redis
+import sentry_sdk
 from django.conf import settings
 
 from designs import context
@@ -48,6 +49,9 @@ def clean_monitoring(redis_is_ours: None) -> None:
     checker.runner.start_over()
     checker.history.start_over()
     context.start(context.RunContext())
+    # Django's test client goes past the SDK's wrapper, which ends a request's scope.
+    for scope in (sentry_sdk.get_isolation_scope(), sentry_sdk.get_current_scope()):
+        scope.clear()
     guard.swallowed.clear()
 
 

@@ -107,7 +107,9 @@ def busy() -> dict[str, Any]:
         ("ExternalServiceError", "File storage does not answer.", 12, "resolved", 900),
     ]
     return {
-        "health": {name: {"status": s, "since": since, "message": m} for name, (s, m) in health.items()},
+        "health": {
+            name: {"status": s, "since": since, "at": now.isoformat(), "message": m} for name, (s, m) in health.items()
+        },
         "requests": [_timed(*row) for row in requests],
         "operations": [{**_timed(*row[:6]), "slow": row[6]} for row in operations],
         "errors": [_group(at, *row) for at, row in enumerate(errors)],

@@ -41,6 +41,8 @@ def test_what_a_worker_recorded_is_found_by_its_key_in_ascii_too(running: Runnin
 
 def test_the_beginning_of_a_key_is_enough_where_one_group_has_it(running: RunningStack) -> None:
     [record] = running.errors_of(running.send("probe.fail", "found by a beginning"))
+    # Of another type, so of another group.
+    running.errors_of(running.send("probe.fail_ours"))
 
     found = run(running, "show", record["fingerprint"][:14])
     ambiguous = run(running, "show", "")

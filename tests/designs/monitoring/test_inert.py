@@ -129,7 +129,7 @@ class QueriedList(list[Any]):
 class LoudUser(User):
     class Meta:
         proxy = True
-        app_label = "designs"
+        app_label = "inert"
 
     def __str__(self) -> str:
         return f"{self.username} in {self.groups.count()}"
