@@ -12,13 +12,14 @@ from django.utils.html import escape
 
 from designs import context
 from designs.conf import conf
+from designs.views.accept import preferred_format
 from designs.views.pages import sealed
 
 __all__ = ["error_page", "prefers_json"]
 
 logger = logging.getLogger("enginel.pages")
 
-_TYPES = ["text/html", "application/json"]
+_FORMATS = {"text/html": "html", "application/json": "json"}
 # What is left when templates or static files are what fails.
 _BARE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="color-scheme" content="light dark">
@@ -29,7 +30,7 @@ _BARE = """<!DOCTYPE html>
 
 def prefers_json(request: HttpRequest) -> bool:
     """Return whether the client asks for JSON; one that takes anything gets a page."""
-    return request.get_preferred_type(_TYPES) == "application/json"
+    return preferred_format(request.headers.get("accept", ""), _FORMATS) == "json"
 
 
 def error_page(request: HttpRequest, status: int, heading: str, text: str, *, sign_in: bool = False) -> HttpResponse:

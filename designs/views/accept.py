@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-__all__ = ["preferred_format"]
+__all__ = ["preferred_format", "sound_entries"]
 
 _MAX_CHARS = 8_192
 _MEDIA_RANGE = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+/[!#$%&'*+.^_`|~0-9a-z-]+")
@@ -38,6 +38,15 @@ def preferred_format(header: str, formats: Mapping[str, str]) -> str | None:
         if found is not None:
             return found
     return None
+
+
+def sound_entries(entries: Iterable[str]) -> list[str]:
+    """Return the entries without the malformed ones, a lone ``*`` as ``*/*``; that alone if no entry is sound.
+
+    For Django REST framework, which takes each entry as it comes.
+    """
+    sound = (entry.strip().partition(";") for entry in entries if _entry(entry))
+    return [f"{_ANY if name.strip() == '*' else name}{rest and ';'}{rest}" for name, _, rest in sound] or [_ANY]
 
 
 def _entry(text: str) -> tuple[str, float] | None:
