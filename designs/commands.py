@@ -118,5 +118,7 @@ def _secrets_of(options: Mapping[str, Any]) -> set[str]:
     found: set[str] = set()
     for name, value in options.items():
         if is_secret_key(name):
-            found.update(item for item in (value if isinstance(value, list | tuple) else [value]) if type(item) is str)
+            items = value if isinstance(value, list | tuple) else [value]
+            # The parser may have made a number of it.
+            found.update(str(item) for item in items if type(item) in (str, int))
     return {secret for secret in found if len(secret) >= _MIN_SECRET_CHARS}

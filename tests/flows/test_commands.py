@@ -106,6 +106,12 @@ def test_secrets_among_the_arguments_are_not_recorded(run: Any, arguments: list[
     assert "[filtered]" in str(record["context"]["arguments"])
 
 
+def test_a_secret_that_is_a_number_is_not_recorded(run: Any) -> None:
+    run(ENTRIES["manage.py"], "fail", "-n987654")
+
+    assert the_only_record()["context"]["arguments"] == ["fail", "-n[filtered]"]
+
+
 @entries
 @pytest.mark.parametrize(
     ("way", "code", "last"),

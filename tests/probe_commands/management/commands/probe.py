@@ -21,6 +21,7 @@ class Command(BaseCommand):
         parser.add_argument("more", nargs="*")
         parser.add_argument("--password")
         parser.add_argument("-k", dest="api_key")
+        parser.add_argument("-n", dest="secret_number", type=int)
 
     def handle(self, *args: Any, way: str, **options: Any) -> None:
         self.stdout.write("began")
