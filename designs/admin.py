@@ -104,7 +104,7 @@ class _MembershipForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in 
         by = Membership.objects.filter(user=self.granting_user, organization=organization).first()
         if by is None:
             raise ValidationError("You are no member of this organization.")
-        # What the membership gives today counts too: nobody changes or hands over rights above the own ones.
+        # The stored rights count, too: staff cannot change a membership with rights above their own.
         for rights in (cleaned, self._rights_today()):
             self._check(by, rights)
         self._check_primary(cleaned, organization)
@@ -131,7 +131,7 @@ class _MembershipForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in 
 
 
 def _user(request: HttpRequest) -> User:
-    """Return who uses the admin site, which lets in staff only."""
+    """Return the signed-in user of the admin site, which admits staff only."""
     return require_user(request.user)
 
 

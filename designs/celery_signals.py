@@ -231,7 +231,7 @@ def _not_reported(task_id: str, exception: BaseException) -> _Delivery | None:
 
 
 def _contexts(exc: BaseException) -> Iterator[BaseException]:
-    """Yield what was being handled when it was raised, innermost first."""
+    """Yield the exceptions of the implicit chain (``__context__``), innermost first."""
     for _ in range(_MAX_CONTEXTS):
         if exc.__context__ is None:
             return

@@ -35,7 +35,7 @@ def connect() -> None:
 
 
 def record_failure(error: BaseException) -> None:
-    """Record the exception that ends a management command; do nothing for any other, and for what is no failure.
+    """Record the exception that ends a management command; ignore other exceptions and exits that are no failure.
 
     A `CommandError` and an exit code are the command's answer to its caller. They count as a failure only where another
     exception led to them (``raise CommandError(...) from error``), unless that is one of Enginel's own.

@@ -20,7 +20,7 @@ __all__ = ["error_page", "prefers_json"]
 logger = logging.getLogger("enginel.pages")
 
 _FORMATS = {"text/html": "html", "application/json": "json"}
-# What is left when templates or static files are what fails.
+# The fallback page, for a failure of templates or static files.
 _BARE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="color-scheme" content="light dark">
 <title>{heading}</title></head>

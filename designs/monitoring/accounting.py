@@ -1,4 +1,4 @@
-"""How many of the recorded occurrences Sentry has been told of. Pure.
+"""Counts of recorded occurrences by delivery: told to Sentry, pending, or untold. Pure.
 
 Each recorded occurrence is told (an event that was forwarded stands for it), pending (the next event of its group will
 stand for it) or untold (no event will, for a reason). The three add up to what is recorded, at any moment.

@@ -200,7 +200,7 @@ class Backlog:
         return sorted(waiting, key=lambda pending: pending.event.timestamp, reverse=True)
 
     def _represent(self, key: str) -> int:
-        """Note that an event stands for what waits of a group; return for how many of them none did before.
+        """Note that an event covers the waiting occurrences of a group; return how many were not covered before.
 
         Not for those that Redis may have recorded: there another process may have forwarded them.
         """

@@ -41,7 +41,7 @@ def is_exception(value: object) -> TypeGuard[BaseException]:
 
 
 def retold_by(exc: BaseException) -> BaseException | None:
-    """Return what it tells in other words: its cause, or, raised ``from None``, what it was raised in place of."""
+    """Return the exception it replaces: its cause, or its context if it was raised ``from None``."""
     cause = cause_of(exc)
     return context_of(exc) if cause is None and _is_suppressed(exc) else cause
 

@@ -90,7 +90,7 @@ def _frames_of(step: TracebackType | None) -> Iterator[FrameType]:
 
 
 def _handled() -> Iterator[tuple[Exception, list[BaseException]]]:
-    """Yield each exception that is being handled, innermost first, with those it tells in other words."""
+    """Yield each exception that is being handled, innermost first, each followed by the ones it replaces."""
     exc = sys.exc_info()[1]
     seen: set[int] = set()
     while exc is not None and id(exc) not in seen and len(seen) < _MAX_EXCEPTIONS:
