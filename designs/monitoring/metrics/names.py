@@ -53,7 +53,8 @@ _FAMILIES = ("api_request_duration_", "celery_task_", "endpoint_", "enginel_", "
 _SUFFIXES = ("_bucket", "_count", "_created", "_info", "_sum", "_total")
 # What Prometheus itself writes beside a page, and the first key of a snapshot.
 _TAKEN = frozenset({"alerts", "alerts_for_state", "timestamp", "up"})
-_OUTCOMES = ("_success", "_failed", "_retry")
+# As they are spelt: many a task is called mark_failed.
+_OUTCOMES = ("_SUCCESS", "_FAILED", "_RETRY")
 _CACHE_SIZE = 4_096
 
 _API = re.compile(r"\^?/?api/")
@@ -82,7 +83,7 @@ def is_built_in(name: str) -> bool:
 @lru_cache(maxsize=_CACHE_SIZE)
 def has_flat_task_name(task: str) -> bool:
     """Return whether ``celery_task_<task>`` is free: neither a total nor another task's outcome."""
-    flat = metric_name(f"celery_task_{task}").lower()
+    flat = metric_name(f"celery_task_{task}")
     return _stem(flat) not in _STEMS and not flat.endswith(_OUTCOMES)
 
 

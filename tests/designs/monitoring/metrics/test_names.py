@@ -10,6 +10,7 @@ from django.conf import settings
 
 from designs.monitoring import MetricsCollector, PerformanceMonitor, metrics_page
 from designs.monitoring.metrics.names import DOCUMENTED, resource_of
+from integrations.prometheus import metric_name
 from integrations.redis import redis_for
 
 BUILT_IN = [
@@ -195,3 +196,12 @@ def test_a_snapshot_is_flat_with_its_moment_first() -> None:
 )
 def test_a_resource_is_the_first_literal_segment_below_api(route: str, resource: str) -> None:
     assert resource_of(route) == resource
+
+
+@pytest.mark.parametrize("task", ["orders.retry", "mark_failed", "notify-success", "app.tasks.send_if_failed"])
+def test_a_task_named_like_an_outcome_in_lower_case_has_its_counter(task: str) -> None:
+    MetricsCollector.track_task(task, "FAILED", 0.1)
+
+    counted = MetricsCollector.get_metrics()
+    assert (counted[f"celery_task_{task}"], counted[f"celery_task_{task}_FAILED"]) == (1, 1)
+    assert metric(metric_name(f"celery_task_{task}")) == 1
