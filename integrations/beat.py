@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 from celery.beat import PersistentScheduler
@@ -59,10 +60,14 @@ class Scheduler(PersistentScheduler):
     """Celery's own scheduler with a heartbeat: one that hangs or ended falls silent."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self._gateway = FailFastRedis(settings.REDIS_URL, timeout_seconds=0.25, breaker_seconds=0)
         self._name = f"beat@{socket.gethostname()}:{os.getpid()}"
         self._told_at = float("-inf")
         super().__init__(*args, **kwargs)
+
+    @cached_property
+    def _gateway(self) -> FailFastRedis:
+        # Not in the constructor: Celery calls it before the signal by which wrong settings stop beat.
+        return FailFastRedis(settings.REDIS_URL, timeout_seconds=0.25, breaker_seconds=0)
 
     def tick(self, *args: Any, **kwargs: Any) -> float:
         if time.monotonic() - self._told_at >= BEAT_SECONDS / 2:

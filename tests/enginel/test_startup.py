@@ -132,3 +132,12 @@ def test_worker_and_beat_refuse_as_well(start: Start, what: list[str], tmp_path:
 
     assert ended.returncode == 1
     assert "enginel cannot start: enginel.E001: ENGINEL_DEBUG is neither yes nor no." in ended.stderr
+
+
+@pytest.mark.parametrize("what", [["worker", "--pool", "solo"], ["beat"]], ids=" ".join)
+def test_celery_refuses_production_without_its_settings(start: Start, what: list[str]) -> None:
+    ended = start(["-m", "celery", "-A", "enginel", *what])
+
+    assert ended.returncode != 0
+    assert "REDIS_URL is not set." in ended.stderr
+    assert "Traceback" not in ended.stderr + ended.stdout
