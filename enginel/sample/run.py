@@ -46,7 +46,7 @@ def run_sample(stack: LocalStack, admin_token: str, *, say: Say = print) -> bool
     before = _look(admin)
     series = violations.make_series(cast, ledger)
     damaged = choose_damaged()
-    say(f"  Sample run: {len(GOOD)} good files, {len(damaged)} damaged, kernel crashes and hangs, people who may not")
+    say(f"  Sample run: {len(GOOD)} good files, {len(damaged)} damaged, crashes, hangs, people without rights")
 
     def passed(what: str) -> None:
         say(f"    {what}, {time.monotonic() - began:.0f} s")
