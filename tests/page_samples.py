@@ -56,6 +56,7 @@ def status_context(status: str, *, is_admin: bool = False, **more: Any) -> dict[
                 "time_taken_ms": 0.4 + 7.3 * at if state != "unhealthy" else 2003.1,
                 "changed_at": now - timedelta(minutes=12 + 700 * at) if state != "healthy" or at % 2 else None,
                 "strip": strip,
+                "seen_by": "beat@worker-7f9c4d5b8-x2x9k.enginel.svc.cluster.local:4711" if is_admin else "",
                 "detail": "OperationalError: connection to 10.0.4.7 refused" if is_admin and state != "healthy" else "",
             }
         )

@@ -228,6 +228,8 @@ def _page(report: HealthReport, is_admin: bool) -> dict[str, Any]:
         strips = HealthChecker.last_hour(report.outcomes)
         is_history_known = True
     since = HealthChecker.since(report)
+    # Names of hosts and processes, so for admins.
+    known = HealthChecker.last_known() if is_admin else {}
     return {
         "is_history_known": is_history_known,
         "service": conf.service,
@@ -244,6 +246,7 @@ def _page(report: HealthReport, is_admin: bool) -> dict[str, Any]:
                 "changed_at": _moment(since[name]),
                 "strip": strips.get(name, []),
                 "detail": outcome.detail if is_admin else "",
+                "seen_by": known.get(name, {}).get("by", ""),
             }
             for name, outcome in report.outcomes.items()
         ],

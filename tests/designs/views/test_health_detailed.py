@@ -343,3 +343,14 @@ class TestHealthCheckEndpoints:
         assert "checks" in data
         assert "database" in data["checks"]
         assert "redis" in data["checks"]
+
+
+def test_the_page_names_the_observer_of_a_state_to_admins_only(client: Client, admin_token: str) -> None:
+    client.get(URL)
+    checker.runner.wait(10)
+    (observer,) = {found["by"] for found in HealthChecker.last_known().values()}
+    assert observer
+
+    assert observer not in client.get(URL, {"format": "html"}).content.decode()
+    client.force_login(User.objects.get(username="admin"))
+    assert f"seen by <bdi>{observer}</bdi>" in client.get(URL, {"format": "html"}).content.decode()
