@@ -133,8 +133,8 @@ def test_it_tells_how_each_component_is(server: Server) -> None:
 
     assert status == 200
     assert tuple(found["checks"]) == HealthChecker.components()
-    assert found["checks"]["database"] == {"status": "healthy", "message": "answers"}
-    assert found["checks"]["redis"] == {"status": "healthy", "message": "answers"}
+    assert found["checks"]["database"] == {"status": "healthy", "message": "Database connection OK"}
+    assert found["checks"]["redis"] == {"status": "healthy", "message": "Redis connection OK"}
 
 
 def test_fifty_cold_probes_are_answered_in_time(server: Server) -> None:
