@@ -14,6 +14,9 @@ from designs.monitoring import ErrorTracker
 
 
 class Command(BaseCommand):
+    # From Django 6 on, the checks of models ask the database, so that the command would not begin without it.
+    requires_system_checks: list[str] = []
+
     help = "End in the way that is named."
 
     def add_arguments(self, parser: CommandParser) -> None:
