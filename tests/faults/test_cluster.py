@@ -64,7 +64,7 @@ class TestMetrics:
 
         families = read_families(gateway)
         assert {name: sum(one.count for one in each.values()) for name, each in families.histograms.items()} == {
-            "requests": 3, "operations": 3, "tasks": 3, "task_queue": 3,
+            "requests": 3, "operations": 3, "tasks": 3, "tracked_tasks": 0, "task_queue": 3,
         }  # fmt: skip
         assert families.counters["flat"][("n",)] == 6
         assert families.histograms["operations"][("op",)].errors == 3

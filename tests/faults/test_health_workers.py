@@ -143,17 +143,17 @@ def test_a_pool_that_takes_no_work_and_a_task_that_is_old_are_seen(fleet: Fleet)
 def test_a_task_that_waits_for_its_time_is_not_old_at_a_live_worker_nor_at_a_dead_one(fleet: Fleet) -> None:
     probes = Probes("celery")
     worker = fleet.worker("a")
-    becomes(probes, "1 worker")
+    becomes(probes, "1 worker(s) active")
     with queued(1_000):
         fleet.app.send_task("probe.succeed", countdown=3_600)
     wait_for(lambda: any(beat.facts["scheduled"] for beat in read_beats(fleet.gateway)), 20)
-    assert probes.ask() == (200, "healthy", "1 worker")
+    assert probes.ask() == (200, "healthy", "1 worker(s) active")
 
     kill(worker)
     fleet.gateway.run(lambda client: client.zadd("unacked_index", {client.hkeys("unacked")[0]: time.time() - 1_000}))
     fleet.gateway.run(lambda client: client.delete(WORKERS_KEY))
     fleet.worker("b")
-    assert becomes(probes, "1 worker")[:2] == (200, "healthy")
+    assert becomes(probes, "1 worker(s) active")[:2] == (200, "healthy")
 
 
 @contextmanager
