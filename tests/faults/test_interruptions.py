@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -18,11 +19,18 @@ pytestmark = pytest.mark.timeout(60)
 SECONDS = "2"
 
 
+# Python 3.13.0 itself crashes in one of twenty such runs, in the collector, when finalizers run on and on. A crash of
+# any other version fails.
+_RUNS_MAX = 3 if sys.version_info[:3] == (3, 13, 0) else 1
+
+
 def interrupted(redis_url: str, *, hand_over_seconds: str) -> dict[str, Any]:
     command = [sys.executable, "-m", "tests.faults.interrupting", SECONDS, hand_over_seconds]
-    done = subprocess.run(
-        command, env={**os.environ, "REDIS_URL": redis_url}, capture_output=True, text=True, check=False, timeout=50
-    )
+    environ = {**os.environ, "REDIS_URL": redis_url}
+    for _ in range(_RUNS_MAX):
+        done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False, timeout=50)
+        if done.returncode != -signal.SIGSEGV:
+            break
     assert done.returncode == 0, done.stderr[-3000:]
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     assert min(found["done"].values()) > 10
