@@ -134,9 +134,12 @@ def test_worker_and_beat_refuse_as_well(start: Start, what: list[str], tmp_path:
     assert "enginel cannot start: enginel.E001: ENGINEL_DEBUG is neither yes nor no." in ended.stderr
 
 
-@pytest.mark.parametrize("what", [["worker", "--pool", "solo"], ["beat"]], ids=" ".join)
-def test_celery_refuses_production_without_its_settings(start: Start, what: list[str]) -> None:
-    ended = start(["-m", "celery", "-A", "enginel", *what])
+@pytest.mark.parametrize("what", [["worker", "--pool", "solo"], ["beat", "--schedule"]], ids=lambda what: what[0])
+def test_celery_refuses_production_without_its_settings(start: Start, tmp_path: Path, what: list[str]) -> None:
+    # Beat makes its file before it looks at the settings.
+    file = [str(tmp_path / "schedule")] if "--schedule" in what else []
+
+    ended = start(["-m", "celery", "-A", "enginel", *what, *file])
 
     assert ended.returncode != 0
     assert "REDIS_URL is not set." in ended.stderr
