@@ -114,7 +114,7 @@ def _facts(frame: FrameType) -> dict[str, Any]:
 
 
 def _secrets_of(options: Mapping[str, Any]) -> set[str]:
-    """Return the values of options whose destination has a telling name."""
+    """Return the values of options whose destination has a secret name."""
     found: set[str] = set()
     for name, value in options.items():
         if is_secret_key(name):

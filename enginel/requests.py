@@ -11,6 +11,7 @@ own here, which Django does not handle.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import IO, Any
 
 from django.core.handlers.asgi import ASGIHandler, ASGIRequest
@@ -40,27 +41,29 @@ def _is_charset(name: str) -> bool:
     return True
 
 
+@contextmanager
+def _malformed_is_os_error() -> Iterator[None]:
+    try:
+        yield
+    except OSError:
+        raise
+    except Exception as exc:
+        raise OSError("the chunked body is malformed") from exc
+
+
 class _ChunkedBody:
-    """A body whose size is not known: what the server cannot decode is the client's fault."""
+    """A body of unknown size. Chunks that the server cannot decode are the client's fault: `OSError`."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
 
     def read(self, size: int = -1) -> bytes:
-        try:
+        with _malformed_is_os_error():
             return self._stream.read(size)
-        except OSError:
-            raise
-        except Exception as exc:
-            raise OSError("the chunked body is malformed") from exc
 
     def readline(self, size: int = -1) -> bytes:
-        try:
+        with _malformed_is_os_error():
             return self._stream.readline(size)
-        except OSError:
-            raise
-        except Exception as exc:
-            raise OSError("the chunked body is malformed") from exc
 
     def __iter__(self) -> Iterator[bytes]:
         return iter(self.readline, b"")

@@ -44,7 +44,7 @@ def read_groups(redis: FailFastRedis, limit: int | None) -> list[dict[str, Any]]
     last = -1 if limit is None else limit - 1
     keys: list[bytes] = redis.run(lambda client: cast("list[bytes]", client.zrevrange(f"{PREFIX}groups", 0, last)))
     rows = _rows(redis, [key.decode() for key in keys])
-    # The index is exact to a second. A number nobody can read must not hide the others.
+    # The index is exact to a second. An unreadable number must not hide the other groups.
     return sorted(
         rows, key=lambda row: int(row["last_seen_ms"]) if row["last_seen_ms"].isdecimal() else 0, reverse=True
     )
@@ -124,7 +124,7 @@ def _named(row: Sequence[bytes | None]) -> dict[str, str]:
 
 def _forwarded(total: bytes | None, forwarded: bytes | None) -> dict[str, int]:
     """Return for how many occurrences forwarded events stand, and for how many none does yet."""
-    # A number nobody can read must not hide the others.
+    # An unreadable number must not hide the other groups.
     number, all_of_them = (int(value) if value and value.isdigit() else 0 for value in (forwarded, total))
     return {"forwarded": number, "pending": max(all_of_them - number, 0)}
 

@@ -64,7 +64,7 @@ def _admit(event: Mapping[str, Any], hint: Mapping[str, Any]) -> Decision:
         return _DROP
     subject = None
     if exc is None and "exception" not in event and _severity(None, event, log) in {"ERROR", "CRITICAL"}:
-        # A note of a lower level must not make a failure of that level of what is raised next.
+        # A line of a lower level must not lower the severity of the exception raised after it.
         subject = subject_of(_text(event))
     if subject is not None:
         exc = subject.exc

@@ -1,4 +1,4 @@
-"""What is sent to Sentry is scrubbed with the rules of the records; and how much of what is recorded it was told."""
+"""The scrubber of Sentry events, with the rules of the records, and the account of delivered occurrences."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SCRUBBER = Scrubber(text=_text, value=redact, text_of=inert_text_of)
 
 
 def sentry_account() -> Account | None:
-    """Return how many of the recorded occurrences Sentry was told of; None while Redis is away."""
+    """Return the counts of told, pending and untold occurrences; None while Redis is away."""
     try:
         return account_of(store.totals())
     except RedisUnavailable:

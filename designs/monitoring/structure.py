@@ -72,7 +72,7 @@ class _Walk:
                     return write(self, value, depth)
             fields = _fields(value)
             return self._named(f"<{type_name(value)}", fields, depth, before=" ", after=">")
-        except Exception:  # noqa: BLE001 - classes may be hostile in ways nobody foresees
+        except Exception:  # noqa: BLE001 - classes may run any code here
             return f"<{type_name(value)}>"
 
     def _named(

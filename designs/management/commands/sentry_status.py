@@ -60,7 +60,7 @@ def _lines(status: dict[str, Any], letters: list[dict[str, Any]]) -> list[str]:
 
 
 def _account_lines(account: Account | None) -> list[str]:
-    """Return how the recorded occurrences divide: told + pending + untold = recorded."""
+    """Return the counts of occurrences by delivery: told + pending + untold = recorded."""
     if account is None:
         return []
     lines = [

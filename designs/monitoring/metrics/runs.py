@@ -1,4 +1,4 @@
-"""The attempts of tasks that this process runs now, so that a call inside of one is told from one outside of any."""
+"""The task attempts that this process runs now: they separate calls inside a task from calls outside."""
 
 from __future__ import annotations
 
