@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from designs.conf import conf
 
@@ -18,8 +18,9 @@ def issue_link(key: str) -> str:
     base = conf.sentry_issue_url
     if not base:
         return ""
-    query = quote(f'tags[fingerprint]:"{key}"', safe="")
-    return f"{base.rstrip('/')}/?query={query}"
+    # Sentry and GlitchTip read `query`, Bugsink reads `q`; each ignores the other.
+    search = urlencode({"query": f'tags[fingerprint]:"{key}"', "q": f'fingerprint:"{key}"'}, quote_via=quote)
+    return f"{base.rstrip('/')}/?{search}"
 
 
 def with_issue_link(key: str) -> dict[str, str]:

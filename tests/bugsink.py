@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from enginel.local.bugsink import Bugsink
 from enginel.local.processes import LocalError
@@ -57,6 +58,18 @@ class SentryProject:
     def resolve(self, issue: dict[str, Any]) -> None:
         """Mark an issue as resolved, as a person does on its page."""
         self.server.ask(f"issues/{issue['id']}/resolve/", "POST")
+
+    def page(self, url: str) -> str:
+        """Return a page as a person reads it who has logged in."""
+        user, password = self.server.login.split(" / ")
+        with requests.Session() as session:
+            login = f"{self.server.url}/accounts/login/"
+            session.get(login, timeout=10)
+            form = {"username": user, "password": password, "csrfmiddlewaretoken": session.cookies["csrftoken"]}
+            session.post(login, form, headers={"Referer": login}, timeout=10).raise_for_status()
+            answer = session.get(url, timeout=10)
+            answer.raise_for_status()
+            return answer.text
 
     def wait_for_events(self, count: int, seconds: float = WAIT_SECONDS) -> list[dict[str, Any]]:
         """Wait until at least so many events are stored, and return them as they came."""

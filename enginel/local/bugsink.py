@@ -116,7 +116,11 @@ class Bugsink:
     @property
     def issues_url(self) -> str:
         """Address of the list of the project's issues."""
-        return f"{self.url}/issues/{self.project}/"
+        return self.issues_url_of(self.project)
+
+    def issues_url_of(self, project: int) -> str:
+        """Return the address of the list of a project's issues, the resolved ones too."""
+        return f"{self.url}/issues/{project}/all/"
 
     @property
     def project(self) -> int:
