@@ -129,6 +129,9 @@ def trace_id() -> str:
 
 
 def current() -> RunContext:
+    state = _current.get()
+    if tracer is None and isinstance(state, RunContext):
+        return state
     run, request, identify = _whole()
     if tracer is not None and not run.trace_id and (trace_id := tracer()):
         run = replace(run, trace_id=trace_id)
@@ -142,7 +145,11 @@ def current_request() -> Any:
 
     Code bound to a task that runs within the request (an eager one) serves it too.
     """
-    return _whole().request()
+    state = _current.get()
+    if isinstance(state, RunContext):
+        return None
+    # A bound context, or the bare parts of a request.
+    return state.request() if isinstance(state, _Bound) else state[3]()
 
 
 def known() -> dict[str, UserId]:

@@ -190,6 +190,8 @@ def _field(value: object) -> str:
 
 def _user(value: object) -> UserId | None:
     """Return a user's id: a whole number as it is, anything else as text, None for none."""
+    if value is None:
+        return None
     # Others' subclasses of int may have a text of their own; redaction takes numbers that may be payment cards.
     if type(value) is int and -_LARGEST_ID <= value < _LARGEST_ID and redact(value) == value:
         return value

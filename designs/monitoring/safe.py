@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import cast
 
+from designs.monitoring.bare import args_of
 from designs.monitoring.cleaning import MAX_CHARS, clean_name, clean_text, type_name, type_names
 from designs.monitoring.foreign import text_of
 from designs.monitoring.outline import outline_of
@@ -23,5 +25,11 @@ def safe_repr(value: object, max_chars: int = MAX_CHARS) -> str:
 
 def raw_text(value: object, convert: Callable[[object], str] = str) -> str:
     """Return ``convert(value)`` as `text_of` does, an outline (see `outline_of`) of a value that would take long."""
+    kind = type(value)
+    if convert is str and issubclass(kind, BaseException):
+        args = args_of(cast("BaseException", value))
+        # Most exceptions are made with one text, and it is theirs.
+        if len(args) == 1 and type(args[0]) is str and type.__getattribute__(kind, "__str__") is BaseException.__str__:
+            return args[0]
     outline = outline_of(value, is_repr=convert is repr)
     return text_of(value, convert) if outline is None else outline
