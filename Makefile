@@ -4,6 +4,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 LOCKS := requirements/bootstrap.txt requirements/base.txt requirements/cad.txt requirements/prod.txt requirements/otel.txt requirements/dev.txt
 INSTALLED := $(VENV)/.installed
+# Tests of one file stay in one process: they share its services.
+PARALLEL ?= -n auto --maxprocesses 4 --dist loadfile
 NOT_INSTALLED = echo "Packages could not be installed; $(VENV)/install.log says why. With a network: make install" >&2; exit 1
 
 # A start takes half the time with compiled modules, so .venv keeps them even where the environment says not to.
@@ -32,14 +34,14 @@ run: $(INSTALLED)  ## Run the whole service on this machine with the sample run;
 demo: $(INSTALLED)  ## Run it with the sample run and end; exit 0 if each failure was recorded as it must be
 	@exec $(BIN)/python -m enginel demo $(if $(SENTRY),--sentry $(SENTRY))
 
-test: $(INSTALLED)  ## Run the tests but the slow ones (ARGS adds options)
-	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+test: $(INSTALLED)  ## Run the tests but the slow ones (ARGS adds options; PARALLEL= runs one at a time)
+	$(BIN)/python -m pytest $(PARALLEL) -m "not slow" $(ARGS)
 
 test-all: $(INSTALLED)  ## Run all tests
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
 
 coverage: $(INSTALLED)  ## Run the tests but the slow ones, with branch coverage
-	$(BIN)/python -m pytest -m "not slow" --cov --cov-report=term-missing:skip-covered $(ARGS)
+	$(BIN)/python -m pytest $(PARALLEL) -m "not slow" --cov --cov-report=term-missing:skip-covered $(ARGS)
 
 lint: $(INSTALLED)  ## Check style and types
 	$(BIN)/ruff check .

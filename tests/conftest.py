@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from typing import Any
 
 import hypothesis
 import pytest
@@ -71,3 +72,12 @@ def swallowed_failures_are_loud(
 @pytest.fixture
 def allow_swallowed() -> None:
     """Ask for it: this test makes the monitoring itself fail."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable() -> Generator[None, dict[str, Any] | None, dict[str, Any] | None]:
+    """Let reports of parallel processes hold any captured text: they travel as UTF-8, which has no lone surrogates."""
+    data = yield
+    if data and "sections" in data:
+        data["sections"] = [(name, text.encode(errors="backslashreplace").decode()) for name, text in data["sections"]]
+    return data

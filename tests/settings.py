@@ -5,6 +5,7 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from enginel.local.valkey import EmbeddedValkey
 
@@ -13,11 +14,15 @@ atexit.register(shutil.rmtree, _state_dir, ignore_errors=True)
 os.environ["ENGINEL_ENVIRONMENT"] = "test"
 os.environ["ENGINEL_STATE_DIR"] = str(_state_dir)
 
-if not os.environ.get("REDIS_URL"):
+# Of tests that run in parallel, each process has a Redis and a database of its own.
+_worker = os.environ.get("PYTEST_XDIST_WORKER", "").removeprefix("gw")
+if os.environ.get("REDIS_URL") in {None, "", os.environ.get("TESTS_EMBEDDED_URL")}:
     _valkey = EmbeddedValkey(_state_dir, persistent=False)
     _valkey.start()
     atexit.register(_valkey.stop)
-    os.environ["REDIS_URL"] = _valkey.url
+    os.environ["REDIS_URL"] = os.environ["TESTS_EMBEDDED_URL"] = _valkey.url
+elif _worker:
+    os.environ["REDIS_URL"] = urlsplit(os.environ["REDIS_URL"])._replace(path=f"/{int(_worker) + 1}").geturl()
 
 from enginel.settings import *  # noqa: E402, F403 - after the environment is set
 from enginel.settings import DATABASES  # noqa: E402
