@@ -12,7 +12,7 @@ NOT_INSTALLED = echo "Packages could not be installed; $(VENV)/install.log says 
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo test test-all coverage lint format bench lock clean
+.PHONY: help install run demo test test-all coverage lint format bench lock pin-images clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -60,6 +60,9 @@ lock: $(INSTALLED)  ## Resolve requirements/*.in anew into hashed locks
 	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade --no-header \
 	    requirements/$$name.in -o requirements/$$name.txt || exit 1; \
 	done
+
+pin-images:  ## Pin the images of docker-compose.yml and the Dockerfile by their present digests (needs docker and a network)
+	@sh deploy/docker/pin-images.sh
 
 clean:  ## Remove .venv and all caches; var/ (data of local runs) stays
 	rm -rf $(VENV) .bugsink .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* htmlcov

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import stat
 import subprocess
@@ -15,6 +16,7 @@ from enginel import settings as enginel_settings
 from tests.deploy.compose import COMPOSE, OURS, ROOT, SERVICES, bytes_of, make_secrets, pairs_that_reach_each_other
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
+DIGEST = r"[\w./-]+:[\w.-]*\d[\w.-]*@sha256:[0-9a-f]{64}"
 
 # Who opens a connection to whom.
 TALK = {
@@ -98,6 +100,15 @@ def test_a_service_gets_the_secrets_that_it_names_and_no_others() -> None:
         # Its configuration names it.
         named |= {"enginel_metrics_token"} if name == "prometheus" else set()
         assert set(service.get("secrets", ())) == named, name
+
+
+def test_images_of_others_are_named_by_version_and_digest() -> None:
+    images = {name: SERVICES[name]["image"] for name in SERVICES.keys() - set(OURS)}
+    images["python"] = re.findall(r"^ARG PYTHON_IMAGE=(.*)$", DOCKERFILE, re.MULTILINE)[0]
+
+    # No digest of it is public; `make pin-images` asks the registry.
+    assert re.fullmatch(r"bugsink/bugsink:\d+\.\d+\.\d+(@sha256:[0-9a-f]{64})?", images.pop("bugsink"))
+    assert [image for image in images.values() if not re.fullmatch(DIGEST, image)] == []
 
 
 @pytest.mark.parametrize("name", ["worker", "beat"])
@@ -195,3 +206,46 @@ class TestSecrets:
     def test_git_and_the_image_never_see_them(self) -> None:
         assert "/secrets/" in (ROOT / ".gitignore").read_text().splitlines()
         assert "!secrets" not in (ROOT / ".dockerignore").read_text()
+
+
+class TestPinning:
+    """`make pin-images` asks docker for the digest of each version; the docker here answers from a file."""
+
+    OLD, NEW = "sha256:" + "1" * 64, "sha256:" + "2" * 64
+
+    @pytest.fixture
+    def checkout(self, tmp_path: Path) -> Path:
+        (tmp_path / "docker-compose.yml").write_text(
+            f"services:\n  a:\n    image: enginel:${{ENGINEL_RELEASE:-local}}\n  b:\n    image: org/b:1.2@{self.OLD}\n"
+            "  c:\n    image: c:3-bookworm\n"
+        )
+        (tmp_path / "Dockerfile").write_text(f"ARG PYTHON_IMAGE=python:3.13@{self.OLD}\nFROM ${{PYTHON_IMAGE}}\n")
+        return tmp_path
+
+    def pin(self, checkout: Path, answer: str) -> subprocess.CompletedProcess[str]:
+        docker = checkout / "bin" / "docker"
+        docker.parent.mkdir()
+        docker.write_text(f'#!/bin/sh\necho "$*" >>{checkout}/asked\necho "{answer}"\n')
+        docker.chmod(0o755)
+        environment = {**os.environ, "PATH": f"{docker.parent}:{os.environ['PATH']}"}
+        command = ["sh", str(ROOT / "deploy" / "docker" / "pin-images.sh"), str(checkout)]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+    def test_each_image_of_others_gets_the_digest_of_its_version(self, checkout: Path) -> None:
+        assert self.pin(checkout, self.NEW).returncode == 0
+
+        compose = (checkout / "docker-compose.yml").read_text()
+        assert re.findall(r"image: (.*)", compose) == [
+            "enginel:${ENGINEL_RELEASE:-local}", f"org/b:1.2@{self.NEW}", f"c:3-bookworm@{self.NEW}",
+        ]  # fmt: skip
+        assert (checkout / "Dockerfile").read_text().startswith(f"ARG PYTHON_IMAGE=python:3.13@{self.NEW}\nFROM")
+        asked = (checkout / "asked").read_text()
+        assert all(f" {image} " in asked for image in ("org/b:1.2", "c:3-bookworm", "python:3.13"))
+
+    def test_an_answer_that_is_no_digest_changes_nothing(self, checkout: Path) -> None:
+        before = (checkout / "docker-compose.yml").read_text()
+
+        done = self.pin(checkout, "toomanyrequests: slow down")
+
+        assert (done.returncode, "no digest" in done.stderr) == (1, True)
+        assert (checkout / "docker-compose.yml").read_text() == before
