@@ -35,7 +35,7 @@ def make_secrets(folder: Path) -> str:
 def pairs_that_reach_each_other() -> set[frozenset[str]]:
     """Return the pairs of services with a common network that lets its containers talk."""
     found = set()
-    for name, network in COMPOSE["networks"].items():
+    for name, network in {"default": {}, **COMPOSE["networks"]}.items():
         if network.get("driver_opts", {}).get(_ICC) == "false":
             continue
         members = [service for service, spec in SERVICES.items() if name in spec.get("networks", ["default"])]

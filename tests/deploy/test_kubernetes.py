@@ -3,52 +3,43 @@
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import kubernetes_validate
 import pytest
-import yaml
 from django.core.management import get_commands
 from django.urls import resolve
 
 from enginel import settings as enginel_settings
+from tests.deploy.kubernetes import FOLDER, KUSTOMIZATION, build, containers, documents, named, templates
 
-FOLDER = Path(__file__).resolve().parents[2] / "deploy" / "kubernetes"
-KUSTOMIZATION = yaml.safe_load((FOLDER / "kustomization.yaml").read_text())
+COMPONENTS = ("ingress", "autoscaling")
+STARTED = ("web", "worker", "beat")
 
 
-def documents() -> list[Any]:
-    return [
-        pytest.param(found, id=f"{found['kind']}-{found['metadata']['name']}")
-        for name in KUSTOMIZATION["resources"]
-        for found in yaml.safe_load_all((FOLDER / name).read_text())
-    ]
+def each_document() -> list[Any]:
+    return [pytest.param(found, id=f"{found['kind']}-{found['metadata']['name']}") for found in documents()]
 
 
 def pods() -> list[Any]:
     return [
-        pytest.param(parameter.values[0]["spec"]["template"]["spec"], id=parameter.id)
-        for parameter in documents()
-        if "template" in parameter.values[0].get("spec", {})
+        pytest.param(found["spec"], id=found["metadata"]["labels"]["app.kubernetes.io/component"])
+        for found in templates(documents())
     ]
 
 
-def containers(pod: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    yield from pod.get("initContainers", [])
-    yield from pod["containers"]
+def pod_of(component: str) -> dict[str, Any]:
+    return named(documents(), "StatefulSet", f"enginel-{component}")["spec"]["template"]["spec"]  # type: ignore[no-any-return]
 
 
-@pytest.mark.parametrize("document", documents())
+@pytest.mark.parametrize("document", each_document())
 def test_each_resource_is_valid(document: dict[str, Any]) -> None:
     kubernetes_validate.validate(document, "1.37", strict=True)
 
 
 def test_the_schemas_refuse_what_is_wrong() -> None:
-    document = documents()[2].values[0]
+    document = named(documents(), "StatefulSet", "enginel-web")
     document["spec"]["template"]["spec"]["containers"][0]["livenessprobe"] = {}
 
     with pytest.raises(kubernetes_validate.ValidationError):
@@ -59,28 +50,90 @@ def test_the_kustomization_has_every_file() -> None:
     assert {path.name for path in FOLDER.glob("*.yaml")} == {*KUSTOMIZATION["resources"], "kustomization.yaml"}
 
 
-def test_what_kustomize_builds_is_valid_and_refers_to_what_is_there() -> None:
-    """By kubectl itself where there is one that knows `labels` (1.25); Debian 12 packages an older one only."""
-    if (kubectl := shutil.which("kubectl")) is None:
-        pytest.skip("kubectl is not installed")
-    done = subprocess.run([kubectl, "kustomize", FOLDER], check=False, capture_output=True, text=True)
-    if 'unknown field "labels"' in done.stderr:
-        pytest.skip("kubectl is older than 1.25")
-    assert done.returncode == 0, done.stderr
-    built = list(yaml.safe_load_all(done.stdout))
+@pytest.mark.parametrize("components", [(), COMPONENTS], ids=["base", "with components"])
+def test_what_kustomize_builds_is_valid_and_refers_to_what_is_there(
+    tmp_path: Path, components: tuple[str, ...]
+) -> None:
+    built = build(tmp_path / "copy", components=components)
 
     for document in built:
         kubernetes_validate.validate(document, "1.37", strict=True)
-    (settings,) = (document["metadata"]["name"] for document in built if document["kind"] == "ConfigMap")
-    images, sources = set(), set()
-    for document in built:
-        if template := document.get("spec", {}).get("template"):
-            for container in containers(template["spec"]):
-                images.add(container["image"])
-                sources |= {each["configMapRef"]["name"] for each in container.get("envFrom", [])}
+    settings = named(built, "ConfigMap", "enginel")["metadata"]["name"]
+    all_containers = [container for template in templates(built) for container in containers(template["spec"])]
+    sources = {each["configMapRef"]["name"] for found in all_containers for each in found.get("envFrom", [])}
+    image = KUSTOMIZATION["images"][0]
     assert sources == {settings}
-    assert images == {f"{KUSTOMIZATION['images'][0]['newName']}:{KUSTOMIZATION['images'][0]['newTag']}"}
+    assert {container["image"] for container in all_containers} == {f"{image['newName']}:{image['newTag']}"}
     assert {document["metadata"].get("namespace", "enginel") for document in built} == {KUSTOMIZATION["namespace"]}
+
+
+def test_components_are_optional_and_each_is_built(tmp_path: Path) -> None:
+    base, full = build(tmp_path / "base"), build(tmp_path / "full", components=COMPONENTS)
+
+    assert not {document["kind"] for document in base} & {"Ingress", "HorizontalPodAutoscaler"}
+    backend = named(full, "Ingress", "enginel")["spec"]["rules"][0]["http"]["paths"][0]["backend"]["service"]
+    ports = {
+        document["metadata"]["name"]: document["spec"].get("ports")
+        for document in full
+        if document["kind"] == "Service"
+    }
+    assert backend["port"]["name"] in {port["name"] for port in ports[backend["name"]]}
+    for name in ("web", "worker"):
+        scaled = named(full, "HorizontalPodAutoscaler", f"enginel-{name}")["spec"]["scaleTargetRef"]
+        target = named(full, scaled["kind"], scaled["name"])
+        # Set in both, each apply would undo what the autoscaler did.
+        assert "replicas" not in target["spec"]
+        assert named(base, scaled["kind"], scaled["name"])["spec"]["replicas"] == 2
+    assert {path.parent.name for path in FOLDER.glob("components/*/kustomization.yaml")} == set(COMPONENTS)
+
+
+def test_the_release_is_the_tag_of_the_image(tmp_path: Path) -> None:
+    built = build(tmp_path / "copy", {'newTag: "0.1.0"': "newTag: v7.1-2-gabc", "example.com/": "example.com:5000/"})
+
+    assert named(built, "ConfigMap", "enginel")["data"]["ENGINEL_RELEASE"] == "v7.1-2-gabc"
+    job = named(built, "Job", "enginel-migrate-v7.1-2-gabc")
+    assert {"name": "ENGINEL_RELEASE", "value": "v7.1-2-gabc"} in job["spec"]["template"]["spec"]["containers"][0][
+        "env"
+    ]
+
+
+def test_the_job_can_be_applied_again_after_any_change(tmp_path: Path) -> None:
+    """A Job that exists cannot be changed: it stays as it was, or it is another one."""
+    base = named(build(tmp_path / "base"), "Job", "enginel-migrate")
+    settings = named(build(tmp_path / "settings", {"ENGINEL_HTTPS=1": "ENGINEL_HTTPS=0"}), "Job", "enginel-migrate")
+    image = named(build(tmp_path / "image", {'newTag: "0.1.0"': "newTag: 0.2.0"}), "Job", "enginel-migrate")
+
+    assert settings == base
+    assert image["metadata"]["name"] != base["metadata"]["name"]
+
+
+@pytest.mark.parametrize("component", STARTED)
+def test_nothing_starts_before_the_migrations(component: str) -> None:
+    first = pod_of(component)["initContainers"][0]
+
+    assert first["args"][:3] == ["python", "manage.py", "wait_for_migrations"]
+    assert first["args"][2] in get_commands()
+
+
+@pytest.mark.parametrize("component", STARTED)
+def test_the_spool_outlives_the_pod(component: str) -> None:
+    claims = named(documents(), "StatefulSet", f"enginel-{component}")["spec"]["volumeClaimTemplates"]
+    (container,) = pod_of(component)["containers"]
+    mounts = {mount["mountPath"]: mount["name"] for mount in container["volumeMounts"]}
+
+    assert mounts[f"{_settings()['ENGINEL_STATE_DIR']}/sentry"] in {claim["metadata"]["name"] for claim in claims}
+
+
+def test_all_kernels_of_a_worker_fit_into_its_container() -> None:
+    (worker,) = pod_of("worker")["containers"]
+    (processes,) = re.findall(r"--concurrency (\d+)", " ".join(worker["args"]))
+    kernel = int(_settings().get("ENGINEL_KERNEL_MEMORY_BYTES", enginel_settings.ENGINEL_KERNEL_MEMORY_BYTES))
+    own = 512 * 2**20  # of a worker process and the host process of its kernel
+    (gibibytes,) = re.fullmatch(r"(\d+)Gi", worker["resources"]["limits"]["memory"]).groups()  # type: ignore[union-attr]
+    in_memory = [each for each in pod_of("worker")["volumes"] if each.get("emptyDir", {}).get("medium")]
+
+    assert in_memory == []
+    assert int(processes) * (kernel + own) + own <= int(gibibytes) * 2**30
 
 
 @pytest.mark.parametrize("pod", pods())
@@ -97,7 +150,7 @@ def test_no_pod_has_rights(pod: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("pod", pods())
 def test_probes_ask_what_there_is_by_a_name_that_is_answered(pod: dict[str, Any]) -> None:
-    hosts = next(line for line in _literals() if line.startswith("ENGINEL_ALLOWED_HOSTS=")).partition("=")[2]
+    hosts = _settings()["ENGINEL_ALLOWED_HOSTS"]
     for container in containers(pod):
         for kind in ("startupProbe", "livenessProbe", "readinessProbe"):
             probe = container.get(kind, {})
@@ -110,37 +163,51 @@ def test_probes_ask_what_there_is_by_a_name_that_is_answered(pod: dict[str, Any]
 
 
 def test_only_readiness_depends_on_others() -> None:
-    (web,) = next(parameter.values[0] for parameter in pods() if "web" in str(parameter.id))["containers"]
+    (web,) = pod_of("web")["containers"]
 
     assert web["startupProbe"]["httpGet"]["path"] == web["livenessProbe"]["httpGet"]["path"] == "/api/health/"
     assert web["readinessProbe"]["httpGet"]["path"] == "/api/health/ready/"
 
 
+@pytest.mark.parametrize("component", ["worker", "beat"])
+def test_its_own_heartbeat_says_whether_it_lives(component: str) -> None:
+    (container,) = pod_of(component)["containers"]
+
+    assert container["livenessProbe"]["exec"]["command"] == ["python", "manage.py", "heartbeat_check", component]
+
+
 def test_what_is_selected_is_labelled() -> None:
-    for parameter in documents():
-        document = parameter.values[0]
+    shared = KUSTOMIZATION["labels"][0]["pairs"].items()
+    labels = [template["metadata"]["labels"].items() | shared for template in templates(documents())]
+    for document in documents():
         selector = document.get("spec", {}).get("selector")
         if selector:
-            wanted = selector.get("matchLabels", selector)
-            labels = [pod["metadata"]["labels"] for pod in _templates()]
-            assert wanted in labels, parameter.id
+            wanted = selector.get("matchLabels", selector).items()
+            assert any(wanted <= each for each in labels), document["metadata"]["name"]
 
 
 def test_every_setting_is_one() -> None:
-    assert {line.partition("=")[0] for line in _literals()} <= enginel_settings.env.read | {"ENGINEL_S3_BUCKET"}
+    (job,) = named(documents(), "Job", "enginel-migrate")["spec"]["template"]["spec"]["containers"]
+    names = {*_settings(), *(each["name"] for each in job["env"])}
+
+    assert names <= enginel_settings.env.read | {"ENGINEL_S3_BUCKET"}
 
 
 def test_secrets_come_from_files_that_are_mounted() -> None:
-    files = [line.partition("=")[2] for line in _literals() if line.partition("=")[0].endswith("_FILE")]
+    (job,) = named(documents(), "Job", "enginel-migrate")["spec"]["template"]["spec"]["containers"]
+    of_the_job = {each["name"]: each["value"] for each in job["env"]}
+    given = {name: value for name, value in _settings().items() if name.endswith("_FILE")}
 
-    assert len(files) == 3
-    assert all(re.fullmatch(r"/run/secrets/enginel/\w+", file) for file in files)
+    assert given.keys() == {
+        "ENGINEL_SECRET_KEY_FILE", "DATABASE_URL_FILE", "REDIS_URL_FILE", "ENGINEL_METRICS_TOKEN_FILE",
+        "SENTRY_DSN_FILE",
+    }  # fmt: skip
+    assert given.items() >= {item for item in of_the_job.items() if item[0].endswith("_FILE")}
+    assert all(re.fullmatch(r"/run/secrets/enginel/\w+", file) for file in given.values())
+    documented = (FOLDER.parents[1] / "docs" / "operations.md").read_text()
+    assert all(f"--from-file={file.rpartition('/')[2]}" in documented for file in given.values())
 
 
-def _literals() -> list[str]:
+def _settings() -> dict[str, str]:
     literals: list[str] = KUSTOMIZATION["configMapGenerator"][0]["literals"]
-    return literals
-
-
-def _templates() -> list[dict[str, Any]]:
-    return [p.values[0]["spec"]["template"] for p in documents() if "template" in p.values[0].get("spec", {})]
+    return {name: value for name, _, value in (literal.partition("=") for literal in literals)}
