@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +15,10 @@ from django.core.management import get_commands
 from django.urls import resolve
 
 from enginel import settings as enginel_settings
+from enginel.local.stack import free_port
 from tests.deploy.kubernetes import FOLDER, KUSTOMIZATION, build, containers, documents, named, templates
 
+ROOT = FOLDER.parents[1]
 COMPONENTS = ("ingress", "autoscaling")
 STARTED = ("web", "worker", "beat")
 
@@ -204,8 +209,33 @@ def test_secrets_come_from_files_that_are_mounted() -> None:
     }  # fmt: skip
     assert given.items() >= {item for item in of_the_job.items() if item[0].endswith("_FILE")}
     assert all(re.fullmatch(r"/run/secrets/enginel/\w+", file) for file in given.values())
-    documented = (FOLDER.parents[1] / "docs" / "operations.md").read_text()
+    documented = (ROOT / "docs" / "operations.md").read_text()
     assert all(f"--from-file={file.rpartition('/')[2]}" in documented for file in given.values())
+
+
+@pytest.mark.slow
+def test_its_settings_and_an_empty_dsn_are_enough_to_start(tmp_path: Path) -> None:
+    (job,) = named(documents(), "Job", "enginel-migrate")["spec"]["template"]["spec"]["containers"]
+    values = {
+        "secret_key": "k" * 50, "metrics_token": "t" * 32, "sentry_dsn": "",
+        "database_url": f"sqlite:///{tmp_path}/db.sqlite3", "redis_url": f"redis://:word@127.0.0.1:{free_port()}/0",
+    }  # fmt: skip
+    for name, value in values.items():
+        (tmp_path / name).write_text(f"{value}\n")
+
+    def run(settings: dict[str, str], *command: str) -> str:
+        here = {
+            name: value.replace("/run/secrets/enginel", str(tmp_path)).replace("/var/lib/enginel", str(tmp_path))
+            for name, value in settings.items()
+        }
+        environment = {"PATH": os.environ["PATH"], **here}
+        done = subprocess.run(
+            [sys.executable, *command], env=environment, cwd=ROOT, capture_output=True, text=True, check=False
+        )
+        return done.stderr if done.returncode else ""
+
+    assert run({each["name"]: each["value"] for each in job["env"]}, *job["args"][1:]) == ""
+    assert run(_settings(), "manage.py", "wait_for_migrations", "--seconds", "0") == ""
 
 
 def _settings() -> dict[str, str]:
