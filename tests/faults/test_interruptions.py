@@ -14,7 +14,7 @@ import pytest
 
 from tests.outage import REFUSED_URL, own_valkey
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = pytest.mark.timeout(120)
 
 SECONDS = "2"
 
@@ -28,7 +28,7 @@ def interrupted(redis_url: str, *, hand_over_seconds: str) -> dict[str, Any]:
     command = [sys.executable, "-m", "tests.faults.interrupting", SECONDS, hand_over_seconds]
     environ = {**os.environ, "REDIS_URL": redis_url}
     for _ in range(_RUNS_MAX):
-        done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False, timeout=50)
+        done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False, timeout=100)
         if done.returncode != -signal.SIGSEGV:
             break
     assert done.returncode == 0, done.stderr[-3000:]

@@ -108,7 +108,14 @@ def test_the_demo_succeeds_again_in_the_same_folder(env: dict[str, str]) -> None
         assert " 68 recorded, 0 deviations" in done.stdout
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "number",
+    [
+        signal.SIGINT,
+        pytest.param(signal.SIGTERM, marks=pytest.mark.slow),
+        pytest.param(signal.SIGHUP, marks=pytest.mark.slow),
+    ],
+)
 def test_a_signal_stops_everything(
     env: dict[str, str], started: subprocess.Popen[bytes], number: signal.Signals
 ) -> None:
@@ -121,6 +128,7 @@ def test_a_signal_stops_everything(
     assert processes_of(env["ENGINEL_STATE_DIR"]) == []
 
 
+@pytest.mark.slow
 def test_a_second_ctrl_c_ends_what_does_not_end(env: dict[str, str], started: subprocess.Popen[bytes]) -> None:
     frozen = pids_of(env["ENGINEL_STATE_DIR"], "worker")
     for pid in frozen:
@@ -156,6 +164,7 @@ def test_the_closing_block_fits_a_terminal_and_its_login_and_token_work(
     assert (Path(env["ENGINEL_STATE_DIR"]) / "admin_password").stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.slow
 def test_without_the_sample_run_nothing_shortens_the_deadline(
     env: dict[str, str], started: subprocess.Popen[bytes]
 ) -> None:
@@ -168,6 +177,7 @@ def test_without_the_sample_run_nothing_shortens_the_deadline(
         assert b"ENGINEL_MAX_UPLOAD_BYTES" not in environ
 
 
+@pytest.mark.slow
 def test_commands_and_health_check_beside_a_run_find_it_by_its_folder(
     env: dict[str, str], started: subprocess.Popen[bytes]
 ) -> None:
@@ -184,6 +194,7 @@ def test_commands_and_health_check_beside_a_run_find_it_by_its_folder(
     assert not note.exists()
 
 
+@pytest.mark.slow
 def test_the_end_of_its_terminal_stops_everything(env: dict[str, str], started: subprocess.Popen[bytes]) -> None:
     os.close(started.controller)  # type: ignore[attr-defined]
     started.send_signal(signal.SIGHUP)
@@ -192,6 +203,7 @@ def test_the_end_of_its_terminal_stops_everything(env: dict[str, str], started: 
     assert processes_of(env["ENGINEL_STATE_DIR"]) == []
 
 
+@pytest.mark.slow
 def test_nothing_outlives_a_run_that_is_killed(env: dict[str, str], started: subprocess.Popen[bytes]) -> None:
     started.kill()
     started.wait(10)

@@ -34,7 +34,12 @@ COMMANDS = (
     ["sentry_status"],
     ["heartbeat_check", "worker"],
 )
-commands = pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+# They differ little, and each starts an interpreter of its own: CI runs all.
+commands = pytest.mark.parametrize(
+    "command",
+    [pytest.param(command, marks=() if command == COMMANDS[0] else pytest.mark.slow) for command in COMMANDS],
+    ids=" ".join,
+)
 
 
 def run(command: list[str], tmp_path: Path, *options: str, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -55,6 +60,7 @@ def test_a_command_loads_what_it_needs(command: list[str], environ: dict[str, st
     assert sorted(name for name in loaded if name in HEAVY or name.startswith(tuple(f"{top}." for top in HEAVY))) == []
 
 
+@pytest.mark.slow
 @commands
 def test_a_command_takes_less_than_a_second_of_the_processor(command: list[str], tmp_path: Path) -> None:
     taken = []
