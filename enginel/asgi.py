@@ -1,4 +1,7 @@
-"""ASGI entry point: ``uvicorn enginel.asgi:application``."""
+"""ASGI entry point: ``uvicorn enginel.asgi:application --no-proxy-headers``.
+
+Without the option uvicorn believes ``X-Forwarded-Proto`` and ``X-Forwarded-For`` of any client on this host.
+"""
 
 from __future__ import annotations
 

@@ -12,6 +12,11 @@ graceful_timeout = 5
 keepalive = 75
 # Its default place is the user's home, which a container may mount read-only.
 control_socket_disable = True
+# gunicorn believes such headers when they come from loopback or a unix socket, where clients of this host are, too.
+# Whether a proxy is believed is Django's to judge, by ENGINEL_BEHIND_PROXY.
+forwarder_headers = ""
+forwarded_allow_ips = ""
+secure_scheme_headers: dict[str, str] = {}
 logconfig_dict = {
     "version": 1,
     "disable_existing_loggers": False,

@@ -1,4 +1,4 @@
-"""WSGI entry point: ``gunicorn enginel.wsgi``."""
+"""WSGI entry point: ``gunicorn enginel.wsgi --config python:enginel.gunicorn``."""
 
 from __future__ import annotations
 

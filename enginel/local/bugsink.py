@@ -159,6 +159,7 @@ class Bugsink:
             str(template / "venv" / "bin" / "python"), "-m", "gunicorn", "bugsink.wsgi",
             "--bind", f"127.0.0.1:{self.port}",
             "--workers", "1", "--threads", "4", "--no-control-socket", "--log-level", "warning",
+            "--forwarder-headers", "", "--forwarded-allow-ips", "",
         ]  # fmt: skip
         log = self.home / "bugsink.log"
         with log.open("ab") as out:

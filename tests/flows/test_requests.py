@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -44,3 +45,29 @@ def test_logs_of_all_processes_are_one_json_object_a_line(running: RunningStack)
         for line in lines[first:]:
             assert line.startswith("{"), f"{name}: {line}"
             assert {"timestamp", "level", "logger", "message", "service"} <= json.loads(line).keys(), line
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"SCRIPT_NAME": "/"},
+        {"SCRIPT_NAME": "/api"},
+        {"Script_Name": "/other"},
+        {"PATH_INFO": "/api/health/"},
+        {"SCRIPT-NAME": "/api", "PATH-INFO": "/api/health/"},
+        {"X-Forwarded-Proto": "https"},
+        {"X-Forwarded-Ssl": "on"},
+        {"X-Forwarded-Protocol": "ssl"},
+        {"X-Forwarded-Host": "evil.example.com", "X-Forwarded-Prefix": "/evil", "X-Original-URL": "/admin/"},
+    ],
+    ids=" ".join,
+)
+def test_no_header_of_a_client_changes_urls(running: RunningStack, headers: dict[str, str]) -> None:
+    def seen(path: str, sent: dict[str, str]) -> tuple[int, list[str]]:
+        answer = running.http.request("GET", running.stack.url + path, headers=sent)
+        return answer.status, re.findall(r"""(?:href=|"next": ?)"[^"]*""", answer.data.decode())
+
+    for path in ("/", "/api/health/detailed/?format=atom&checks=database"):
+        assert seen(path, headers) == seen(path, {})
+    unknown = running.http.request("GET", f"{running.stack.url}/api/nowhere/", headers=headers)
+    assert unknown.status == 404
