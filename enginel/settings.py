@@ -166,6 +166,7 @@ MIDDLEWARE = [
     "designs.middleware.RequestLoggingMiddleware",
     "designs.middleware.PerformanceMonitoringMiddleware",
     "designs.middleware.MetricsMiddleware",
+    "designs.middleware.HeadersMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "enginel.static_files.StaticFilesMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from django.conf import settings
 from django.utils import translation
 from drf_spectacular.generators import SchemaGenerator
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.request import Request
 
 __all__ = ["DocumentationView", "SchemaView"]
@@ -41,7 +41,8 @@ class SchemaView(SpectacularAPIView):
     metadata_class = None
 
 
-class DocumentationView(SpectacularSwaggerView):
-    """The schema as a page."""
+class DocumentationView(SpectacularSwaggerSplitView):
+    """The schema as a page. Its script is an answer of its own, ``?script``: the policy of pages allows none inline."""
 
+    template_name = "designs/docs.html"
     metadata_class = None

@@ -1,0 +1,143 @@
+"""Nothing below /api/ is kept by caches, and pages run code of this service only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.conf import settings
+from django.contrib import admin
+from django.test import Client
+from django.urls import reverse
+from playwright.sync_api import Page
+from pytest_django.live_server_helper import LiveServer
+
+from designs.models import Membership, Organization, Series, User
+from tests.browser import Browser, browser
+from tests.designs.conftest import MakeDesign
+from tests.probe_views import doing, raising
+from tests.serving import KINDS, get_as
+
+__all__ = ["browser"]
+
+pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.urls")]
+
+
+@pytest.fixture(params=KINDS)
+def get(request: pytest.FixtureRequest) -> Any:
+    return get_as(request, raise_request_exception=False)
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/api/health/", 200),
+        ("/api/health/ready/", 200),
+        ("/api/health/detailed/?format=json&checks=database", 200),
+        ("/api/schema/", 200),
+        ("/api/docs/", 200),
+        ("/api/docs/?script", 200),
+        ("/api/organizations/", 401),
+        ("/api/designs/", 401),
+        ("/api/monitoring/errors/", 401),
+        ("/api/auth/login/", 405),
+        ("/api/nowhere/", 404),
+        ("/api/designs", 301),
+        ("/api/probe/plain/", 500),
+    ],
+)
+def test_nothing_below_api_is_kept(get: Any, path: str, status: int) -> None:
+    with doing(raising(RuntimeError("broken"))):
+        response = get(path)
+
+    assert response.status_code == status
+    assert "no-store" in response["Cache-Control"]
+
+
+def test_data_of_a_user_is_not_kept(admin_client: Client) -> None:
+    for path in ("/api/organizations/", "/api/series/", "/api/designs/", "/api/monitoring/groups/"):
+        assert admin_client.get(path)["Cache-Control"] == "no-store", path
+
+
+@pytest.mark.parametrize("kind", ["rss", "atom"])
+def test_readers_of_feeds_may_ask_whether_there_is_a_change(client: Client, kind: str) -> None:
+    first = client.get(f"/api/health/detailed/?checks=database&format={kind}")
+
+    assert (first["Cache-Control"], bool(first["ETag"])) == ("private, no-cache", True)
+    again = client.get(f"/api/health/detailed/?checks=database&format={kind}", headers={"if-none-match": first["ETag"]})
+    assert again.status_code == 304
+
+
+def test_metrics_keep_their_header_and_the_admin_keeps_its_own(client: Client) -> None:
+    assert client.get("/metrics")["Cache-Control"] == "no-store"
+    assert "no-cache" in client.get("/admin/login/")["Cache-Control"]
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/nowhere/", "/admin/login/", "/admin/nowhere/", "/api/docs/", "/api/health/detailed/?format=html"]
+)
+def test_each_page_has_a_policy_that_runs_nothing_inline(get: Any, path: str) -> None:
+    response = get(path)
+
+    assert response["Content-Type"].startswith("text/html")
+    policy = dict(part.strip().partition(" ")[::2] for part in response["Content-Security-Policy"].split(";"))
+    assert policy["default-src"] == "'none'"
+    assert policy.get("script-src", "'none'") in {"'none'", "'self'"}
+    assert (policy["base-uri"], policy["frame-ancestors"]) == ("'none'", "'none'")
+    assert "unsafe" not in response["Content-Security-Policy"]
+
+
+def admin_pages(objects: list[Any]) -> list[str]:
+    pages = [reverse("admin:index"), reverse("admin:password_change"), reverse("admin-monitoring")]
+    for model in apps.get_models():
+        if not admin.site.is_registered(model):
+            continue
+        name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
+        pages.append(reverse(f"{name}_changelist"))
+        if model in {User, Organization, Membership, Series}:
+            pages.append(reverse(f"{name}_add"))
+    for row in objects:
+        name = f"admin:{row._meta.app_label}_{row._meta.model_name}"
+        pages += [reverse(f"{name}_{what}", args=[row.pk]) for what in ("change", "delete", "history")]
+    return pages
+
+
+@pytest.mark.slow
+class TestInABrowser:
+    def test_no_page_of_the_admin_breaks_the_policy(
+        self,
+        browser: Browser,
+        live_server: LiveServer,
+        admin_client: Client,
+        admin_user: User,
+        make_design: MakeDesign,
+        acme: Organization,
+    ) -> None:
+        session = admin_client.cookies[settings.SESSION_COOKIE_NAME].value
+        member = Membership.objects.create(user=admin_user, organization=acme)
+        rows = [make_design(), acme, member, Series.objects.get(), admin_user]
+        for page in [*admin_pages(rows), reverse("admin:login")]:
+            look = browser.look(live_server.url + page, cookies={settings.SESSION_COOKIE_NAME: session})
+            # The admin site has no icon.
+            console = [line for line in look.console if "status of 404" not in line]
+            assert (look.status, console, look.foreign) == (200, [], []), page
+
+    def test_the_page_of_the_api_works_within_the_policy(self, browser: Browser, live_server: LiveServer) -> None:
+        answers: list[int] = []
+
+        def try_liveness(page: Page) -> None:
+            page.click("text=/api/organizations/ >> nth=0")
+            page.click("button:has-text('Try it out')")
+            with page.expect_response("**/api/organizations/**") as answer:
+                page.click("button:has-text('Execute')")
+            answers.append(answer.value.status)
+            page.wait_for_selector("text=Response headers")
+
+        look = browser.look(f"{live_server.url}/api/docs/", until=try_liveness)
+
+        assert answers == [401]
+        # Chromium prints a line for the 401 that was asked for.
+        assert [line for line in look.console if "status of 401" not in line] == []
+        assert look.foreign == []
+        assert look.title == "Enginel"
