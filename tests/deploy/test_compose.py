@@ -36,6 +36,11 @@ def test_the_file_is_valid_compose() -> None:
     assert done.returncode == 0, done.stdout
 
 
+def test_browsers_are_asked_for_https_only_where_they_use_it() -> None:
+    for name in OURS:
+        assert SERVICES[name]["environment"]["ENGINEL_HSTS_SECONDS"] == "${ENGINEL_HSTS_SECONDS:-31536000}"
+
+
 def test_it_has_every_part() -> None:
     assert SERVICES.keys() == {*OURS, "database", "valkey", "prometheus", "grafana", "bugsink"}
     assert {name for name, service in SERVICES.items() if service.get("profiles")} == {"bugsink"}

@@ -241,3 +241,11 @@ def test_its_settings_and_an_empty_dsn_are_enough_to_start(tmp_path: Path) -> No
 def _settings() -> dict[str, str]:
     literals: list[str] = KUSTOMIZATION["configMapGenerator"][0]["literals"]
     return {name: value for name, _, value in (literal.partition("=") for literal in literals)}
+
+
+def test_browsers_are_asked_for_https_only() -> None:
+    variables = _settings()
+
+    assert int(variables["ENGINEL_HSTS_SECONDS"]) >= 31_536_000
+    # Without these the header is in no answer.
+    assert (variables["ENGINEL_HTTPS"], variables["ENGINEL_BEHIND_PROXY"]) == ("1", "1")

@@ -112,6 +112,23 @@ def test_a_running_nginx_does_what_it_says(proxy: str, tmp_path: Path) -> None:
         assert json.loads(ask("/metrics")[1])["code"] == "not_found"
 
 
+@pytest.mark.parametrize(("scheme", "policy"), [("https", ["max-age=31536000"]), ("http", [])])
+def test_every_answer_over_https_asks_for_https(proxy: str, settings: Any, scheme: str, policy: list[str]) -> None:
+    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    settings.SECURE_HSTS_SECONDS = 60
+    with urllib3.PoolManager(retries=RETRIES) as http:
+        for path, body in [
+            ("/api/designs/", b""),
+            ("/api/health/", b""),
+            ("/metrics", b""),
+            ("/api/x/", b"x" * 3 * 2**20),
+        ]:
+            answer = http.request(
+                "POST" if body else "GET", proxy + path, headers={"Host": NAME, "X-Forwarded-Proto": scheme}, body=body
+            )
+            assert answer.headers.getlist("Strict-Transport-Security") == policy, path
+
+
 def test_without_enginel_the_answer_is_json(tmp_path: Path, settings: Any) -> None:
     port = free_port()
     nobody = f"127.0.0.1:{free_port()}"
@@ -125,11 +142,13 @@ def test_without_enginel_the_answer_is_json(tmp_path: Path, settings: Any) -> No
     try:
         wait_for(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text().strip())
         with urllib3.PoolManager(retries=RETRIES) as http:
-            answer = http.request("GET", f"http://127.0.0.1:{port}/api/designs/", headers={"Host": NAME}, timeout=20)
+            headers = {"Host": NAME, "X-Forwarded-Proto": "https"}
+            answer = http.request("GET", f"http://127.0.0.1:{port}/api/designs/", headers=headers, timeout=20)
     finally:
         stop(server)
 
     assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
+    assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
     assert json.loads(answer.data)["code"] == "unavailable"
 
 
