@@ -67,6 +67,12 @@ def run(stack: ExitStack) -> None:
         # Not all commands run the system checks that find them too.
         sys.exit("\n".join(f"manage.py: {problem.message} {problem.hint}" for problem in unknown))
     refuse_unset_production(sys.argv[1:2], settings)
+    if settings.ENGINEL_ENVIRONMENT != "production":
+        from enginel.local.private import make_private
+
+        make_private(settings.ENGINEL_STATE_DIR, deep=False)
+        # Again at the end, for what the command made; its umask stays, since commands write elsewhere, too.
+        stack.callback(make_private, settings.ENGINEL_STATE_DIR, deep=False)
     if getattr(settings, "ENGINEL_EMBEDDED_VALKEY", False):
         from enginel.local.processes import LocalError
         from enginel.local.valkey import embedded_valkey

@@ -35,7 +35,7 @@ def development_secret_key(env: Env, state_dir: Path) -> str:
     path = state_dir / "secret_key"
     try:
         if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             # Written aside and linked: of processes that start together, one wins and all read the same.
             draft = path.with_suffix(f".{os.getpid()}")
             draft.touch(mode=0o600)

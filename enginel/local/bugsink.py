@@ -23,6 +23,7 @@ from typing import Any
 
 import urllib3
 
+from enginel.local.private import PRIVATE_UMASK
 from enginel.local.processes import LocalError, die_with_parent, kill, stop
 
 __all__ = ["Bugsink"]
@@ -165,6 +166,7 @@ class Bugsink:
         with log.open("ab") as out:
             self._process = subprocess.Popen(  # noqa: S603 - our own command
                 command,
+                umask=PRIVATE_UMASK,
                 cwd=self.home,
                 env=_environment(self.home, self.url),
                 stdin=subprocess.DEVNULL,

@@ -13,9 +13,10 @@ _MAX_BYTES = 16 * 1024 * 1024
 
 def begin(path: Path) -> None:
     """Keep the log of the run before beside the new one, as ``NAME.log.1``."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if path.exists() and path.stat().st_size:
         path.replace(_before(path))
+    path.touch(mode=0o600)
 
 
 def bound(path: Path, max_bytes: int = _MAX_BYTES) -> None:
@@ -25,6 +26,7 @@ def bound(path: Path, max_bytes: int = _MAX_BYTES) -> None:
     copy and that is lost.
     """
     if path.exists() and path.stat().st_size > max_bytes:
+        _before(path).touch(mode=0o600)
         shutil.copyfile(path, _before(path))
         os.truncate(path, 0)
 

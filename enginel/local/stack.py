@@ -14,6 +14,7 @@ from pathlib import Path
 
 from enginel.local import logs
 from enginel.local.bugsink import Bugsink
+from enginel.local.private import PRIVATE_UMASK, make_private
 from enginel.local.processes import LocalError, die_with_parent, kill, stop
 from enginel.local.running import Note
 from enginel.local.valkey import EmbeddedValkey
@@ -86,6 +87,7 @@ class LocalStack:
             raise LocalError(
                 f"An Enginel is running on {self.state_dir} already{who}. Stop it first, or set ENGINEL_STATE_DIR."
             )
+        make_private(self.state_dir)
 
     def refuse_taken_ports(self) -> None:
         """Raise `LocalError` when something listens where a process of this run is to listen."""
@@ -185,6 +187,7 @@ class LocalStack:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                umask=PRIVATE_UMASK,
                 preexec_fn=die_with_parent,  # noqa: PLW1509 - the supervisor has one thread
             )
 

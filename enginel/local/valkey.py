@@ -18,6 +18,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from enginel.local.owner import Ownership
+from enginel.local.private import PRIVATE_UMASK
 from enginel.local.processes import LocalError, die_with_parent, kill, stop
 from enginel.statedir import socket_path
 
@@ -123,7 +124,7 @@ class EmbeddedValkey:
 
     def _launch(self) -> subprocess.Popen[bytes]:
         data_dir = self.state_dir / "valkey"
-        data_dir.mkdir(parents=True, exist_ok=True)
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         command = [
             str(_binary()), "--port", str(self.port), "--bind", "127.0.0.1", "--unixsocket", str(self.socket),
@@ -136,6 +137,7 @@ class EmbeddedValkey:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
+            umask=PRIVATE_UMASK,
             pass_fds=(self._owner.descriptor,),
             preexec_fn=die_with_parent,  # noqa: PLW1509 - started before any thread
         )

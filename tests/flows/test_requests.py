@@ -71,3 +71,11 @@ def test_no_header_of_a_client_changes_urls(running: RunningStack, headers: dict
         assert seen(path, headers) == seen(path, {})
     unknown = running.http.request("GET", f"{running.stack.url}/api/nowhere/", headers=headers)
     assert unknown.status == 404
+
+
+def test_all_that_a_run_keeps_is_for_its_user_only(running: RunningStack) -> None:
+    running.marker()
+
+    kept = [running.stack.state_dir, *running.stack.state_dir.rglob("*")]
+    assert len(kept) > 10
+    assert [str(path) for path in kept if path.exists() and path.stat().st_mode & 0o077] == []
