@@ -9,7 +9,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin as AuthUserAdmin
 from django.core.exceptions import ValidationError
-from django.db.models import Count, QuerySet, Sum
+from django.db.models import Count, Q, QuerySet, Sum
 from django.http import HttpRequest
 from knox.models import get_token_model
 
@@ -18,7 +18,13 @@ from designs.lifecycle import delete_design, put_back
 from designs.logins import end_all_logins
 from designs.members import WORKS_ELSEWHERE, log_grant, works_elsewhere
 from designs.models import IN_WORK, BOMItem, Design, Geometry, Membership, Organization, Role, Series, User
-from designs.permissions import administered_designs, administered_organizations, require_may_grant, require_user
+from designs.permissions import (
+    administered_designs,
+    administered_organizations,
+    require_may_grant,
+    require_user,
+    with_visible_version,
+)
 
 __all__ = [
     "BOMItemAdmin",
@@ -41,8 +47,17 @@ def _is_superuser(request: HttpRequest) -> bool:
     return bool(getattr(request.user, "is_superuser", False))
 
 
+class _NothingOfOthers:
+    """A page to delete that lists what is deleted, and nothing that belongs to it: some of that may be hidden."""
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, Any, Any, Any]:
+        _, _, perms_needed, protected = super().get_deleted_objects(objs, request)  # type: ignore[misc]
+        blocked = ["What belongs to it must be deleted first. Some of it may be hidden from you."] if protected else []
+        return [str(row) for row in objs], {}, perms_needed, blocked
+
+
 @admin.register(User)
-class UserAdmin(AuthUserAdmin):  # type: ignore[type-arg]  # generic in the stubs only
+class UserAdmin(_NothingOfOthers, AuthUserAdmin):  # type: ignore[type-arg]  # generic in the stubs only
     """Django's, but for accounts and rights above the own ones: only superusers change these."""
 
     actions = ["end_logins"]
@@ -154,7 +169,7 @@ class MembershipInline(admin.TabularInline):  # type: ignore[type-arg]  # generi
 
 
 @admin.register(Organization)
-class OrganizationAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
+class OrganizationAdmin(_NothingOfOthers, admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
     list_display = [
         "name",
         "slug",
@@ -178,7 +193,11 @@ class OrganizationAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Organization]:
         shown: QuerySet[Organization] = super().get_queryset(request)
         shown = shown.filter(pk__in=administered_organizations(_user(request)))
-        return shown.annotate(designs=Count("series__designs"), used_bytes=Sum("series__designs__size_bytes"))
+        visible = Q(series__designs__in=administered_designs(_user(request)).values("pk"))
+        return shown.annotate(
+            designs=Count("series__designs", filter=visible),
+            used_bytes=Sum("series__designs__size_bytes", filter=visible),
+        )
 
     @admin.display(description="designs", ordering="designs")
     def designs(self, organization: Any) -> int:
@@ -211,7 +230,7 @@ class MembershipAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in
 
 
 @admin.register(Series)
-class SeriesAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
+class SeriesAdmin(_NothingOfOthers, admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
     list_display = ["part_number", "name", "organization", "created_by", "created_at"]
     list_filter = [("organization", admin.RelatedOnlyFieldListFilter)]
     list_select_related = ["organization", "created_by"]
@@ -223,11 +242,15 @@ class SeriesAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the
         shown: QuerySet[Series] = super().get_queryset(request)
         return shown.filter(organization__in=administered_organizations(_user(request)))
 
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
+        # ?designs__isnull= would say whether there are hidden ones.
+        return not lookup.startswith("designs") and super().lookup_allowed(lookup, value, request)
+
 
 @admin.register(Design)
 class DesignAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
     list_display = [
-        "part_number", "version", "organization", "status", "step", "error_code",
+        "part_number", "visible_version", "organization", "status", "step", "error_code",
         "kind", "size_bytes", "is_itar", "classification", "created_at",
     ]  # fmt: skip
     list_filter = ["status", "step", "error_code", "kind", "is_itar", "classification", "created_at"]
@@ -235,7 +258,7 @@ class DesignAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the
     search_fields = ["id", "series__part_number", "file_name", "sha256", "error_id"]
     # All but what an export officer may have to correct. The file itself is left out: its field links to it.
     readonly_fields = [
-        "id", "series", "version", "status", "step",
+        "id", "series", "visible_version", "status", "step",
         "stored_as", "file_name", "size_bytes", "sha256", "kind",
         "schema", "unit", "unit_millimetres", "defined_solids",
         "error_id", "error_code", "error_detail", "error_status",
@@ -246,7 +269,16 @@ class DesignAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Design]:
         shown: QuerySet[Design] = super().get_queryset(request)
-        return shown.filter(pk__in=administered_designs(_user(request)).values("pk"))
+        visible = administered_designs(_user(request))
+        return with_visible_version(shown.filter(pk__in=visible.values("pk")), visible)
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
+        # The stored number says how many versions are hidden.
+        return not lookup.startswith("version") and super().lookup_allowed(lookup, value, request)
+
+    @admin.display(description="version", ordering="visible_version")
+    def visible_version(self, design: Design) -> int:
+        return design.shown_version
 
     @admin.display(ordering="series__part_number")
     def part_number(self, design: Design) -> str:
@@ -280,9 +312,17 @@ class DesignAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the
 class _PartOfDesignAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
     """What processing found in a design: shown where the design is, never edited."""
 
+    # Not the design itself: its text has a number that counts hidden versions.
+    exclude = ["design"]
+    readonly_fields = ["of_design"]
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         shown: QuerySet[Any] = super().get_queryset(request)
         return shown.filter(design__in=administered_designs(_user(request)).values("pk"))
+
+    @admin.display(description="design", ordering="design__series__part_number")
+    def of_design(self, row: Any) -> str:
+        return f"{row.design.series.part_number} {row.design_id}"
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -293,16 +333,14 @@ class _PartOfDesignAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic
 
 @admin.register(Geometry)
 class GeometryAdmin(_PartOfDesignAdmin):
-    list_display = ["design", "solids", "faces", "volume_mm3", "duration_seconds", "peak_memory_bytes"]
+    list_display = ["of_design", "solids", "faces", "volume_mm3", "duration_seconds", "peak_memory_bytes"]
     list_filter = ["kernel_version"]
     list_select_related = ["design__series"]
     search_fields = ["design__id", "design__series__part_number"]
-    raw_id_fields = ["design"]
 
 
 @admin.register(BOMItem)
 class BOMItemAdmin(_PartOfDesignAdmin):
-    list_display = ["design", "position", "part", "quantity"]
+    list_display = ["of_design", "position", "part", "quantity"]
     list_select_related = ["design__series"]
     search_fields = ["design__id", "part"]
-    raw_id_fields = ["design"]

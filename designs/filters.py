@@ -58,7 +58,10 @@ class _StableOrdering(django_filters.OrderingFilter):  # type: ignore[misc]  # d
         # django-filter takes an empty word of the list for a valid choice.
         if not all(value):
             raise serializers.ValidationError({"ordering": ["Name a field between the commas."]})
-        return queryset.order_by(*(self.get_ordering_value(name) for name in value), "pk")
+        names = [self.get_ordering_value(name) for name in value]
+        if "visible_version" not in queryset.query.annotations:
+            names = [name.replace("visible_version", "version") for name in names]
+        return queryset.order_by(*names, "pk")
 
 
 class DesignFilter(django_filters.FilterSet):  # type: ignore[misc]  # django-filter has no types
@@ -79,7 +82,7 @@ class DesignFilter(django_filters.FilterSet):  # type: ignore[misc]  # django-fi
             "series__part_number": "part_number",
             "size_bytes": "size_bytes",
             "status": "status",
-            "version": "version",
+            "visible_version": "version",
         }
     )
 

@@ -10,7 +10,7 @@ import uuid
 from typing import TypeVar
 
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
 from rest_framework.exceptions import NotAuthenticated, NotFound
 
 from designs.exceptions import (
@@ -35,6 +35,7 @@ __all__ = [
     "visible_designs",
     "visible_organizations",
     "visible_series",
+    "with_visible_version",
 ]
 
 _T = TypeVar("_T")
@@ -68,6 +69,20 @@ def visible_designs(user: User) -> QuerySet[Design]:
         organization=OuterRef("series__organization"), user=user, clearance__gte=OuterRef("classification")
     )
     return Design.objects.filter(Q(Exists(cleared)) & (Q(is_itar=False) | Q(Exists(cleared.filter(is_us_person=True)))))
+
+
+def with_visible_version(designs: QuerySet[Design], visible: QuerySet[Design]) -> QuerySet[Design]:
+    """Number each design by the versions of its series that a user may see, oldest first, as ``visible_version``.
+
+    The stored numbers have gaps where versions are hidden, and a gap shows that there is one.
+
+    Args:
+        designs: What to number; each is one of ``visible``.
+        visible: All designs that the user may see.
+    """
+    until = visible.filter(series=OuterRef("series"), version__lte=OuterRef("version")).order_by()
+    number = until.values("series").annotate(number=Count("pk")).values("number")
+    return designs.annotate(visible_version=Subquery(number))
 
 
 def administered_designs(user: User) -> QuerySet[Design]:
@@ -107,15 +122,21 @@ def get_series(user: User, series_id: uuid.UUID) -> tuple[Series, Membership]:
     return series, get_membership(user, series.organization_id)
 
 
-def get_design(user: User, design_id: uuid.UUID) -> tuple[Design, Membership]:
+def get_design(user: User, design_id: uuid.UUID, *, to_show: bool = False) -> tuple[Design, Membership]:
     """Return a design the user may see, and the user's membership in its organization.
+
+    Args:
+        user: Who asks.
+        design_id: Of the design.
+        to_show: Whether to number it for this user, see `with_visible_version`.
 
     Raises:
         NotFound: There is no such design, or it is a foreign one.
         ITARViolation: It is export-controlled and the user is no US person.
         ClearanceLevelInsufficient: It is classified above the user's clearance.
     """
-    design = _found(Design.objects.select_related("series__organization").filter(pk=design_id).first())
+    designs = Design.objects.select_related("series__organization").filter(pk=design_id)
+    design = _found((with_visible_version(designs, visible_designs(user)) if to_show else designs).first())
     membership = get_membership(user, design.series.organization_id)
     require_access(membership, is_itar=design.is_itar, classification=design.classification)
     return design, membership

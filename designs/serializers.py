@@ -56,11 +56,11 @@ class OrganizationSerializer(serializers.ModelSerializer[Organization]):
 
 
 class OrganizationDetailSerializer(serializers.ModelSerializer[Organization]):
-    """Limits beside what is used of them."""
+    """Limits beside what is used of them, as far as the user may see it."""
 
     user_count = serializers.IntegerField(source="memberships.count", read_only=True)
-    design_count = serializers.IntegerField(read_only=True)
-    storage_used_bytes = serializers.IntegerField(read_only=True)
+    design_count = serializers.SerializerMethodField(help_text="Designs that you may see, every version counted.")
+    storage_used_bytes = serializers.SerializerMethodField(help_text="Bytes of the designs that you may see.")
 
     class Meta:
         model = Organization
@@ -69,6 +69,12 @@ class OrganizationDetailSerializer(serializers.ModelSerializer[Organization]):
             "max_users", "user_count", "max_designs", "design_count",
             "storage_quota_bytes", "storage_used_bytes",
         ]  # fmt: skip
+
+    def get_design_count(self, organization: Organization) -> int:
+        return organization.design_count(self.context.get("visible"))
+
+    def get_storage_used_bytes(self, organization: Organization) -> int:
+        return organization.storage_used_bytes(self.context.get("visible"))
 
 
 class MemberSerializer(serializers.ModelSerializer[Membership]):
@@ -136,6 +142,11 @@ class FailureSerializer(serializers.Serializer[Data]):
 class DesignSerializer(serializers.ModelSerializer[Design]):
     organization = serializers.UUIDField(source="series.organization_id", read_only=True)
     part_number = serializers.CharField(source="series.part_number", read_only=True)
+    version = serializers.IntegerField(
+        source="shown_version",
+        read_only=True,
+        help_text="Counts the versions of the series that you may see, oldest first. The id is the same for everyone.",
+    )
     classification = ClearanceField(read_only=True)
     error = serializers.SerializerMethodField()
 

@@ -78,7 +78,14 @@ def storage_name(design: Design, client_name: str) -> str:
 
 
 class Design(models.Model):
-    """One version: an uploaded file, the state of its processing, and the failure that ended it, if any."""
+    """One version: an uploaded file, the state of its processing, and the failure that ended it, if any.
+
+    Attributes:
+        version: Number in the order of uploads, unique in the series. Users see `shown_version`.
+        visible_version: See `designs.permissions.with_visible_version`; None where it was not asked for.
+    """
+
+    visible_version: int | None = None
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     series = models.ForeignKey(Series, on_delete=models.PROTECT, related_name="designs")
@@ -129,7 +136,12 @@ class Design(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.series.part_number} version {self.version}"
+        return f"{self.series.part_number} version {self.shown_version}"
+
+    @property
+    def shown_version(self) -> int:
+        """Number of this version among those that the user may see, where a query counted them."""
+        return self.version if self.visible_version is None else self.visible_version
 
     @property
     def stored_as(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 from django.conf import settings
 from django.core.validators import MinValueValidator
@@ -71,14 +72,18 @@ class Organization(models.Model):
         service = float(settings.ENGINEL_KERNEL_TIMEOUT_SECONDS)
         return service if self.kernel_seconds_max is None else min(service, float(self.kernel_seconds_max))
 
-    def storage_used_bytes(self) -> int:
-        """Return the bytes that the files of all designs take."""
-        used = self.series.aggregate(used=models.Sum("designs__size_bytes"))["used"]
+    def storage_used_bytes(self, among: models.QuerySet[Any] | None = None) -> int:
+        """Return the bytes that the files of all designs take, or of those among some designs."""
+        used = self.series.aggregate(used=models.Sum("designs__size_bytes", filter=_among(among)))["used"]
         return int(used or 0)
 
-    def design_count(self) -> int:
-        """Return how many designs there are, every version counted."""
-        return int(self.series.aggregate(count=models.Count("designs"))["count"])
+    def design_count(self, among: models.QuerySet[Any] | None = None) -> int:
+        """Return how many designs there are, every version counted; or how many among some designs."""
+        return int(self.series.aggregate(count=models.Count("designs", filter=_among(among)))["count"])
+
+
+def _among(designs: models.QuerySet[Any] | None) -> models.Q | None:
+    return None if designs is None else models.Q(designs__in=designs.values("pk"))
 
 
 class Membership(models.Model):

@@ -45,6 +45,7 @@ from designs.permissions import (
     require_role,
     require_user,
     visible_designs,
+    with_visible_version,
 )
 from designs.schema import error_responses
 from designs.serializers import BOMSerializer, DesignSerializer, GeometrySerializer, UploadSerializer
@@ -94,7 +95,8 @@ class UploadView(WorkloadView):
         expect_upload(request._request, user)  # noqa: SLF001  # DRF offers no public name
         form = UploadSerializer(data=request.data)
         form.is_valid(raise_exception=True)
-        design = accept_upload(user, form.validated_data)
+        # Read again: what was uploaded has its number among all versions, which the user may not know.
+        design, _ = get_design(user, accept_upload(user, form.validated_data).pk, to_show=True)
         return Response(DesignSerializer(design).data, status=status.HTTP_201_CREATED)
 
 
@@ -112,7 +114,8 @@ class DesignListView(WorkloadView, generics.ListAPIView[Design]):
     filterset_class = DesignFilter
 
     def get_queryset(self) -> QuerySet[Design]:
-        return visible_designs(require_user(self.request.user)).select_related("series")
+        visible = visible_designs(require_user(self.request.user))
+        return with_visible_version(visible, visible).select_related("series")
 
 
 class DesignView(WorkloadView):
@@ -120,7 +123,7 @@ class DesignView(WorkloadView):
 
     @extend_schema(summary="One design", responses={200: DesignSerializer, **error_responses(*_NOT_SHOWN)})
     def get(self, request: Request, design_id: uuid.UUID) -> Response:
-        design, _ = get_design(require_user(request.user), design_id)
+        design, _ = get_design(require_user(request.user), design_id, to_show=True)
         return Response(DesignSerializer(design).data)
 
     @extend_schema(
@@ -155,7 +158,7 @@ class FinalizeView(WorkloadView):
         },
     )
     def post(self, request: Request, design_id: uuid.UUID) -> Response:
-        design, membership = get_design(require_user(request.user), design_id)
+        design, membership = get_design(require_user(request.user), design_id, to_show=True)
         require_role(membership, Role.ENGINEER)
         return Response(DesignSerializer(finalize_design(design)).data, status=status.HTTP_202_ACCEPTED)
 

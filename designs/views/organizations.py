@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from designs.exceptions import InsufficientPermissions, UserLimitExceeded
 from designs.members import add_member
 from designs.models import Membership, Organization
-from designs.permissions import get_membership, require_user, visible_organizations
+from designs.permissions import get_membership, require_user, visible_designs, visible_organizations
 from designs.schema import error_responses
 from designs.serializers import (
     MemberSerializer,
@@ -51,8 +51,11 @@ class OrganizationView(WorkloadView):
         responses={200: OrganizationDetailSerializer, **error_responses(NotFound)},
     )
     def get(self, request: Request, organization_id: uuid.UUID) -> Response:
-        membership = get_membership(require_user(request.user), organization_id)
-        return Response(OrganizationDetailSerializer(membership.organization).data)
+        user = require_user(request.user)
+        membership = get_membership(user, organization_id)
+        return Response(
+            OrganizationDetailSerializer(membership.organization, context={"visible": visible_designs(user)}).data
+        )
 
 
 @extend_schema_view(
