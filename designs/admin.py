@@ -5,24 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 import knox.admin
-from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin as AuthUserAdmin
-from django.core.exceptions import ValidationError
+from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Q, QuerySet, Sum
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from knox.models import get_token_model
 
-from designs.exceptions import InsufficientPermissions
+from designs.admin_members import MembershipInline, user_id_of, user_of
 from designs.lifecycle import delete_design, put_back
 from designs.logins import end_all_logins
-from designs.members import WORKS_ELSEWHERE, log_grant, works_elsewhere
-from designs.models import IN_WORK, BOMItem, Design, Geometry, Membership, Organization, Role, Series, User
+from designs.members import forget_unmatched, log_grant
+from designs.models import IN_WORK, BOMItem, Design, Geometry, Membership, Organization, Series, User
 from designs.permissions import (
     administered_designs,
     administered_organizations,
-    require_may_grant,
-    require_user,
+    administered_users,
     with_visible_version,
 )
 
@@ -30,7 +28,6 @@ __all__ = [
     "BOMItemAdmin",
     "DesignAdmin",
     "GeometryAdmin",
-    "MembershipAdmin",
     "OrganizationAdmin",
     "SeriesAdmin",
     "TokenAdmin",
@@ -66,8 +63,19 @@ class UserAdmin(_NothingOfOthers, AuthUserAdmin):  # type: ignore[type-arg]  # g
     def end_logins(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         users = [user for user in queryset if self.has_change_permission(request, user)]
         for user in users:
-            end_all_logins(user, reason=f"by user {_user_id(request)}")
+            end_all_logins(user, reason=f"by user {user_id_of(request)}")
         self.message_user(request, f"{len(users)} users have to log in again.", messages.SUCCESS)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        shown: QuerySet[User] = super().get_queryset(request)
+        return shown.filter(pk__in=administered_users(user_of(request)).values("pk"))
+
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:  # noqa: A002
+        # Django answers 404 for an account that is not there: the same for all that are not shown.
+        if self.get_object(request, id) is None:
+            raise PermissionDenied
+        answer: HttpResponse = super().user_change_password(request, id, form_url)
+        return answer
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         fields = list(super().get_readonly_fields(request, obj))
@@ -93,6 +101,10 @@ class TokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the 
     search_fields = ["user__username"]
     fields = ["user", "created", "expiry"]
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        shown: QuerySet[Any] = super().get_queryset(request)
+        return shown.filter(user__in=administered_users(user_of(request)).values("pk"))
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
@@ -104,68 +116,6 @@ class TokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the 
 # not register the page after this.
 admin.site.unregister(knox.admin.models.AuthToken)
 admin.site.register(get_token_model(), TokenAdmin)
-
-
-class _MembershipForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs only
-    """Refuses rights that the person at the keyboard does not have. Superusers grant all: they make the first owner."""
-
-    granting_user: User
-
-    def clean(self) -> dict[str, Any]:
-        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
-        organization = cleaned.get("organization") or getattr(self.instance, "organization", None)
-        if self.granting_user.is_superuser or organization is None or self.errors:
-            return cleaned
-        by = Membership.objects.filter(user=self.granting_user, organization=organization).first()
-        if by is None:
-            raise ValidationError("You are no member of this organization.")
-        # The stored rights count, too: staff cannot change a membership with rights above their own.
-        for rights in (cleaned, self._rights_today()):
-            self._check(by, rights)
-        self._check_primary(cleaned, organization)
-        return cleaned
-
-    def _check_primary(self, cleaned: dict[str, Any], organization: Organization) -> None:
-        user = cleaned.get("user") or getattr(self.instance, "user", None)
-        if "is_primary" in self.changed_data and user is not None and works_elsewhere(user, organization):
-            raise ValidationError({"is_primary": WORKS_ELSEWHERE})
-
-    def _rights_today(self) -> dict[str, Any]:
-        found = Membership.objects.filter(pk=self.instance.pk).values("role", "clearance", "is_us_person").first()
-        return dict(found or {})
-
-    def _check(self, by: Membership, rights: dict[str, Any]) -> None:
-        if not rights:
-            return
-        try:
-            require_may_grant(
-                by, role=Role(rights["role"]), clearance=rights["clearance"], is_us_person=rights["is_us_person"]
-            )
-        except InsufficientPermissions as exc:
-            raise ValidationError(str(exc.detail)) from exc
-
-
-def _user(request: HttpRequest) -> User:
-    """Return the signed-in user of the admin site, which admits staff only."""
-    return require_user(request.user)
-
-
-def _user_id(request: HttpRequest) -> int:
-    return int(_user(request).pk)
-
-
-def _form_of(request: HttpRequest) -> type[_MembershipForm]:
-    return type("MembershipForm", (_MembershipForm,), {"granting_user": request.user})
-
-
-class MembershipInline(admin.TabularInline):  # type: ignore[type-arg]  # generic in the stubs only
-    model = Membership
-    extra = 0
-    autocomplete_fields = ["user"]
-    readonly_fields = ["created_at"]
-
-    def get_formset(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
-        return super().get_formset(request, obj, **{**kwargs, "form": _form_of(request)})
 
 
 @admin.register(Organization)
@@ -188,12 +138,13 @@ class OrganizationAdmin(_NothingOfOthers, admin.ModelAdmin):  # type: ignore[typ
         super().save_formset(request, form, formset, change)
         if formset.model is Membership:
             for member in [*formset.new_objects, *(member for member, _ in formset.changed_objects)]:
-                log_grant(member, by=_user_id(request))
+                forget_unmatched(member)
+                log_grant(member, by=user_id_of(request))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Organization]:
         shown: QuerySet[Organization] = super().get_queryset(request)
-        shown = shown.filter(pk__in=administered_organizations(_user(request)))
-        visible = Q(series__designs__in=administered_designs(_user(request)).values("pk"))
+        shown = shown.filter(pk__in=administered_organizations(user_of(request)))
+        visible = Q(series__designs__in=administered_designs(user_of(request)).values("pk"))
         return shown.annotate(
             designs=Count("series__designs", filter=visible),
             used_bytes=Sum("series__designs__size_bytes", filter=visible),
@@ -208,27 +159,6 @@ class OrganizationAdmin(_NothingOfOthers, admin.ModelAdmin):  # type: ignore[typ
         return int(organization.used_bytes or 0)
 
 
-@admin.register(Membership)
-class MembershipAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
-    list_display = ["user", "organization", "role", "clearance", "is_us_person", "is_primary", "created_at"]
-    list_filter = ["role", "clearance", "is_us_person", "is_primary"]
-    list_select_related = ["user", "organization"]
-    search_fields = ["user__username", "organization__name"]
-    autocomplete_fields = ["user", "organization"]
-    readonly_fields = ["id", "created_at"]
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Membership]:
-        shown: QuerySet[Membership] = super().get_queryset(request)
-        return shown.filter(organization__in=administered_organizations(_user(request)))
-
-    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        return super().get_form(request, obj, change, **{**kwargs, "form": _form_of(request)})
-
-    def save_model(self, request: HttpRequest, obj: Membership, form: Any, change: bool) -> None:
-        super().save_model(request, obj, form, change)
-        log_grant(obj, by=_user_id(request))
-
-
 @admin.register(Series)
 class SeriesAdmin(_NothingOfOthers, admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
     list_display = ["part_number", "name", "organization", "created_by", "created_at"]
@@ -240,7 +170,7 @@ class SeriesAdmin(_NothingOfOthers, admin.ModelAdmin):  # type: ignore[type-arg]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Series]:
         shown: QuerySet[Series] = super().get_queryset(request)
-        return shown.filter(organization__in=administered_organizations(_user(request)))
+        return shown.filter(organization__in=administered_organizations(user_of(request)))
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
         # ?designs__isnull= would say whether there are hidden ones.
@@ -269,7 +199,7 @@ class DesignAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Design]:
         shown: QuerySet[Design] = super().get_queryset(request)
-        visible = administered_designs(_user(request))
+        visible = administered_designs(user_of(request))
         return with_visible_version(shown.filter(pk__in=visible.values("pk")), visible)
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
@@ -318,7 +248,7 @@ class _PartOfDesignAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         shown: QuerySet[Any] = super().get_queryset(request)
-        return shown.filter(design__in=administered_designs(_user(request)).values("pk"))
+        return shown.filter(design__in=administered_designs(user_of(request)).values("pk"))
 
     @admin.display(description="design", ordering="design__series__part_number")
     def of_design(self, row: Any) -> str:

@@ -24,9 +24,11 @@ from designs.models import Clearance, Design, Membership, Organization, Role, Se
 __all__ = [
     "administered_designs",
     "administered_organizations",
+    "administered_users",
     "get_design",
     "get_membership",
     "get_series",
+    "may_grant_secrecy",
     "organizations_with_role",
     "require_access",
     "require_may_grant",
@@ -100,6 +102,20 @@ def administered_designs(user: User) -> QuerySet[Design]:
 def administered_organizations(user: User) -> QuerySet[Organization]:
     """Return the organizations the admin site may show to a user: the own ones, to superusers all."""
     return Organization.objects.all() if user.is_superuser else visible_organizations(user)
+
+
+def administered_users(user: User) -> QuerySet[User]:
+    """Return the accounts the admin site may show to a user: the own one and those of the own organizations.
+
+    To superusers all. To others who may add accounts also those without any organization: they were just made.
+    """
+    if user.is_superuser:
+        return User.objects.all()
+    colleagues = Membership.objects.filter(user=OuterRef("pk"), organization__in=visible_organizations(user))
+    shown = Q(pk=user.pk) | Q(Exists(colleagues))
+    if user.has_perm("designs.add_user"):
+        shown |= ~Q(Exists(Membership.objects.filter(user=OuterRef("pk"))))
+    return User.objects.filter(shown)
 
 
 def get_membership(user: User, organization_id: uuid.UUID) -> Membership:
@@ -187,6 +203,12 @@ def require_may_grant(by: Membership, *, role: Role, clearance: int, is_us_perso
         )
     if is_us_person and not by.is_us_person:
         raise InsufficientPermissions("Only a US person can register a US person.", field="is_us_person")
+
+
+def may_grant_secrecy(by: Membership, *, clearance: int, is_us_person: bool) -> bool:
+    """Return whether a member may grant this clearance and status, and therefore see them of others."""
+    is_covered = clearance <= by.clearance and (by.is_us_person or not is_us_person)
+    return is_covered and Role(by.role).at_least(Role.ADMIN)
 
 
 def organizations_with_role(user: User, required: Role) -> QuerySet[Organization]:

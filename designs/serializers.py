@@ -8,8 +8,9 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from designs.models import BOMItem, Clearance, Design, Membership, Organization, Role, Series
+from designs.models import BOMItem, Clearance, Design, Organization, Role, Series
 from designs.models.text import validate_one_line
+from designs.permissions import may_grant_secrecy
 
 __all__ = [
     "BOMSerializer",
@@ -58,7 +59,7 @@ class OrganizationSerializer(serializers.ModelSerializer[Organization]):
 class OrganizationDetailSerializer(serializers.ModelSerializer[Organization]):
     """Limits beside what is used of them, as far as the user may see it."""
 
-    user_count = serializers.IntegerField(source="memberships.count", read_only=True)
+    user_count = serializers.IntegerField(read_only=True)
     design_count = serializers.SerializerMethodField(help_text="Designs that you may see, every version counted.")
     storage_used_bytes = serializers.SerializerMethodField(help_text="Bytes of the designs that you may see.")
 
@@ -77,13 +78,25 @@ class OrganizationDetailSerializer(serializers.ModelSerializer[Organization]):
         return organization.storage_used_bytes(self.context.get("visible"))
 
 
-class MemberSerializer(serializers.ModelSerializer[Membership]):
-    username = serializers.CharField(source="user.username", read_only=True)
-    clearance = ClearanceField(read_only=True)
+class MemberSerializer(serializers.Serializer[Data]):
+    """An entry of the list of members. ``context["by"]`` is the membership of the user who looks at it."""
 
-    class Meta:
-        model = Membership
-        fields = ["id", "username", "role", "clearance", "is_us_person", "is_primary", "created_at"]
+    id = serializers.UUIDField()
+    username = serializers.CharField()
+    role = serializers.ChoiceField(choices=Role.choices)
+    clearance = ClearanceField(required=False, help_text="Only for admins and owners who may grant it and US person.")
+    is_us_person = serializers.BooleanField(required=False, help_text="Only for those who see the clearance.")
+    is_primary = serializers.BooleanField(required=False, help_text="Of the own entry, and as asked for when adding.")
+    created_at = serializers.DateTimeField()
+
+    def to_representation(self, instance: Data) -> Data:
+        shown = super().to_representation(instance)
+        by = self.context["by"]
+        if not may_grant_secrecy(by, clearance=instance["clearance"], is_us_person=instance["is_us_person"]):
+            del shown["clearance"], shown["is_us_person"]
+        if instance.get("account") == by.user_id:
+            shown["is_primary"] = by.is_primary
+        return shown
 
 
 class NewMemberSerializer(serializers.Serializer[Data]):
@@ -95,7 +108,7 @@ class NewMemberSerializer(serializers.Serializer[Data]):
     clearance = ClearanceField(default=Clearance.UNCLASSIFIED)
     is_us_person = serializers.BooleanField(default=False)
     is_primary = serializers.BooleanField(
-        default=False, help_text="Make this the user's primary organization; refused for a member of another one."
+        default=False, help_text="Make this the user's primary organization; without effect for a member of another."
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from designs.models.designs import IN_WORK, BOMItem, Design, Geometry, Kind, Series, Status, Step
-from designs.models.organizations import Clearance, Membership, Organization, Role
+from designs.models.organizations import Clearance, Membership, Organization, Role, UnmatchedMember
 from designs.models.users import User
 
 __all__ = [
@@ -19,5 +19,6 @@ __all__ = [
     "Series",
     "Status",
     "Step",
+    "UnmatchedMember",
     "User",
 ]

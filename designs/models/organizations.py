@@ -11,7 +11,7 @@ from django.db import models
 
 from designs.models.text import validate_one_line
 
-__all__ = ["Clearance", "Membership", "Organization", "Role"]
+__all__ = ["Clearance", "Membership", "Organization", "Role", "UnmatchedMember"]
 
 _GIBIBYTE = 1024**3
 
@@ -77,6 +77,10 @@ class Organization(models.Model):
         used = self.series.aggregate(used=models.Sum("designs__size_bytes", filter=_among(among)))["used"]
         return int(used or 0)
 
+    def user_count(self) -> int:
+        """Return how many entries the list of members has."""
+        return self.memberships.count() + self.unmatched_members.count()
+
     def design_count(self, among: models.QuerySet[Any] | None = None) -> int:
         """Return how many designs there are, every version counted; or how many among some designs."""
         return int(self.series.aggregate(count=models.Count("designs", filter=_among(among)))["count"])
@@ -120,3 +124,29 @@ class Membership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} in {self.organization}: {self.role}"
+
+
+class UnmatchedMember(models.Model):
+    """A member added under a name that no active account has. It gives access to nobody.
+
+    It is kept so that the list of members shows the same as for a known name: who adds members must not learn which
+    accounts the service has. It never becomes a membership, since an account of that name made later may belong to
+    another person.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="unmatched_members")
+    name = models.CharField("user name as given", max_length=150)
+    role = models.CharField(max_length=16, choices=Role.choices, default=Role.VIEWER)
+    clearance = models.PositiveSmallIntegerField(choices=Clearance.choices, default=Clearance.UNCLASSIFIED)
+    is_us_person = models.BooleanField("US person", default=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["created_at", "id"]
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "name"], name="unmatched_member_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} in {self.organization}"

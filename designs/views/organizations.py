@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 from django.db.models import QuerySet
+from django.utils.functional import cached_property
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import generics, status
 from rest_framework.exceptions import NotFound, ParseError
@@ -12,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from designs.exceptions import InsufficientPermissions, UserLimitExceeded
-from designs.members import add_member
+from designs.members import add_member, listed_members
 from designs.models import Membership, Organization
 from designs.permissions import get_membership, require_user, visible_designs, visible_organizations
 from designs.schema import error_responses
@@ -69,19 +71,29 @@ class OrganizationView(WorkloadView):
         },
     ),
 )
-class MemberListView(WorkloadView, generics.ListAPIView[Membership]):
-    """Members see each other; admins and owners add members, with at most their own role."""
+class MemberListView(WorkloadView, generics.ListAPIView[Any]):
+    """Members see each other; admins and owners add members, with at most their own rights.
+
+    The answer does not say whether there is an account of the name; a name without one gets an entry without access.
+    """
 
     queryset = Membership.objects.all()
     serializer_class = MemberSerializer
 
-    def get_queryset(self) -> QuerySet[Membership]:
-        membership = get_membership(require_user(self.request.user), self.kwargs["organization_id"])
-        return membership.organization.memberships.select_related("user")
+    def get_queryset(self) -> QuerySet[Any]:
+        return listed_members(self._by.organization)
+
+    def get_serializer_context(self) -> dict[str, Any]:
+        return {**super().get_serializer_context(), "by": self._by}
+
+    @cached_property
+    def _by(self) -> Membership:
+        return get_membership(require_user(self.request.user), self.kwargs["organization_id"])
 
     def post(self, request: Request, organization_id: uuid.UUID) -> Response:
-        by = get_membership(require_user(request.user), organization_id)
+        by = self._by
         form = NewMemberSerializer(data=request.data)
         form.is_valid(raise_exception=True)
-        member = add_member(by, **form.validated_data)
-        return Response(MemberSerializer(member).data, status=status.HTTP_201_CREATED)
+        added = add_member(by, **form.validated_data)
+        entry = {**form.validated_data, "id": added.pk, "created_at": added.created_at}
+        return Response(MemberSerializer(entry, context={"by": by}).data, status=status.HTTP_201_CREATED)

@@ -3,10 +3,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.db import IntegrityError
+from django.db import IntegrityError, connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
-from designs.models import Clearance, Membership, Organization, Role, User
+from designs.models import Clearance, Membership, Organization, Role, UnmatchedMember, User
 from tests.designs.conftest import ClientOf, MakeDesign, MakeMember
 
 pytestmark = pytest.mark.django_db
@@ -107,11 +108,10 @@ def test_an_admin_takes_no_member_of_another_organization_over(
 
     answer = add(client_of(org_admin), acme, username="newcomer", role="VIEWER", is_primary=True)
 
-    assert answer.status_code == 400
-    assert answer.json()["detail"] == {
-        "is_primary": ["This user is a member of another organization; a superuser chooses the primary one."]
-    }
-    assert newcomer.organization == rival
+    # A refusal would say that the account exists, and works elsewhere.
+    assert (answer.status_code, answer.json()["is_primary"]) == (201, True)
+    assert not Membership.objects.get(user=newcomer, organization=acme).is_primary
+    assert newcomer.organization == (rival if primary else None)
 
 
 def test_an_engineer_adds_nobody(api: Client, acme: Organization, newcomer: User) -> None:
@@ -195,14 +195,148 @@ def test_an_organization_takes_no_more_users_than_its_limit(
     assert acme.memberships.count() == 1
 
 
-@pytest.mark.parametrize("username", ["nobody", "inactive"])
-def test_an_unknown_user_is_400(client_of: ClientOf, org_admin: User, acme: Organization, username: str) -> None:
+def answers_about(client: Client, organization: Organization, username: str, **body: Any) -> list[Any]:
+    """Return all that an admin can see of a name before, while and after adding it, without ids and times."""
+    url = members_url(organization)
+
+    def plain(entry: dict[str, Any]) -> dict[str, Any]:
+        assert len(entry.pop("id")) == 36
+        assert entry.pop("created_at")
+        assert entry.pop("username") == username
+        return entry
+
+    added = add(client, organization, username=username, **body)
+    seen: list[Any] = [added.status_code, sorted(added.headers), plain(added.json())]
+    seen += [plain(entry) for entry in client.get(url).json()["results"] if entry["username"] == username]
+    again = add(client, organization, username=username, **body)
+    return [*seen, again.status_code, again.json()]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"role": "VIEWER"},
+        {"role": "ADMIN", "clearance": 2, "is_us_person": True},
+        {"role": "VIEWER", "is_primary": True},
+        {"role": "OWNER"},
+        {"role": "VIEWER", "clearance": 3},
+        {"role": "NONE"},
+    ],
+    ids=str,
+)
+def test_names_of_the_service_cannot_be_probed(
+    client_of: ClientOf, make_member: MakeMember, acme: Organization, rival: Organization, body: dict[str, Any]
+) -> None:
+    client = client_of(make_member(Role.ADMIN, clearance=2, is_us_person=True))
+    User.objects.create_user("free")
     User.objects.create_user("inactive", is_active=False)
+    Membership.objects.create(user=User.objects.create_user("elsewhere"), organization=rival)
+    Membership.objects.create(user=User.objects.create_user("settled"), organization=rival, is_primary=True)
+    names = ("free", "inactive", "elsewhere", "settled", "nobody", "Free", "no name at all!")
 
-    answer = add(client_of(org_admin), acme, username=username, role="VIEWER")
+    def refused_or_added(name: str) -> list[Any]:
+        if add(client, acme, username=name, **body).status_code != 201:
+            return [add(client, acme, username=name, **body).json()["code"]]
+        Membership.objects.filter(user__username=name, organization=acme).delete()
+        UnmatchedMember.objects.all().delete()
+        return answers_about(client, acme, name, **body)
 
-    assert answer.status_code == 400
-    assert "username" in answer.json()["detail"]
+    found = [refused_or_added(name) for name in names]
+
+    assert [each for each in found if each != found[0]] == []
+
+
+def test_a_full_organization_answers_the_same_for_each_name(
+    client_of: ClientOf, org_admin: User, newcomer: User, acme: Organization
+) -> None:
+    Organization.objects.update(max_users=2)
+    client = client_of(org_admin)
+
+    assert add(client, acme, username="nobody", role="VIEWER").status_code == 201
+
+    codes = {add(client, acme, username=name, role="VIEWER").json()["code"] for name in ("newcomer", "nobody2")}
+    assert codes == {"user_limit_exceeded"}
+    assert client.get(f"/api/organizations/{acme.pk}/").json()["user_count"] == 2
+
+
+def test_known_and_unknown_names_cost_the_same_queries(
+    client_of: ClientOf, org_admin: User, newcomer: User, acme: Organization
+) -> None:
+    client = client_of(org_admin)
+    for body in ({}, {"is_primary": True}):
+        counts = []
+        for name in (newcomer.username, "nobody"):
+            with CaptureQueriesContext(connection) as queries:
+                add(client, acme, username=name, role="VIEWER", **body)
+            counts.append(len(queries))
+        assert counts[0] == counts[1]
+        Membership.objects.filter(user=newcomer).delete()
+        UnmatchedMember.objects.all().delete()
+
+
+def test_an_account_made_later_under_an_unmatched_name_gets_no_access(
+    client_of: ClientOf, org_admin: User, acme: Organization
+) -> None:
+    add(client_of(org_admin), acme, username="later", role="ADMIN")
+
+    later = User.objects.create_user("later")
+
+    assert not later.memberships.exists()
+    assert client_of(later).get(members_url(acme)).status_code == 404
+
+
+def test_pages_of_members_hold_each_entry_once_oldest_first(
+    client_of: ClientOf, org_admin: User, acme: Organization
+) -> None:
+    client = client_of(org_admin)
+    for number in range(4):
+        if number % 2:
+            User.objects.create_user(f"new{number}")
+        add(client, acme, username=f"new{number}", role="VIEWER")
+
+    pages = [client.get(members_url(acme), {"page": page, "page_size": 2}).json() for page in (1, 2, 3)]
+
+    assert [page["count"] for page in pages] == [5, 5, 5]
+    names = [entry["username"] for page in pages for entry in page["results"]]
+    assert names == [org_admin.username, "new0", "new1", "new2", "new3"]
+
+
+def secrecy_shown(client: Client, organization: Organization) -> dict[str, tuple[int, bool]]:
+    entries = client.get(members_url(organization)).json()["results"]
+    for entry in entries:
+        assert ("clearance" in entry) is ("is_us_person" in entry)
+    return {e["username"]: (e["clearance"], e["is_us_person"]) for e in entries if "clearance" in e}
+
+
+def test_clearance_and_us_person_are_shown_to_those_who_may_grant_them(
+    client_of: ClientOf, make_member: MakeMember, acme: Organization
+) -> None:
+    plain = make_member(Role.VIEWER)
+    secret = make_member(Role.ENGINEER, clearance=3)
+    us_person = make_member(Role.ENGINEER, is_us_person=True)
+    viewer_with_all = make_member(Role.VIEWER, clearance=3, is_us_person=True)
+    admin = make_member(Role.ADMIN)
+    owner = make_member(Role.OWNER, clearance=3, is_us_person=True)
+
+    def names(user: User) -> set[str]:
+        return set(secrecy_shown(client_of(user), acme))
+
+    for user in (plain, secret, us_person, viewer_with_all):
+        assert names(user) == set()
+    assert names(admin) == {plain.username, admin.username}
+    assert len(names(owner)) == 6
+    assert secrecy_shown(client_of(owner), acme)[secret.username] == (3, False)
+
+
+def test_members_see_whether_their_own_membership_is_primary_and_not_that_of_others(
+    client_of: ClientOf, make_member: MakeMember, acme: Organization
+) -> None:
+    own = make_member(Role.OWNER, is_primary=True)
+    make_member(Role.VIEWER, is_primary=True)
+
+    entries = client_of(own).get(members_url(acme)).json()["results"]
+
+    assert [entry.get("is_primary") for entry in entries] == [True, None]
 
 
 def test_a_member_is_not_added_twice(client_of: ClientOf, org_admin: User, engineer: User, acme: Organization) -> None:
