@@ -41,7 +41,7 @@ class DesignsConfig(AppConfig):
 
         checks.register_checks()
         pre_migrate.connect(refuse_older_database, sender=self, dispatch_uid="enginel.refuse_older_database")
-        kernel_check.register_check()
+        kernel_check.register_checks()
         celery_signals.connect()
         celery_metrics.connect()
         login_limit.connect()

@@ -9,6 +9,7 @@ enginel.E005  tracing is switched on and its packages are not installed
 enginel.E006  an ``ENGINEL_*`` variable that nothing reads: it is misspelt
 enginel.E007  an ``ENGINEL_*`` Django setting that nothing reads: it is misspelt
 enginel.W002  the CAD kernel is not usable, see `designs.kernel_check`
+enginel.W003  the process that reads uploaded files is confined in part, see `designs.kernel_check`
 ========= ===============================================================
 """
 

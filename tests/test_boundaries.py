@@ -80,7 +80,9 @@ LATE_IMPORTS = {
     "manage": {"main", "run"},  # the environment is set
     "integrations.tracing": {"init_tracing"},  # an extra that costs nothing where it is off
     "enginel.local.cli": {"_check_settings", "_compare", "_sample"},  # Django is set up
-    "designs.cad.kernel_host": {"_serve", "_read"},  # only the kernel's own process pays for loading it
+    # Only the kernel's own processes pay for loading it.
+    "designs.cad.kernel_host": {"_serve"},
+    "designs.cad.kernel_child": {"_read"},
 }
 
 

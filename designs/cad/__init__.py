@@ -6,7 +6,7 @@ Knows nothing of the service around it. A file goes through `sniff`, `scan_step`
 
 from designs.cad.iges import IgesScan, scan_iges
 from designs.cad.kernel import extract_geometry, shutdown_kernel, start_kernel
-from designs.cad.kernel_status import KernelStatus, kernel_status
+from designs.cad.kernel_status import KernelStatus, kernel_status, sandbox_status
 from designs.cad.part21 import Bom, BomLine, ScanLimits, StepScan, bill_of_materials, length_unit, scan_step
 from designs.cad.sniff import HEAD_BYTES, FileKind, check_declared_kind, clean_file_name, sniff
 from designs.cad.summary import MAX_PIECES_FOR_GEOMETRY, GeometrySummary
@@ -33,6 +33,7 @@ __all__ = [
     "extract_geometry",
     "kernel_status",
     "length_unit",
+    "sandbox_status",
     "scan_iges",
     "scan_step",
     "shutdown_kernel",

@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-from designs.cad.kernel_status import kernel_status
+from designs.cad.kernel_status import kernel_status, log_sandbox
 from designs.cad.kernel_wire import Closed, receive, send
 from designs.exceptions import GeometryProcessingError, TaskTimeoutError
 
@@ -40,6 +40,7 @@ class KernelHost:
 
     def __init__(self) -> None:
         self.version = ""
+        self.sandbox: dict[str, Any] = {}
         self.process: subprocess.Popen[bytes] | None = None
         reads, self._requests = os.pipe()
         self._answers, writes = os.pipe()
@@ -82,7 +83,9 @@ class KernelHost:
             raise not_started("The CAD kernel does not start.", said=self._last_words()) from e
         if not hello.get("ready"):
             raise not_started(f"The CAD kernel cannot be loaded: {hello.get('message', '')}")
+        self.sandbox = hello["sandbox"]
         self.version = str(hello["version"])
+        log_sandbox(self.sandbox)
 
     def ask(self, request: dict[str, Any], timeout_seconds: float) -> dict[str, Any]:
         """Send one request and wait for its answer; whatever ends this otherwise ends the host too.

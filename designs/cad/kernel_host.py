@@ -7,29 +7,26 @@ standard input and output. It has one thread, so that forking is safe, and ends 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import gc
 import os
-import resource
 import select
 import signal
 import time
 from dataclasses import dataclass, field
 from importlib import metadata
-from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
-from designs.cad.files import open_regular
+from designs.cad.kernel_child import try_sandbox, work
 from designs.cad.kernel_wire import MAX_MESSAGE_BYTES, Closed, receive, send, unpack
-from designs.exceptions import InvalidFileFormat
+from designs.cad.sandbox import Sandbox
 
 __all__ = ["main"]
 
 _DISTRIBUTIONS: Final = ("cadquery-ocp-novtk", "cadquery-ocp")
-_PR_SET_PDEATHSIG: Final = 1
 # The client closes our input when it dies; should a stray copy of the pipe survive it, we still notice.
 _ORPHAN_CHECK_SECONDS: Final = 1.0
 _READ_BYTES: Final = 64 * 1024
+_STAGES: Final = ("read", "transfer", "props")
 # Printed by the reader for STEP files that are damaged although it returns success.
 _DAMAGE_LINES: Final = (b"ERR StepFile", b"ERR StepReaderData")
 
@@ -71,13 +68,17 @@ def _serve(requests: int, answers: int, client: int) -> None:
     except ImportError as e:
         send(answers, {"ready": False, "message": str(e)[:500]})
         return
-    libc = ctypes.CDLL(None)
     gc.freeze()
-    send(answers, {"ready": True, "version": _version()})
+    sandbox = Sandbox()
+    report = try_sandbox(sandbox, [requests, answers])
+    if report is None:
+        send(answers, {"ready": False, "message": "its process does not survive entering its sandbox"})
+        return
+    send(answers, {"ready": True, "version": _version(), "sandbox": report})
     while True:
         _wait_for_request(requests, client)
         request = receive(requests)
-        send(answers, _handled(request, requests, answers, client, libc))
+        send(answers, _handled(request, requests, answers, client, sandbox))
 
 
 def _wait_for_request(requests: int, client: int) -> None:
@@ -93,10 +94,10 @@ def _version() -> str:
     return "unknown"
 
 
-def _handled(request: dict[str, Any], requests: int, answers: int, client: int, libc: ctypes.CDLL) -> dict[str, Any]:
+def _handled(request: dict[str, Any], requests: int, answers: int, client: int, sandbox: Sandbox) -> dict[str, Any]:
     """Run one request in a child, reap it, and say how it ended."""
     started = time.monotonic()
-    run = _forked(request, [requests, answers], libc)
+    run = _forked(request, [requests, answers], sandbox)
     finished = False
     try:
         finished = _watch(run, requests, client, deadline=started + float(request["timeout_seconds"]))
@@ -131,8 +132,9 @@ def _reported(messages: bytes) -> tuple[str, dict[str, Any] | None]:
     """Return the last stage the child entered and its result, if it came to one."""
     stage, geometry = "start", None
     for message in unpack(messages):
-        stage = message.get("stage", stage)
-        geometry = message.get("geometry", geometry)
+        # A file may have taken the child over: its words are believed only as far as they fit.
+        stage = message["stage"] if message.get("stage") in _STAGES else stage
+        geometry = message["geometry"] if isinstance(message.get("geometry"), dict) else geometry
     return stage, geometry
 
 
@@ -178,7 +180,7 @@ def _note_log(run: _Run, chunk: bytes) -> None:
         run.out_of_memory |= b"bad_alloc" in line
 
 
-def _forked(request: dict[str, Any], inherited: list[int], libc: ctypes.CDLL) -> _Run:
+def _forked(request: dict[str, Any], inherited: list[int], sandbox: Sandbox) -> _Run:
     result_read, result_write = os.pipe()
     log_read, log_write = os.pipe()
     host = os.getpid()
@@ -186,59 +188,10 @@ def _forked(request: dict[str, Any], inherited: list[int], libc: ctypes.CDLL) ->
     if not pid:
         for descriptor in (*inherited, result_read, log_read):
             os.close(descriptor)
-        _child(request, result_write, log_write, host, libc)
+        work(request, result_write, log_write, host=host, sandbox=sandbox)
     os.close(result_write)
     os.close(log_write)
     return _Run(pid=pid, result=result_read, log=log_read)
-
-
-def _child(request: dict[str, Any], result: int, log: int, host: int, libc: ctypes.CDLL) -> NoReturn:
-    """Work in the child and leave without running anything of the parent's exit handling."""
-    code = 1
-    try:
-        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        if os.getppid() == host:
-            os.dup2(log, 1)
-            os.dup2(log, 2)
-            signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-            fits = _limit(int(request["memory_limit_bytes"]))
-            send(result, {"geometry": _read(request, result) if fits else {"failure": "memory_limit"}})
-            code = 0
-    finally:
-        # What the kernel printed still sits in the C library's buffer.
-        libc.fflush(None)
-        os._exit(code)
-
-
-def _limit(memory_bytes: int) -> bool:
-    """Set the limits of this child; False when it is beyond the limit of memory before it begins."""
-    pages = int(Path("/proc/self/statm").read_text().split()[0])
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    limit = memory_bytes if hard == resource.RLIM_INFINITY else min(memory_bytes, hard)
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-    return pages * resource.getpagesize() < limit
-
-
-def _read(request: dict[str, Any], result: int) -> dict[str, Any]:
-    from designs.cad.kernel_reader import read_geometry  # noqa: PLC0415 - loaded before the fork
-
-    try:
-        descriptor = open_regular(Path(request["path"]), stage="read")
-        return read_geometry(descriptor, request["kind"], lambda stage: send(result, {"stage": stage}))
-    except InvalidFileFormat:
-        return {"failure": "not_regular"}
-    except OSError as e:
-        return {"failure": "os_error", "errno": e.errno}
-    except MemoryError:
-        return {"failure": "memory_limit"}
-    # The kernel's own exceptions have no common base in Python; only their name is told, never their text.
-    except Exception as e:  # noqa: BLE001
-        name = type(e).__name__[:80]
-        return {
-            "failure": "memory_limit" if name == "Standard_OutOfMemory" else "kernel_exception",
-            "exception": name,
-        }
 
 
 if __name__ == "__main__":

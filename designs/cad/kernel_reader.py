@@ -7,10 +7,9 @@ these neither open other files the document names nor have labels without names,
 from __future__ import annotations
 
 import math
-import os
 from collections import Counter
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
 from OCP.Bnd import Bnd_Box
 from OCP.BRep import BRep_Builder
@@ -29,8 +28,6 @@ from OCP.TopoDS import TopoDS_Compound
 
 __all__ = ["read_geometry"]
 
-_UTF8_BOM: Final = b"\xef\xbb\xbf"
-
 
 def read_geometry(descriptor: int, kind: str, enter: Callable[[str], None]) -> dict[str, Any]:
     """Return counts and measures of the shapes in an open file, or ``{"failure": reason}``.
@@ -40,7 +37,7 @@ def read_geometry(descriptor: int, kind: str, enter: Callable[[str], None]) -> d
     """
     enter("read")
     reader = IGESControl_Reader() if kind == "iges" else STEPControl_Reader()
-    status = reader.ReadFile(_path_without_bom(descriptor))
+    status = reader.ReadFile(f"/proc/self/fd/{descriptor}")
     if status != IFSelect_ReturnStatus.IFSelect_RetDone:
         return {"failure": "unreadable", "return_code": status.name.removeprefix("IFSelect_")}
     failed_checks = _failed_checks(reader) if kind == "iges" else 0
@@ -51,18 +48,6 @@ def read_geometry(descriptor: int, kind: str, enter: Callable[[str], None]) -> d
         return {"failure": "iges_checks", "failed_checks": failed_checks, "transferred": roots}
     enter("props")
     return _measured(shape)
-
-
-def _path_without_bom(descriptor: int) -> str:
-    """Return a path to the content; the kernel does not read a file that begins with a byte order mark."""
-    if os.pread(descriptor, len(_UTF8_BOM), 0) == _UTF8_BOM:
-        size = os.fstat(descriptor).st_size
-        copy = os.memfd_create("without-bom")
-        position = len(_UTF8_BOM)
-        while position < size:
-            position += os.sendfile(copy, descriptor, position, size - position)
-        descriptor = copy
-    return f"/proc/self/fd/{descriptor}"
 
 
 def _failed_checks(reader: Any) -> int:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import ctypes
 import importlib.util
+import logging
 from dataclasses import dataclass
 from importlib import metadata
-from typing import Final
+from typing import Any, Final
 
-__all__ = ["KernelStatus", "kernel_status"]
+from designs.cad.sandbox import SandboxReport, available_mechanisms
+
+__all__ = ["KernelStatus", "kernel_status", "log_sandbox", "sandbox_status"]
+
+_log = logging.getLogger("enginel.kernel")
 
 _DISTRIBUTIONS: Final = ("cadquery-ocp-novtk", "cadquery-ocp")
 # The wheel does not bring these two, even in its variant without VTK.
@@ -34,6 +39,23 @@ def kernel_status() -> KernelStatus:
         packages = " ".join(missing)
         return KernelStatus(False, version, f"The CAD kernel needs system libraries: apt-get install {packages}.")
     return KernelStatus(True, version, f"The CAD kernel is installed ({version or 'unknown version'}).")
+
+
+def sandbox_status() -> SandboxReport:
+    """Return what Linux offers here for confining the process that reads files. Namespaces are not tried."""
+    return available_mechanisms()
+
+
+def log_sandbox(report: dict[str, Any]) -> None:
+    """Log what confines the process that reads files: a warning when that is not all of it."""
+    if report["not_prevented"]:
+        _log.warning(
+            "The CAD kernel's process is confined in part. A hostile file may make it: %s.",
+            ", ".join(report["not_prevented"]),
+            extra=report,
+        )
+    else:
+        _log.info("The CAD kernel's process is confined to the file it reads.", extra=report)
 
 
 def _version() -> str | None:

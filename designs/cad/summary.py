@@ -149,6 +149,8 @@ def _check_understood(geometry: dict[str, Any], facts: dict[str, Any], kind: Fil
         raise CorruptedFile("The CAD kernel finds entities of this file damaged.", details=details)
     if failure == "memory_limit":
         raise _unparsed(kind, "it needs more memory than allowed", details)
+    if failure == "sandbox":
+        raise _unparsed(kind, "Linux refuses the sandbox of the CAD kernel's process", details)
     if failure == "kernel_exception":
         raise _unparsed(kind, "the CAD kernel failed on it", details)
     if failure:

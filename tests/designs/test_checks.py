@@ -108,3 +108,15 @@ def test_a_missing_kernel_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (found.id, found.is_serious()) == ("enginel.W002", False)
     assert "not installed" in found.msg
     assert found.hint
+
+
+def test_a_mechanism_of_the_sandbox_that_linux_refuses_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = kernel_check.sandbox_status()
+    refused = replace(here, mechanisms={}, refused={"landlock": "ENOSYS"})
+    monkeypatch.setattr(kernel_check, "sandbox_status", lambda: refused)
+
+    (found,) = kernel_check.check_sandbox(None)
+
+    assert (found.id, found.is_serious()) == ("enginel.W003", False)
+    assert "landlock (ENOSYS)" in found.msg
+    assert "docs/operations.md" in (found.hint or "")

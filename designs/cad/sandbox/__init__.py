@@ -1,0 +1,6 @@
+"""What keeps the process that reads untrusted files from everything but its file. Linux only, by `ctypes`."""
+
+from designs.cad.sandbox.enter import Sandbox, WeakerSandbox
+from designs.cad.sandbox.report import SandboxReport, available_mechanisms
+
+__all__ = ["Sandbox", "SandboxReport", "WeakerSandbox", "available_mechanisms"]
