@@ -19,8 +19,10 @@ class DesignsConfig(AppConfig):
     def ready(self) -> None:
         # Models must be loaded before these can be imported.
         from designs import (  # noqa: PLC0415
+            celery_messages,
             celery_metrics,
             celery_signals,
+            celery_workers,
             checks,
             commands,
             context,
@@ -43,6 +45,8 @@ class DesignsConfig(AppConfig):
         pre_migrate.connect(refuse_older_database, sender=self, dispatch_uid="enginel.refuse_older_database")
         kernel_check.register_checks()
         celery_signals.connect()
+        celery_messages.connect()
+        celery_workers.connect()
         celery_metrics.connect()
         login_limit.connect()
         logins.connect()

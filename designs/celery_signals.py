@@ -3,8 +3,8 @@
 A failure inside the task fires ``task_failure`` in the pool child, with the exception object that other hooks see too.
 A killed child and the hard time limit fire it in the worker's main process, the latter twice for one delivery of the
 message. No id of the task is used to recognize a failure: an attempt may fail for a second reason, and an application
-may use a task id again. A message no task can be made of is a failure too. A task that was revoked, that expired, or
-that ends by Ignore or Reject is no failure; but a design whose task was revoked or expired is marked as failed.
+may use a task id again. A task that ends by Ignore or Reject is no failure. Tasks that never run are the subject of
+`designs.celery_messages`.
 """
 
 from __future__ import annotations
@@ -22,12 +22,11 @@ from typing import Any
 
 from billiard.exceptions import TimeLimitExceeded, WorkerLostError
 from celery import signals
-from celery.exceptions import Ignore, NotRegistered, Reject, Retry
+from celery.exceptions import Ignore, Reject, Retry
 from celery.exceptions import TimeLimitExceeded as CeleryTimeLimitExceeded
 from celery.utils.serialization import UnpickleableExceptionWrapper
 
 from designs import context, tasks
-from designs.cad import start_kernel
 from designs.exceptions import EnginelBaseException, TaskTimeoutError
 from designs.monitoring import ErrorTracker, guarded
 from integrations.sentry import fresh_scope
@@ -36,8 +35,6 @@ __all__ = ["connect"]
 
 _PREFIX = "designs."
 _RECEIVED_MAX = 4_096
-_CELERYS_CONSUMER = "celery.worker.consumer:Consumer"
-_OUR_CONSUMER = "designs.celery_consumer:Consumer"
 _INTERRUPTED = "Processing was interrupted. Finalize the design again."
 
 _ENDED_BY_POOL = (TimeLimitExceeded, CeleryTimeLimitExceeded, WorkerLostError)
@@ -70,29 +67,11 @@ _tokens: dict[str, list[Token[context.RunContext]]] = {}
 def connect() -> None:
     """Connect all receivers; strong references, since functions of a module live as long as it does."""
     signals.before_task_publish.connect(carry_context, dispatch_uid="enginel.carry_context")
-    signals.worker_process_init.connect(warm_kernel, dispatch_uid="enginel.warm_kernel")
     signals.task_received.connect(remember_request, dispatch_uid="enginel.remember_request")
     signals.task_prerun.connect(enter_task, dispatch_uid="enginel.enter_task")
     signals.task_postrun.connect(leave_task, dispatch_uid="enginel.leave_task")
     signals.task_failure.connect(record_failure, dispatch_uid="enginel.record_failure")
     signals.task_internal_error.connect(record_internal_error, dispatch_uid="enginel.record_internal_error")
-    signals.task_unknown.connect(record_unknown_task, dispatch_uid="enginel.record_unknown_task")
-    signals.task_revoked.connect(fail_revoked, dispatch_uid="enginel.fail_revoked")
-    signals.task_rejected.connect(record_refused_message, dispatch_uid="enginel.record_refused_message")
-    signals.celeryd_init.connect(use_our_consumer, dispatch_uid="enginel.use_our_consumer")
-
-
-def use_our_consumer(conf: Any = None, **kwargs: object) -> None:
-    """Let workers tell of undecodable messages, unless the deployment has a consumer of its own."""
-    with guarded("use_our_consumer"):
-        if conf.worker_consumer == _CELERYS_CONSUMER:
-            conf.worker_consumer = _OUR_CONSUMER
-
-
-def warm_kernel(**kwargs: object) -> None:
-    """Load the CAD kernel while nobody waits: its deadline for a file does not count the second it takes."""
-    with guarded("warm_kernel"):
-        start_kernel()
 
 
 def carry_context(headers: dict[str, Any] | None = None, **kwargs: object) -> None:
@@ -262,49 +241,6 @@ def _follows_a_recorded(task_id: str, exc: BaseException) -> bool:
     """
     known = getattr(_latest_internal, "error", None)
     return any((task_id, id(one)) == known for one in _contexts(exc))
-
-
-def fail_revoked(sender: Any = None, request: Any = None, expired: bool = False, **kwargs: object) -> None:
-    """Fail the design of a revoked or expired task. A person or a schedule decided that: it is no occurrence."""
-    with guarded("fail_revoked"):
-        if sender.name in tasks.STEPS:
-            failure = tasks.processing_expired() if expired else tasks.processing_cancelled()
-            tasks.mark_interrupted(tasks.root_of(request), failure)
-
-
-def record_unknown_task(name: str = "", message: Any = None, **kwargs: object) -> None:
-    """Record a message for a task this worker does not know."""
-    with guarded("record_unknown_task"):
-        _record_message(NotRegistered(name), message)
-
-
-def record_refused_message(message: Any = None, exc: BaseException | None = None, **kwargs: object) -> None:
-    """Record a message that cannot be read as a task: undecodable, of a refused content type, or none at all."""
-    with guarded("record_refused_message"):
-        _record_message("A message that is no task" if exc is None else exc, message)
-
-
-def _record_message(error: object, message: Any) -> None:
-    headers = message.headers if isinstance(message.headers, Mapping) else {}
-    task_id, attempt = str(headers.get("id") or ""), headers.get("retries")
-    attempt = attempt if isinstance(attempt, int) else 0
-    known = {**_fields(context.from_headers(headers)), "task": str(headers.get("task") or ""), "task_id": task_id}
-    # Never the body: it may hold anything, and nobody could scrub what nobody can read.
-    facts = {
-        "task_id": task_id,
-        "attempt": attempt + 1,
-        "content_type": message.content_type,
-        "content_encoding": message.content_encoding,
-    }
-    # A broker may deliver one message again. Another message under the same task id is another failure.
-    tag = getattr(message, "delivery_tag", "")
-    operation = f"message:{task_id}:{attempt}:{type(error).__name__}:{tag}" if task_id else ""
-    with fresh_scope(), context.use(context.RunContext(**known)):
-        record = ErrorTracker.log_error(error, facts, source="celery", operation=operation)
-    if known["task"].startswith(_PREFIX):
-        # The message is gone: if it was a design's step, nothing else will end that design.
-        root = str(headers.get("root_id") or task_id)
-        tasks.mark_interrupted(root, tasks.processing_lost(), error_id=record.get("event_id", ""))
 
 
 def _run_of(sender: Any, task_id: str, carried: context.RunContext) -> context.RunContext:

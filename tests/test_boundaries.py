@@ -63,7 +63,9 @@ PURE_MAY_USE = ("django", "rest_framework")
 # These see the monitoring through its facade only.
 CALLERS = (
     "designs.celery_consumer",
+    "designs.celery_messages",
     "designs.celery_signals",
+    "designs.celery_workers",
     "designs.groups",
     "designs.handlers",
     "designs.management",
