@@ -28,7 +28,7 @@ from celery.utils.serialization import UnpickleableExceptionWrapper
 
 from designs import context, tasks
 from designs.exceptions import EnginelBaseException, TaskTimeoutError
-from designs.monitoring import ErrorTracker, guarded
+from designs.monitoring import ErrorTracker, guarded, redact_text
 from integrations.sentry import fresh_scope
 
 __all__ = ["connect"]
@@ -39,6 +39,7 @@ _INTERRUPTED = "Processing was interrupted. Finalize the design again."
 
 _ENDED_BY_POOL = (TimeLimitExceeded, CeleryTimeLimitExceeded, WorkerLostError)
 _MAX_CONTEXTS = 20
+_REPRESENTATIONS = frozenset({"argsrepr", "kwargsrepr"})
 
 
 @dataclass
@@ -75,10 +76,13 @@ def connect() -> None:
 
 
 def carry_context(headers: dict[str, Any] | None = None, **kwargs: object) -> None:
-    """Put the queueing request's context into the message headers."""
+    """Put the queueing request's context into the message headers, and remove secrets from what they say."""
     with guarded("carry_context"):
         if headers is not None:
             headers.setdefault(context.HEADER, context.to_headers(context.current()))
+            # Workers show and send these in place of the arguments.
+            for name in _REPRESENTATIONS.intersection(headers):
+                headers[name] = redact_text(str(headers[name]))
 
 
 def remember_request(request: Any = None, **kwargs: object) -> None:

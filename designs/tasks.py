@@ -13,7 +13,6 @@ from typing import Any
 
 from celery import current_task, shared_task
 from celery.exceptions import SoftTimeLimitExceeded
-from celery.result import denied_join_result
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections, connection, transaction
 from django.utils import timezone
@@ -66,7 +65,7 @@ _OPERATIONS = {
 }
 
 
-@shared_task(name="designs.scan_design", throws=(EnginelBaseException,), acks_late=False, ignore_result=False)
+@shared_task(name="designs.scan_design", throws=(EnginelBaseException,), acks_late=False, ignore_result=True)
 def scan_design(design_id: str) -> None:
     """Check the file once more from its content, and note its schema and unit.
 
@@ -78,7 +77,7 @@ def scan_design(design_id: str) -> None:
     _run_step(design_id, Step.SCAN, _scan)
 
 
-@shared_task(name="designs.extract_bom", throws=(EnginelBaseException,), acks_late=False, ignore_result=False)
+@shared_task(name="designs.extract_bom", throws=(EnginelBaseException,), acks_late=False, ignore_result=True)
 def extract_bom(design_id: str) -> None:
     """Store the bill of materials; IGES files and single parts have an empty one.
 
@@ -90,7 +89,7 @@ def extract_bom(design_id: str) -> None:
     _run_step(design_id, Step.BOM, _bom)
 
 
-@shared_task(name="designs.extract_geometry", throws=(EnginelBaseException,), acks_late=False, ignore_result=False)
+@shared_task(name="designs.extract_geometry", throws=(EnginelBaseException,), acks_late=False, ignore_result=True)
 def extract_design_geometry(design_id: str) -> None:
     """Store what the kernel measures, and make the design ready.
 
@@ -115,9 +114,7 @@ def queue_processing(design_id: uuid.UUID, task_id: str) -> None:
     # Links, not a chain: an eager chain raises the failure of a task into whoever queues it.
     bom = extract_bom.si(str(design_id))
     bom.link(extract_design_geometry.si(str(design_id)))
-    # Nobody here waits for the result; Celery would subscribe to it, and try for 19 s while its store is away.
-    with denied_join_result():
-        scan_design.apply_async((str(design_id),), task_id=task_id, link=bom)
+    scan_design.apply_async((str(design_id),), task_id=task_id, link=bom)
 
 
 def failure_context(task: str, args: Sequence[object] | None) -> dict[str, str]:

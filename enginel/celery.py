@@ -20,6 +20,9 @@ os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
 
 app = Celery("enginel")
 app.config_from_object("django.conf:settings", namespace="CELERY")
+# Redis, whether its URL says TLS or not; Celery takes "redis+socket" for the first.
+app.loader.override_backends = dict.fromkeys(("redis", "rediss"), "integrations.results:ResultsWithoutSecrets")
+app.events_cls = "integrations.results:EventsWithoutSecrets"
 app.autodiscover_tasks()
 app.steps["worker"].add(WorkerHeartbeat)
 

@@ -97,6 +97,11 @@ def fail_alone(group: str) -> None:
     raise Alone(group)
 
 
+@app.task(name="probe.fail_with")
+def fail_with(results: Any) -> None:
+    raise ValueError(results)
+
+
 @app.task(name="probe.body")
 def body(*results: Any) -> str:
     return "fine"

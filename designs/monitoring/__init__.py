@@ -18,6 +18,7 @@ from designs.monitoring.known import (
 )
 from designs.monitoring.metrics import MetricsCollector
 from designs.monitoring.performance import PerformanceMonitor
+from designs.monitoring.redaction import redact_text
 from designs.monitoring.request_notes import was_logged
 from designs.monitoring.scrape import metrics_page
 from designs.monitoring.sending import sentry_account
@@ -45,6 +46,7 @@ __all__ = [
     "metrics_page",
     "performance_overview",
     "record_answer",
+    "redact_text",
     "sentry_account",
     "was_logged",
 ]

@@ -61,7 +61,7 @@ def test_the_three_tasks_go_by_their_documented_names() -> None:
     ]
     for task in STEPS:
         registered = app.tasks[task.name]
-        assert (registered.acks_late, registered.ignore_result, registered.max_retries) == (False, False, 3)
+        assert (registered.acks_late, registered.ignore_result, registered.max_retries) == (False, True, 3)
 
 
 # --- steps -------------------------------------------------------------------------------------------

@@ -138,7 +138,7 @@ def test_celery_prefork(valkey: FrozenValkey, options: list[str]) -> None:
         running(valkey, *command, "--without-mingle", "--without-gossip", *options) as process,
         Celery("metrics", broker=url, backend=url, set_as_current=False) as client,
     ):
-        sent = [client.send_task("metrics.work") for _ in range(100)]
+        sent = [client.send_task("metrics.work", ignore_result=False) for _ in range(100)]
         for result in sent:
             result.get(timeout=60)
         process.send_signal(signal.SIGTERM)

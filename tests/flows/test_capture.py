@@ -101,7 +101,9 @@ def ids(running: RunningStack, app: Celery, tmp_path_factory: pytest.TempPathFac
 
     def send(row: str, task: str, *args: object, **options: Any) -> None:
         arguments = [flag if value == "FLAG" else value for value in args]
-        app.send_task(task, arguments, task_id=sent[row], headers={context.HEADER: CARRIED}, **options)
+        app.send_task(
+            task, arguments, task_id=sent[row], headers={context.HEADER: CARRIED}, ignore_result=False, **options
+        )
 
     app.control.revoke(sent["revoked before start"], reply=True, limit=1, timeout=5)
     send("revoked before start", "probe.fail", "never")

@@ -1,0 +1,123 @@
+"""Celery's result backend and event dispatcher without secrets.
+
+Tasks keep no result unless they ask for one (``ignore_result=False``). Celery stores some all the same: what a chord
+passes to its body, the failures that stop a chord, and that of an unknown task. Failures and tracebacks that are
+stored, and every event of a worker that sends events, pass the scrubbers. Without scrubbers none of their text is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from celery import states
+from celery.app.events import Events as CeleryEvents
+from celery.backends.redis import RedisBackend
+from celery.events.dispatcher import EventDispatcher
+
+__all__ = ["EventsWithoutSecrets", "ResultsWithoutSecrets", "use_scrubbers"]
+
+_JSON = "json"
+# The fields of events that hold arguments, results and failures of tasks, all of them text.
+_FREE_FIELDS = frozenset({"args", "exception", "kwargs", "result", "traceback"})
+
+_HIDDEN = "[filtered]"
+
+
+def _hide_value(value: Any) -> Any:
+    return [_HIDDEN]
+
+
+def _hide_text(text: str) -> str:
+    return _HIDDEN
+
+
+_scrub_value: Callable[[Any], Any] = _hide_value
+_scrub_text: Callable[[str], str] = _hide_text
+
+
+def use_scrubbers(value: Callable[[Any], Any], text: Callable[[str], str]) -> None:
+    """Set how secrets are removed.
+
+    Args:
+        value: Returns a scrubbed copy of a list of JSON values: the arguments of an exception.
+        text: Returns a scrubbed text: a traceback, or what represents a value.
+    """
+    global _scrub_value, _scrub_text
+    _scrub_value, _scrub_text = value, text
+
+
+class ResultsWithoutSecrets(RedisBackend):  # type: ignore[misc]  # the stubs leave its base untyped
+    """Celery's Redis backend; failures are scrubbed before they are stored.
+
+    A chord whose header holds groups reads the results of its parts one by one. Those are stored, whether their tasks
+    ignore results or not. Simple chords pass results on without storing them.
+    """
+
+    def mark_as_done(
+        self, task_id: str, result: Any, request: Any = None, store_result: bool = True, state: str = states.SUCCESS
+    ) -> None:
+        if getattr(request, "ignore_result", False) and self._is_read_by_chord(request):
+            self.store_result(task_id, result, state, request=request)
+        super().mark_as_done(task_id, result, request=request, store_result=store_result, state=state)
+
+    def mark_as_failure(
+        self,
+        task_id: str,
+        exc: BaseException,
+        traceback: Any = None,
+        request: Any = None,
+        store_result: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        store_result = store_result or self._is_read_by_chord(request)
+        super().mark_as_failure(task_id, exc, traceback=traceback, request=request, store_result=store_result, **kwargs)
+
+    def mark_as_revoked(
+        self, task_id: str, reason: str = "", request: Any = None, store_result: bool = True, **kwargs: Any
+    ) -> None:
+        store_result = store_result or self._is_read_by_chord(request)
+        super().mark_as_revoked(task_id, reason, request=request, store_result=store_result, **kwargs)
+
+    def _is_read_by_chord(self, request: Any) -> bool:
+        """Return whether a task is part of a chord whose structure Celery has saved, to read its results by it."""
+        group_id = getattr(request, "group", None) if getattr(request, "chord", None) else None
+        return bool(group_id) and self.get(self.get_key_for_group(group_id)) is not None
+
+    def encode_result(self, result: Any, state: str) -> Any:
+        if state not in self.EXCEPTION_STATES or not isinstance(result, BaseException):
+            return super().encode_result(result, state)
+        # As JSON whatever the serializer: a pickled exception cannot be scrubbed.
+        prepared = self.prepare_exception(result, _JSON)
+        return {**prepared, "exc_message": _scrub_value(list(prepared["exc_message"]))}
+
+    def store_result(
+        self, task_id: str, result: Any, state: str, traceback: Any = None, request: Any = None, **kwargs: Any
+    ) -> Any:
+        scrubbed = None if traceback is None else _scrub_text(str(traceback))
+        return super().store_result(task_id, result, state, traceback=scrubbed, request=request, **kwargs)
+
+
+class DispatcherWithoutSecrets(EventDispatcher):
+    """Celery's event dispatcher; what events say of arguments, results and failures is scrubbed."""
+
+    def publish(self, type: str, fields: dict[str, Any], *args: Any, **kwargs: Any) -> Any:  # noqa: A002
+        return super().publish(type, _without_secrets(fields), *args, **kwargs)
+
+    def send(self, type: str, *args: Any, **fields: Any) -> Any:  # noqa: A002 - its name in Celery
+        if not self.enabled:
+            return None
+        return super().send(type, *args, **_without_secrets(fields))
+
+
+class EventsWithoutSecrets(CeleryEvents):
+    """Celery's events with that dispatcher."""
+
+    dispatcher_cls = "integrations.results:DispatcherWithoutSecrets"
+
+
+def _without_secrets(fields: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: value if name not in _FREE_FIELDS or value is None else _scrub_text(str(value))
+        for name, value in fields.items()
+    }
