@@ -9,6 +9,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from designs import standard_error
+
 NEED_NO_SERVICE = {"check", "collectstatic", "help", "makemigrations", "version", "--help", "--version", "-h"}
 
 # These only read Redis: half of the service's modules are none of their business.
@@ -26,6 +28,8 @@ def main() -> None:
             f"manage.py: Django is not installed for {sys.executable}. "
             "Use .venv/bin/python manage.py; `make install` makes it."
         )
+    # Before anything can fail.
+    standard_error.command()
     with ExitStack() as stack:
         if sys.argv[1:2] == ["test"]:
             prepare_tests(stack)

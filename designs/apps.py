@@ -8,6 +8,7 @@ from django.conf import settings
 from django.core.signals import got_request_exception
 from django.db.models.signals import pre_migrate
 
+from designs import standard_error
 from designs.conf import conf
 
 
@@ -42,6 +43,7 @@ class DesignsConfig(AppConfig):
         from integrations.redis import redis_for  # noqa: PLC0415
         from integrations.tracing import TracingOptions, init_tracing  # noqa: PLC0415
 
+        standard_error.connect()
         checks.register_checks()
         pre_migrate.connect(refuse_older_database, sender=self, dispatch_uid="enginel.refuse_older_database")
         kernel_check.register_checks()
@@ -85,6 +87,7 @@ class ConsoleConfig(AppConfig):
         from designs import checks, commands  # noqa: PLC0415
         from designs.sentry import start_sentry  # noqa: PLC0415
 
+        standard_error.connect()
         checks.register_checks()
         start_sentry()
         commands.connect()

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
+import traceback
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from json.encoder import encode_basestring_ascii as _quote
-from typing import Any
+from typing import Any, TextIO
 
 from designs import context
 from designs.conf import conf
@@ -30,7 +32,7 @@ from designs.monitoring.redaction import (
 )
 from designs.monitoring.tracebacks import format_traceback, is_costly
 
-__all__ = ["JSONFormatter"]
+__all__ = ["JSONFormatter", "console_handler", "exception_text"]
 
 _MESSAGE_MAX_CHARS = 8_192
 _EXCEPTION_MAX_CHARS = 16_384
@@ -98,16 +100,26 @@ class JSONFormatter(logging.Formatter):
             return f"{safe_str(record.msg)} [unformattable: {type(error).__name__}]"
 
     def _exception(self, record: logging.LogRecord) -> str:
-        try:
-            if not record.exc_info or record.exc_info[0] is None:
-                return ""
-            exc = record.exc_info[1]
-            # The texts of some exceptions would run a query.
-            costly = exc is not None and is_costly(exc)
-            text = format_traceback(exc) if costly else self.formatException(record.exc_info)
-        except Exception as error:  # noqa: BLE001 - hostile exceptions format themselves by raising
-            return f"unformattable traceback: {type(error).__name__}"
-        return redacted_tail(text, _EXCEPTION_MAX_CHARS)
+        return exception_text(record.exc_info) if record.exc_info else ""
+
+
+def console_handler() -> logging.StreamHandler[TextIO]:
+    """Return a handler that writes past `designs.standard_error`: its lines are scrubbed already."""
+    return logging.StreamHandler(getattr(sys.stderr, "unwrapped", sys.stderr))
+
+
+def exception_text(exc_info: Any) -> str:
+    """Return the traceback of what ``sys.exc_info`` returns: scrubbed, the end of it if it is long; never raises."""
+    try:
+        if exc_info[0] is None:
+            return ""
+        exc = exc_info[1]
+        # The texts of some exceptions would run a query.
+        costly = exc is not None and is_costly(exc)
+        text = format_traceback(exc) if costly else "".join(traceback.format_exception(*exc_info)).rstrip("\n")
+    except Exception as error:  # noqa: BLE001 - hostile exceptions format themselves by raising
+        return f"unformattable traceback: {type(error).__name__}"
+    return redacted_tail(text, _EXCEPTION_MAX_CHARS)
 
 
 def _plain_line(record: logging.LogRecord, message: str, facts: Mapping[str, str | int]) -> str:

@@ -9,11 +9,13 @@ import os
 
 import django
 
+from designs import standard_error
 from enginel.requests import TextASGIHandler
 from enginel.startup import refuse_wrong_settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "enginel.settings")
 
+standard_error.serve()
 django.setup(set_prefix=False)
 refuse_wrong_settings()
 application = TextASGIHandler()

@@ -6,9 +6,10 @@ import logging.config
 import os
 
 from celery import Celery
-from celery.signals import beat_init, setup_logging, worker_init
+from celery.signals import beat_init, celeryd_init, setup_logging, worker_init
 from django.conf import settings
 
+from designs import standard_error
 from enginel.startup import refuse_wrong_settings
 from integrations.heartbeat import WorkerHeartbeat
 
@@ -27,9 +28,16 @@ app.autodiscover_tasks()
 app.steps["worker"].add(WorkerHeartbeat)
 
 
+@celeryd_init.connect(dispatch_uid="enginel.use_our_standard_error")
+def use_our_standard_error(**kwargs: object) -> None:
+    """Make a worker's standard error JSON before Celery warns of anything."""
+    standard_error.serve()
+
+
 @setup_logging.connect(dispatch_uid="enginel.use_our_logging")
 def use_our_logging(**kwargs: object) -> None:
-    """Keep workers and beat from putting their own format in place of ours."""
+    """Keep workers and beat from putting their own format in place of ours, in logs and on standard error."""
+    standard_error.serve()
     logging.config.dictConfig(settings.LOGGING)
     logging.captureWarnings(capture=True)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from designs import standard_error
+
 __all__: list[str] = []
 
 workers = 2
@@ -21,10 +23,15 @@ logconfig_dict = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"json": {"()": "designs.logs.JSONFormatter"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "json"}},
+    "handlers": {"console": {"()": "designs.logs.console_handler", "formatter": "json"}},
     "root": {"handlers": ["console"], "level": "INFO"},
     "loggers": {
         "gunicorn.error": {"handlers": [], "level": "INFO", "propagate": True},
         "gunicorn.access": {"handlers": [], "level": "WARNING", "propagate": False},
     },
 }
+
+
+def on_starting(server: object) -> None:
+    """Make standard error JSON in the process that starts the workers; gunicorn calls this."""
+    standard_error.serve()

@@ -290,7 +290,7 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"json": {"()": "designs.logs.JSONFormatter"}},
     "filters": {"recorded": {"()": "designs.log_filters.SkipRecordedFailures"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "json", "filters": ["recorded"]}},
+    "handlers": {"console": {"()": "designs.logs.console_handler", "formatter": "json", "filters": ["recorded"]}},
     "root": {
         "handlers": ["console"],
         "level": env.choice("ENGINEL_LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")),
@@ -301,6 +301,9 @@ LOGGING = {
         # Celery's process pool takes this one out of the tree and, unless Celery sets logging up, leaves it bare.
         "multiprocessing": {"handlers": ["console"], "level": "INFO", "propagate": False},
         "django.server": {"handlers": [], "level": "INFO", "propagate": True},
+        # An ASGI server has set its own handlers before it loads the application; they print text, and exceptions raw.
+        **{name: {"handlers": [], "propagate": True} for name in ("uvicorn", "uvicorn.error", "daphne", "hypercorn")},
+        "uvicorn.access": {"handlers": [], "level": "WARNING", "propagate": False},
     },
 }
 

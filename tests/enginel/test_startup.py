@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -38,6 +39,11 @@ def start(tmp_path: Path) -> Start:
         return subprocess.run(command, env=clean, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
 
     return run
+
+
+def message_of(stderr: str) -> str:
+    """Return the message of the only line on standard error, which is JSON."""
+    return str(json.loads(stderr)["message"])
 
 
 def test_one_problem_is_one_line() -> None:
@@ -103,7 +109,7 @@ def test_wsgi_refuses_production_without_its_settings(start: Start) -> None:
     ended = start(["-c", "import enginel.wsgi"])
 
     assert ended.returncode == 1
-    lines = ended.stderr.splitlines()
+    lines = message_of(ended.stderr).splitlines()
     assert lines[0].strip() == "enginel cannot start:"
     assert [line.split()[1] for line in lines[1:]] == list(SOUND)
     assert "Traceback" not in ended.stderr
@@ -119,7 +125,7 @@ def test_a_wrong_value_is_named_and_no_secret_told(start: Start) -> None:
     ended = start(["-c", "import enginel.asgi"], **{**SOUND, "REDIS_URL": f"http://:{SECRET}@h"})
 
     assert ended.returncode == 1
-    assert ended.stderr.startswith("enginel cannot start: enginel.E001: REDIS_URL is no usable URL.")
+    assert message_of(ended.stderr).startswith("enginel cannot start: enginel.E001: REDIS_URL is no usable URL.")
     assert len(ended.stderr.splitlines()) == 1
     assert SECRET not in ended.stderr
 

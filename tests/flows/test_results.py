@@ -13,6 +13,7 @@ from celery import Celery, chain, chord, group
 from celery.events import EventReceiver
 from kombu import Connection
 
+from tests.redis_content import everything_in
 from tests.stack import RunningStack, wait_for
 
 pytestmark = pytest.mark.timeout(90)
@@ -37,20 +38,6 @@ def store(running: RunningStack) -> Iterator[redis.Redis]:
         yield client
 
 
-def everything(client: redis.Redis) -> str:
-    """Return all keys and values of Redis as text."""
-    readers: dict[bytes, Any] = {
-        b"string": client.get,
-        b"list": lambda key: client.lrange(key, 0, -1),
-        b"hash": client.hgetall,
-        b"set": client.smembers,
-        b"zset": lambda key: client.zrange(key, 0, -1, withscores=True),
-        b"stream": client.xrange,
-        b"none": lambda key: None,
-    }
-    return "\n".join(f"{key!r}: {readers[client.type(key)](key)!r}" for key in client.scan_iter(count=1000))
-
-
 def results_in(client: redis.Redis, *ids: str) -> list[bytes]:
     return [key for key in client.scan_iter("celery-*") if any(ident.encode() in key for ident in ids)]
 
@@ -65,7 +52,7 @@ def test_no_result_of_a_task_is_kept(running: RunningStack, store: redis.Redis) 
     running.marker()
 
     assert results_in(store, failed, succeeded) == []
-    assert SECRET not in everything(store)
+    assert SECRET not in everything_in(store)
 
 
 def test_a_result_that_is_asked_for_is_kept_without_secrets(
@@ -79,7 +66,7 @@ def test_a_result_that_is_asked_for_is_kept_without_secrets(
     assert (type(error), str(error)) == (ValueError, "no login with password=[filtered]")
     assert "ValueError" in failed.traceback
     assert SECRET not in failed.traceback
-    wait_for(lambda: SECRET not in everything(store))
+    wait_for(lambda: SECRET not in everything_in(store))
 
 
 def test_a_chord_runs_its_body_and_keeps_no_secret_of_parts_that_fail(
@@ -102,7 +89,7 @@ def test_a_chord_runs_its_body_and_keeps_no_secret_of_parts_that_fail(
     assert record["error_message"] == "['fine', ['fine', 'fine']]"
     running.errors_of(stopped)
     running.marker()
-    wait_for(lambda: SECRET not in everything(store))
+    wait_for(lambda: SECRET not in everything_in(store))
 
 
 def test_events_of_a_worker_hold_no_secret(running: RunningStack, app: Celery) -> None:

@@ -29,10 +29,20 @@ class Command(BaseCommand):
     def handle(self, *args: Any, way: str, **options: Any) -> None:
         self.stdout.write("began")
         sys.stdout.flush()
+        self._more = options["more"]
         getattr(self, f"_{way}")()
 
     def _fail(self) -> None:
         raise ValueError("broken")
+
+    def _leak(self) -> None:
+        raise ValueError(f"broken {self._more[0]}")
+
+    def _leak_mistake(self) -> None:
+        raise CommandError(f"mistaken {self._more[0]}")
+
+    def _leak_exit(self) -> None:
+        sys.exit(f"ended {self._more[0]}")
 
     def _succeed(self) -> None:
         self.stdout.write("done")

@@ -1,0 +1,131 @@
+"""What processes write to standard error past logging: JSON in those that serve, and no secret in any."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SECRET = "hunter2hunter2"
+WAYS = {
+    "asyncio", "del", "handler", "json", "key", "loop", "misfit", "name", "print", "printed", "template", "thread",
+    "uncaught", "unended", "warning",
+}  # fmt: skip
+
+
+@pytest.fixture
+def env(tmp_path: Path) -> dict[str, str]:
+    (tmp_path / "static").mkdir()
+    return {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(ROOT),
+        "ENGINEL_STATE_DIR": str(tmp_path),
+        "ENGINEL_SECRET_KEY": "s" * 40,
+        "ENGINEL_ALLOWED_HOSTS": "cad.example.com",
+        "DATABASE_URL": "sqlite:////nonexistent/db.sqlite3",
+        "REDIS_URL": "redis://127.0.0.1:1/0",
+    }
+
+
+def ended(command: list[str], env: dict[str, str], **options: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *command], env=env, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+def lines_of(text: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+@pytest.mark.parametrize("kind", ["wsgi", "asgi"])
+def test_in_a_process_that_serves_every_line_is_json_without_secrets(env: dict[str, str], kind: str) -> None:
+    done = ended(["-m", "tests.faults.standard_error", kind, SECRET], env)
+
+    assert done.returncode == 1
+    assert SECRET not in done.stderr + done.stdout
+    lines = lines_of(done.stderr)
+    assert {way for way in WAYS if f"way={way}" in done.stderr or f'"{way}"' in done.stderr} == WAYS
+    [thread] = [line for line in lines if "way=thread" in line.get("exception", "")]
+    assert (thread["level"], thread["logger"], thread["service"]) == ("ERROR", "enginel.uncaught", "enginel")
+    assert thread["exception"].endswith("ValueError: way=thread\npassword=[filtered]")
+    [last] = lines[-1:]
+    assert (last["level"], last["message"]) == ("CRITICAL", "An exception ended the process")
+    assert last["exception"].endswith("RuntimeError: way=uncaught password=[filtered]")
+    assert [line["way"] for line in lines if "way" in line] == ["json"]
+
+
+COMMANDS = {
+    "manage.py": ["manage.py"],
+    "python -m django": ["-m", "django"],
+    "django-admin": [str(Path(sys.executable).with_name("django-admin"))],
+}
+
+
+@pytest.fixture(params=COMMANDS)
+def entry(request: pytest.FixtureRequest, env: dict[str, str]) -> list[str]:
+    env["DJANGO_SETTINGS_MODULE"] = "tests.command_settings"
+    return COMMANDS[request.param]
+
+
+ENDS = [
+    ("leak", 1, "ValueError: broken password=[filtered]"),
+    ("leak_mistake", 1, "CommandError: mistaken password=[filtered]"),
+    ("leak_exit", 1, "ended password=[filtered]"),
+]
+
+
+@pytest.mark.parametrize(("way", "code", "last"), ENDS)
+def test_a_command_ends_readable_and_without_secrets(
+    env: dict[str, str], entry: list[str], way: str, code: int, last: str
+) -> None:
+    env["ENGINEL_ENVIRONMENT"] = "development"
+
+    done = ended([*entry, "probe", way, f"password={SECRET}"], env)
+
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (code, last)
+    assert SECRET not in done.stderr
+
+
+@pytest.mark.parametrize(("way", "code", "last"), ENDS)
+def test_in_production_a_command_ends_in_one_line_of_json(
+    env: dict[str, str], entry: list[str], way: str, code: int, last: str
+) -> None:
+    env["ENGINEL_ENVIRONMENT"] = "production"
+
+    done = ended([*entry, "probe", way, f"password={SECRET}"], env)
+
+    assert done.returncode == code
+    [line] = [line for line in lines_of(done.stderr) if line["logger"] in {"enginel.uncaught", "stderr"}]
+    assert line.get("exception", line["message"]).splitlines()[-1] == last
+    assert SECRET not in done.stderr
+
+
+def test_on_a_terminal_a_command_of_production_is_readable(env: dict[str, str]) -> None:
+    env |= {"ENGINEL_ENVIRONMENT": "production", "DJANGO_SETTINGS_MODULE": "tests.command_settings"}
+    ours, theirs = pty.openpty()
+
+    command = [sys.executable, "manage.py", "probe", "leak_exit", f"password={SECRET}"]
+    done = subprocess.run(command, env=env, cwd=ROOT, stderr=theirs, stdout=subprocess.PIPE, check=False, timeout=60)
+    os.close(theirs)
+
+    assert done.returncode == 1
+    assert os.read(ours, 4096).splitlines() == [b"ended password=[filtered]"]
+    os.close(ours)
+
+
+def test_settings_that_cannot_be_read_end_without_their_text(env: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "broken_settings.py").write_text(f"raise LookupError('password={SECRET}')\n")
+    env |= {"DJANGO_SETTINGS_MODULE": "broken_settings", "PYTHONPATH": f"{tmp_path}:{ROOT}"}
+
+    done = ended(["-c", "import enginel.wsgi"], env)
+
+    assert SECRET not in done.stderr
+    [line] = lines_of(done.stderr)
+    assert line["exception"].splitlines()[-1] == "builtins.LookupError"
