@@ -22,7 +22,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 __all__ = ["ScrubbedStream", "command", "connect", "serve"]
 
@@ -152,11 +152,13 @@ def _take_hooks() -> None:
 
 
 def _install(as_json: Callable[[], bool]) -> None:
+    present: Any = sys.stderr
     # Not below a test runner or a shell that has replaced it, and once.
-    if sys.stderr is None or sys.stderr is not sys.__stderr__ or isinstance(sys.stderr, ScrubbedStream):
+    if present is None or present is not sys.__stderr__ or isinstance(present, ScrubbedStream):
         return
+    scrubbed: Any = ScrubbedStream(cast("TextIO", present), as_json)
     # Python restores the second as it ends.
-    sys.stderr = sys.__stderr__ = ScrubbedStream(sys.stderr, as_json)  # type: ignore[misc]
+    sys.stderr = sys.__stderr__ = scrubbed  # type: ignore[misc]
     logging.Handler.handleError = _report_handler  # type: ignore[method-assign]
     _take_hooks()
 

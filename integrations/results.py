@@ -47,7 +47,7 @@ def use_scrubbers(value: Callable[[Any], Any], text: Callable[[str], str]) -> No
     _scrub_value, _scrub_text = value, text
 
 
-class ResultsWithoutSecrets(RedisBackend):  # type: ignore[misc]  # the stubs leave its base untyped
+class ResultsWithoutSecrets(RedisBackend):
     """Celery's Redis backend; failures are scrubbed before they are stored.
 
     A chord whose header holds groups reads the results of its parts one by one. Those are stored, whether their tasks
@@ -64,31 +64,37 @@ class ResultsWithoutSecrets(RedisBackend):  # type: ignore[misc]  # the stubs le
     def mark_as_failure(
         self,
         task_id: str,
-        exc: BaseException,
+        exc: Exception,
         traceback: Any = None,
         request: Any = None,
         store_result: bool = True,
-        **kwargs: Any,
+        call_errbacks: bool = True,
+        state: str = states.FAILURE,
     ) -> None:
-        store_result = store_result or self._is_read_by_chord(request)
-        super().mark_as_failure(task_id, exc, traceback=traceback, request=request, store_result=store_result, **kwargs)
+        stored = store_result or self._is_read_by_chord(request)
+        super().mark_as_failure(task_id, exc, traceback, request, stored, call_errbacks, state)
 
     def mark_as_revoked(
-        self, task_id: str, reason: str = "", request: Any = None, store_result: bool = True, **kwargs: Any
+        self,
+        task_id: str,
+        reason: str = "",
+        request: Any = None,
+        store_result: bool = True,
+        state: str = states.REVOKED,
     ) -> None:
-        store_result = store_result or self._is_read_by_chord(request)
-        super().mark_as_revoked(task_id, reason, request=request, store_result=store_result, **kwargs)
+        stored = store_result or self._is_read_by_chord(request)
+        super().mark_as_revoked(task_id, reason, request, stored, state)
 
     def _is_read_by_chord(self, request: Any) -> bool:
         """Return whether a task is part of a chord whose structure Celery has saved, to read its results by it."""
         group_id = getattr(request, "group", None) if getattr(request, "chord", None) else None
-        return bool(group_id) and self.get(self.get_key_for_group(group_id)) is not None
+        return bool(group_id) and self.get(self.get_key_for_group(str(group_id))) is not None
 
     def encode_result(self, result: Any, state: str) -> Any:
         if state not in self.EXCEPTION_STATES or not isinstance(result, BaseException):
             return super().encode_result(result, state)
         # As JSON whatever the serializer: a pickled exception cannot be scrubbed.
-        prepared = self.prepare_exception(result, _JSON)
+        prepared = self.prepare_exception(result, _JSON)  # type: ignore[arg-type]  # any exception, says Celery
         return {**prepared, "exc_message": _scrub_value(list(prepared["exc_message"]))}
 
     def store_result(
