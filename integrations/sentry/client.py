@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import sentry_sdk
+from sentry_sdk.integrations.argv import ArgvIntegration
 from sentry_sdk.integrations.celery import CeleryIntegration
 from sentry_sdk.integrations.django import DjangoIntegration
 from sentry_sdk.integrations.logging import LoggingIntegration, ignore_logger
@@ -106,6 +107,8 @@ def sentry_options(
             LoggingIntegration(sentry_logs_level=None),
             *given.get("integrations", ()),
         ],
+        # An option of one letter does not say that its value is secret. Failed commands have their scrubbed arguments.
+        "disabled_integrations": [ArgvIntegration(), *given.get("disabled_integrations", ())],
         "include_local_variables": False,
         "include_source_context": False,
         "max_value_length": SDK_MAX_CHARS,

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from integrations.sentry.model import Scrubber
+from integrations.sentry.request_secrets import FILTERED, filter_query, hide, secrets_of
 
 __all__ = ["SDK_MAX_CHARS", "scrub_event", "scrubbing"]
 
@@ -22,7 +23,6 @@ SDK_MAX_CHARS = MAX_CHARS + 4_096 + 8
 """Where the SDK cuts: beyond what is kept and what is searched behind it, see `designs.monitoring.redaction`."""
 
 _MAX_LINE_CHARS = 512
-_FILTERED = "[filtered]"
 # Made by the SDK or by us, of names and numbers.
 _PLAIN = frozenset(
     {
@@ -55,10 +55,12 @@ def scrubbing(scrubber: Scrubber) -> Hook:
 
 def scrub_event(event: dict[str, Any], scrubber: Scrubber) -> None:
     """Remove secrets from an event that is JSON-ready, in place."""
+    secrets = secrets_of(event.get("request"), scrubber)
     for name in list(event):
         if name not in _PLAIN:
             scrub = _PARTS.get(name)
-            event[name] = scrub(event[name], scrubber) if scrub else scrubber.value(event[name], name)
+            scrubbed = scrub(event[name], scrubber) if scrub else scrubber.value(event[name], name)
+            event[name] = hide(scrubbed, secrets)
 
 
 def _exception(holder: Any, scrubber: Scrubber) -> Any:
@@ -90,7 +92,9 @@ def _request(request: Any, scrubber: Scrubber) -> Any:
     if not isinstance(request, dict):
         return scrubber.value(request, "")
     # A cookie is a secret under whatever name.
-    cookies = dict.fromkeys(request.pop("cookies", None) or (), _FILTERED)
+    cookies = dict.fromkeys(request.pop("cookies", None) or (), FILTERED)
+    if isinstance(query := request.get("query_string"), str):
+        request["query_string"] = filter_query(query)
     scrubbed = scrubber.value(request, "")
     return {**scrubbed, "cookies": cookies} if cookies else scrubbed
 
