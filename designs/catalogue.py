@@ -5,10 +5,12 @@ from __future__ import annotations
 import uuid
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q, QuerySet
 from rest_framework.exceptions import ValidationError
 
+from designs import context
 from designs.exceptions import DuplicatePartNumber
-from designs.models import Membership, Role, Series, User
+from designs.models import Clearance, Design, Membership, Role, Series, User
 from designs.permissions import get_membership, require_role
 
 __all__ = ["create_series"]
@@ -34,15 +36,25 @@ def create_series(
         description=description,
         created_by=user,
     )
-    if Series.objects.filter(organization=membership.organization, part_number=part_number).exists():
+    same = Series.objects.filter(organization=membership.organization, part_number=part_number)
+    if same.exists():
+        _note_controlled(same)
         raise DuplicatePartNumber(field="part_number")
     try:
         with transaction.atomic():
             series.save(force_insert=True)
     except IntegrityError as exc:
         # Somebody else was quicker, between the look and the insert.
+        _note_controlled(same)
         raise DuplicatePartNumber(field="part_number") from exc
     return series
+
+
+def _note_controlled(series: QuerySet[Series]) -> None:
+    """Keep a part number out of error reports if a controlled design has it: the request's body names it."""
+    controlled = Q(is_itar=True) | Q(classification__gt=Clearance.UNCLASSIFIED)
+    if Design.objects.filter(controlled, series__in=series).exists():
+        context.set_controlled()
 
 
 def _own_membership(user: User) -> Membership:

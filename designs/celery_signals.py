@@ -28,7 +28,7 @@ from celery.utils.serialization import UnpickleableExceptionWrapper
 
 from designs import context, tasks
 from designs.exceptions import EnginelBaseException, TaskTimeoutError
-from designs.monitoring import ErrorTracker, guarded, redact_text
+from designs.monitoring import ErrorTracker, guarded, is_withheld, own_words, redact_text
 from integrations.sentry import fresh_scope
 
 __all__ = ["connect"]
@@ -120,14 +120,21 @@ def enter_task(task_id: str = "", task: Any = None, **kwargs: object) -> None:
             task=task.name,
             task_id=task_id,
         )
+        if carried.is_controlled:
+            context.set_controlled()
         # An eager retry runs inside the attempt before it, under the same id.
         _tokens.setdefault(task_id, []).append(token)
 
 
-def leave_task(task_id: str = "", **kwargs: object) -> None:
+def leave_task(task_id: str = "", task: Any = None, **kwargs: object) -> None:
     tokens = _tokens.get(task_id)
     if tokens:
+        is_controlled = context.is_controlled()
         context.unbind(tokens.pop())
+        _latest_internal.controlled = task_id if is_controlled else ""
+        # What an eager task dealt with, the code that runs it deals with, too.
+        if is_controlled and task is not None and task.request.is_eager:
+            context.set_controlled()
         if not tokens:
             del _tokens[task_id]
 
@@ -248,7 +255,10 @@ def _follows_a_recorded(task_id: str, exc: BaseException) -> bool:
 
 
 def _run_of(sender: Any, task_id: str, carried: context.RunContext) -> context.RunContext:
-    return context.RunContext(**{**_fields(carried), "task": sender.name, "task_id": task_id})
+    known = {**_fields(carried), "task": sender.name, "task_id": task_id}
+    # Some failures are reported after the context of the task has ended.
+    known["is_controlled"] = carried.is_controlled or getattr(_latest_internal, "controlled", "") == task_id != ""
+    return context.RunContext(**known)
 
 
 def _record(sender: Any, exception: BaseException, delivery: _Delivery, args: Sequence[Any] | None) -> None:
@@ -257,19 +267,20 @@ def _record(sender: Any, exception: BaseException, delivery: _Delivery, args: Se
         facts = {"task_id": delivery.run.task_id, "attempt": delivery.attempt + 1}
         facts |= tasks.failure_context(sender.name, args)
         record = ErrorTracker.log_error(exception, facts, severity=severity, source="celery")
+        outcome = {**_outcome(exception), "error_id": record.get("event_id", "")}
     if sender.name.startswith(_PREFIX) and args:
         with guarded("mark_failed"):
-            outcome = {**_outcome(exception), "error_id": record.get("event_id", "")}
             tasks.mark_failed(str(args[0]), **outcome, task_id=delivery.root)
 
 
-def _fields(run: context.RunContext) -> Mapping[str, str]:
+def _fields(run: context.RunContext) -> Mapping[str, Any]:
     return {name: getattr(run, name) for name in context.RunContext.__dataclass_fields__}
 
 
 def _outcome(exception: BaseException) -> dict[str, Any]:
     if isinstance(exception, EnginelBaseException):
-        return {"code": exception.code, "detail": str(exception.detail), "status": exception.status_code}
+        detail = own_words(exception) if is_withheld(exception) else str(exception.detail)
+        return {"code": exception.code, "detail": detail, "status": exception.status_code}
     if isinstance(exception, TimeLimitExceeded | CeleryTimeLimitExceeded):
         timeout = TaskTimeoutError()
         return {"code": timeout.code, "detail": str(timeout.detail), "status": timeout.status_code}

@@ -27,9 +27,13 @@ __all__ = [
     "current_request",
     "current_state",
     "from_headers",
+    "is_controlled",
+    "is_met_outside",
     "is_own_id",
     "known",
+    "on_controlled",
     "request_ids",
+    "set_controlled",
     "start",
     "start_request",
     "start_with",
@@ -79,9 +83,13 @@ class RunContext:
     task: str = ""
     task_id: str = ""
     trace_id: str = ""
+    is_controlled: bool = False
+    """It concerns an export-controlled or classified design, see `set_controlled`."""
 
 
-_NAMES = tuple(RunContext.__dataclass_fields__)
+_CONTROLLED = "is_controlled"
+_NAMES = tuple(name for name in RunContext.__dataclass_fields__ if name != _CONTROLLED)
+_REQUEST_ATTRIBUTE = "enginel_is_controlled"
 
 # A request's context is kept as its bare parts (id, method, path, the request, what reads its user) until it is needed:
 # most requests log nothing and fail at nothing.
@@ -94,6 +102,8 @@ class _Bound(NamedTuple):
     run: RunContext
     request: Callable[[], Any]
     identify: Callable[[Any], UserId]
+    controlled: set[bool]
+    """Not empty once `set_controlled` was called. Contexts that are copies of one another share it."""
 
 
 State = RunContext | _Bound | _Parts
@@ -108,6 +118,13 @@ A token would not do: asgiref copies contexts between threads, and a token is of
 start_with = _current.set
 """Replace the context by a request's bare parts, as `start_request` does, or by an earlier state; for hot paths."""
 
+
+_has_controlled = False
+"""Whether this process has met an export-controlled or classified design; most checks end here."""
+
+_is_met_outside = False
+
+_on_controlled: Callable[[], None] | None = None
 
 tracer: Callable[[], str] | None = None
 """Gives the id of the current trace; set by `trace_with`."""
@@ -132,7 +149,9 @@ def current() -> RunContext:
     state = _current.get()
     if tracer is None and isinstance(state, RunContext):
         return state
-    run, request, identify = _whole()
+    run, request, identify, _ = _whole()
+    if _has_controlled and not run.is_controlled and is_controlled():
+        run = replace(run, is_controlled=True)
     if tracer is not None and not run.trace_id and (trace_id := tracer()):
         run = replace(run, trace_id=trace_id)
     if run.user_id != "" or (user_id := identify(request())) == "":
@@ -166,6 +185,60 @@ def known() -> dict[str, UserId]:
     return {name: value for name in _NAMES if (value := getattr(whole, name)) != ""}
 
 
+def set_controlled() -> None:
+    """Note that what runs now concerns an export-controlled or classified design.
+
+    It holds until the request, task or command ends: also for what fails later, and for the tasks it queues. Messages
+    and contexts of its failures then carry ids only, see `designs.monitoring.withheld`.
+    """
+    global _has_controlled, _is_met_outside  # noqa: PLW0603 - one process
+    whole = _whole()
+    if whole.controlled:
+        return
+    _has_controlled = True
+    run = whole.run
+    _is_met_outside = _is_met_outside or not (run.request_id or run.task_id)
+    whole.controlled.add(True)
+    # Threads and coroutines that serve the same request have contexts of their own.
+    facts = getattr(whole.request(), "__dict__", None)
+    if facts is not None:
+        facts[_REQUEST_ATTRIBUTE] = True
+    _current.set(whole)
+    if _on_controlled is not None:
+        _on_controlled()
+
+
+def on_controlled(act: Callable[[], None] | None) -> None:
+    """Let somebody else know when `set_controlled` is called for the first time in a request or task.
+
+    Args:
+        act: Must be cheap and must not raise.
+    """
+    global _on_controlled  # noqa: PLW0603 - one listener a process
+    _on_controlled = act
+
+
+def is_controlled() -> bool:
+    """Return whether what runs now concerns an export-controlled or classified design."""
+    if not _has_controlled:
+        return False
+    state = _current.get()
+    if isinstance(state, RunContext):
+        return state.is_controlled
+    if isinstance(state, _Bound):
+        if state.run.is_controlled or state.controlled:
+            return True
+        request = state.request()
+    else:
+        request = state[3]()
+    return _REQUEST_ATTRIBUTE in getattr(request, "__dict__", ())
+
+
+def is_met_outside() -> bool:
+    """Return whether code outside of requests and tasks, such as a thread of a pool, met a controlled design."""
+    return _is_met_outside
+
+
 def is_own_id(request_id: str) -> bool:
     """Tell whether this process made a request id: nothing but hexadecimal digits."""
     return request_id.startswith(request_ids.prefix) and len(request_id) == _ID_CHARS
@@ -182,12 +255,12 @@ def _no_user(request: Any) -> UserId:
 def _whole() -> _Bound:
     state = _current.get()
     if isinstance(state, RunContext):
-        return _Bound(state, _nothing, _no_user)
+        return _Bound(state, _nothing, _no_user, set())
     if isinstance(state, _Bound):
         return state
     request_id, method, path, request, identify = state
     run = RunContext(request_id=request_id, method=method or "", path=path[:_FIELD_MAX_CHARS])
-    return _Bound(run, request, identify)
+    return _Bound(run, request, identify, set())
 
 
 def bind(**changes: Any) -> Token[Any]:
@@ -212,7 +285,7 @@ def start(context: RunContext, identify: Callable[[], UserId] | None = None) -> 
         identify: Gives the user's id, or an empty string, whenever it is wanted: who signs in is known
             only once the view looks, long after the request began. Must be cheap and must not raise.
     """
-    _current.set(context if identify is None else _Bound(context, _nothing, lambda _: identify()))
+    _current.set(context if identify is None else _Bound(context, _nothing, lambda _: identify(), set()))
 
 
 def start_request(
@@ -260,20 +333,25 @@ def accept_request_id(offered: str | None) -> str:
 def to_headers(context: RunContext) -> dict[str, UserId]:
     """Return what a task needs to know of the request that queues it."""
     carried = asdict(replace(context, task="", task_id=""))
-    return {name: _bounded(value) for name, value in carried.items() if value != ""}
+    # False is left out, too.
+    return {name: _bounded(value) for name, value in carried.items() if value != "" and value is not False}
 
 
 def from_headers(headers: Mapping[str, Any] | None) -> RunContext:
     """Read `to_headers`' output back; anything that is not text of a known field is ignored."""
+    global _has_controlled  # noqa: PLW0603 - one process
     carried = (headers or {}).get(HEADER)
     if not isinstance(carried, Mapping):
         return RunContext()
+    controlled = carried.get(_CONTROLLED) is True
+    _has_controlled = _has_controlled or controlled
     return RunContext(
+        is_controlled=controlled,
         **{
             name: _bounded(value)
             for name, value in carried.items()
             if name in _NAMES and (isinstance(value, str) or (name == "user_id" and type(value) is int))
-        }
+        },
     )
 
 

@@ -68,6 +68,8 @@ class EnginelBaseException(APIException):
         code: Machine-readable code; the class's ``default_code`` when omitted.
         field: Name of the request field at fault, shown in the error body.
         details: JSON-ready facts for the error record (stage, signal, counts). Never shown to clients.
+        is_fixed: The detail is made of the program's own words only, although it is no literal: nothing of a file, a
+            name or a request is in it. Records of controlled designs keep such a detail.
 
     Attributes:
         status_code: HTTP status of the response.
@@ -86,11 +88,13 @@ class EnginelBaseException(APIException):
         *,
         field: str | None = None,
         details: Mapping[str, Any] | None = None,
+        is_fixed: bool = False,
     ) -> None:
         super().__init__(detail, code)
         self.code: str = code or self.default_code
         self.field = field
         self.details: dict[str, Any] = dict(details or {})
+        self.is_fixed = is_fixed
         # Celery's JSON backend stores type and args only and calls the type with them on the way back.
         self.args = (str(self.detail), self.code) if isinstance(self.detail, str) else (self.detail, self.code)
 

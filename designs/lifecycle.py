@@ -14,6 +14,7 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 from rest_framework.exceptions import NotFound
 
+from designs import context
 from designs.cad import check_declared_kind, clean_file_name
 from designs.exceptions import (
     DesignNotReady,
@@ -24,7 +25,7 @@ from designs.exceptions import (
     exception_class_for_code,
 )
 from designs.files import delete_file, require_stored, storage_reachable
-from designs.models import IN_WORK, Design, Organization, Role, Status, Step, User
+from designs.models import IN_WORK, Clearance, Design, Organization, Role, Status, Step, User
 from designs.monitoring import MetricsCollector, PerformanceMonitor
 from designs.permissions import get_series, require_access, require_role
 from designs.tasks import queue_processing
@@ -76,6 +77,8 @@ def accept_upload(user: User, form: Mapping[str, Any]) -> Design:
         ExternalServiceError: The storage failed.
     """
     received: ReceivedFile = form["file"]
+    if form["is_itar"] or form["classification"] > Clearance.UNCLASSIFIED:
+        context.set_controlled()
     series, membership = get_series(user, form["series"])
     require_role(membership, Role.ENGINEER)
     require_access(membership, is_itar=form["is_itar"], classification=form["classification"])

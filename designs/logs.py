@@ -31,6 +31,7 @@ from designs.monitoring.redaction import (
     safe_str,
 )
 from designs.monitoring.tracebacks import format_traceback, is_costly
+from designs.monitoring.withheld import ids_only, is_withheld, line_in_own_words, path_of_ids
 
 __all__ = ["JSONFormatter", "console_handler", "exception_text"]
 
@@ -64,7 +65,10 @@ class JSONFormatter(logging.Formatter):
     """Formats a record as one line of JSON; never raises, whatever the record holds."""
 
     def format(self, record: logging.LogRecord) -> str:
-        message, facts = self._message(record), context.known()
+        facts: Mapping[str, str | int] = context.known()
+        if is_withheld(_exception_of(record)):
+            record, facts = _in_own_words(record), _with_path_of_ids(facts)
+        message = self._message(record)
         if not (record.exc_info or record.stack_info) and (plain := _plain_line(record, message, facts)):
             return plain
         line: dict[str, Any] = {
@@ -114,12 +118,35 @@ def exception_text(exc_info: Any) -> str:
         if exc_info[0] is None:
             return ""
         exc = exc_info[1]
-        # The texts of some exceptions would run a query.
-        costly = exc is not None and is_costly(exc)
+        # The texts of some exceptions would run a query, and those of others must not be told.
+        costly = exc is not None and (is_withheld(exc) or is_costly(exc))
         text = format_traceback(exc) if costly else "".join(traceback.format_exception(*exc_info)).rstrip("\n")
     except Exception as error:  # noqa: BLE001 - hostile exceptions format themselves by raising
         return f"unformattable traceback: {type(error).__name__}"
     return redacted_tail(text, _EXCEPTION_MAX_CHARS)
+
+
+def _exception_of(record: logging.LogRecord) -> object:
+    given = record.exc_info
+    # Whatever the call gave.
+    return given[1] if type(given) is tuple and len(given) > 1 else None
+
+
+def _in_own_words(record: logging.LogRecord) -> logging.LogRecord:
+    """Return a copy of a record of a request or task that concerns a controlled design, without its content."""
+    if getattr(record, "scrubbed", None) is SCRUBBED:
+        # The line of a recorded failure: what it says was withheld there.
+        return record
+    copy = logging.makeLogRecord(
+        {name: value for name, value in vars(record).items() if name in _NOT_EXTRA and name != "args"}
+    )
+    copy.msg = line_in_own_words(record)
+    vars(copy).update(ids_only({name: value for name, value in vars(record).items() if name not in _NOT_EXTRA}))
+    return copy
+
+
+def _with_path_of_ids(facts: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {name: path_of_ids(value) if name == "path" else value for name, value in facts.items()}
 
 
 def _plain_line(record: logging.LogRecord, message: str, facts: Mapping[str, str | int]) -> str:

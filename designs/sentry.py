@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from django.conf import settings
 
+from designs import context
 from designs.conf import conf
+from designs.monitoring import guarded
 from designs.monitoring.second_door import admit
 from designs.monitoring.sending import SCRUBBER
-from integrations.sentry import configure, init_sentry
+from integrations.sentry import configure, init_sentry, mark_scope
 
 __all__ = ["start_sentry"]
 
 
 def start_sentry() -> bool:
     """Start the SDK if there is a DSN; return whether Sentry is on."""
+    context.on_controlled(_mark_scope)
     configure(settings.REDIS_URL, settings.ENGINEL_STATE_DIR / "sentry", conf.sentry_lease_seconds)
     return init_sentry(
         settings.SENTRY_DSN,
@@ -27,3 +30,8 @@ def start_sentry() -> bool:
         crons=settings.ENGINEL_SENTRY_CRONS,
         more=conf.sentry_options,
     )
+
+
+def _mark_scope() -> None:
+    with guarded("mark_scope"):
+        mark_scope()

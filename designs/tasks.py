@@ -36,7 +36,7 @@ from designs.exceptions import (
 )
 from designs.files import local_path
 from designs.models import IN_WORK, BOMItem, Design, Geometry, Kind, Status, Step
-from designs.monitoring import PerformanceMonitor
+from designs.monitoring import PerformanceMonitor, is_withheld, own_words
 
 __all__ = [
     "STEPS",
@@ -233,7 +233,7 @@ def _within_time(work: Callable[[Design], None], design: Design) -> None:
 
 
 def _note_failure(design_id: str, exc: EnginelBaseException, task_id: str) -> None:
-    detail, status = str(exc.detail), exc.status_code
+    detail, status = own_words(exc) if is_withheld(exc) else str(exc.detail), exc.status_code
     try:
         mark_failed(design_id, code=exc.code, detail=detail, status=status, error_id="", task_id=task_id)
     except DatabaseError:

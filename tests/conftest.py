@@ -50,6 +50,7 @@ def clean_monitoring(redis_is_ours: None) -> None:
     checker.runner.start_over()
     checker.history.start_over()
     context.start(context.RunContext())
+    context._is_met_outside = False
     # Django's test client goes past the SDK's wrapper, which ends a request's scope.
     for scope in (sentry_sdk.get_isolation_scope(), sentry_sdk.get_current_scope()):
         scope.clear()

@@ -310,3 +310,23 @@ def broken_receiver() -> str:
 @signals.task_success.connect(sender=broken_receiver, weak=False)
 def _break(**kwargs: object) -> None:
     raise RuntimeError("a receiver broke")
+
+
+@app.task(name="probe.quote_design", ignore_result=True)
+def quote_design(design_id: str) -> None:
+    """Fails as careless code does: with names and lines of the file in every message."""
+    from designs.files import local_path
+    from designs.models import Design
+
+    design = Design.objects.select_related("series").get(pk=design_id)
+    with local_path(design) as path:
+        content = path.read_text("latin-1")
+    logger.warning("reading %s of %s", design.file_name, design)
+    logger.error(f"cannot read {content}")  # noqa: G004
+    try:
+        raise ValueError(content)
+    except ValueError as error:
+        error.add_note(design.file_name)
+        raise GeometryProcessingError(
+            f"{design} holds {content}", details={"design_id": str(design.pk), "line": content}
+        ) from error

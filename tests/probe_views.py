@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
+from inspect import isawaitable
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
@@ -51,7 +52,8 @@ def long(request: HttpRequest, rest: str) -> HttpResponse:
 
 
 async def plain_async(request: HttpRequest) -> HttpResponse:
-    return _action[-1](request) or HttpResponse("fine")
+    answer = _action[-1](request)
+    return (await answer if isawaitable(answer) else answer) or HttpResponse("fine")
 
 
 class DRFView(APIView):

@@ -25,6 +25,7 @@ PURE = (
     "designs.monitoring.cleaning",
     "designs.monitoring.event",
     "designs.monitoring.exposition",
+    "designs.monitoring.file_content",
     "designs.monitoring.fingerprint",
     "designs.monitoring.fingerprint.clues",
     "designs.monitoring.fingerprint.core",
@@ -56,6 +57,7 @@ PURE = (
     "designs.monitoring.structure",
     "designs.monitoring.tracebacks",
     "designs.monitoring.values",
+    "designs.monitoring.withheld",
     "integrations.prometheus",
 )
 PURE_MAY_USE = ("django", "rest_framework")

@@ -134,7 +134,7 @@ def _iges_section(head: bytes) -> bytes:
 
 
 def _invalid(message: str, reason: str) -> InvalidFileFormat:
-    return InvalidFileFormat(message, details={"stage": "sniff", "reason": reason})
+    return InvalidFileFormat(message, details={"stage": "sniff", "reason": reason}, is_fixed=True)
 
 
 def _no_content() -> CorruptedFile:

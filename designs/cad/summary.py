@@ -60,6 +60,7 @@ def too_many_pieces(pieces: int) -> TaskTimeoutError:
     return TaskTimeoutError(
         f"This assembly has more than {MAX_PIECES_FOR_GEOMETRY} pieces, too many to measure in time.",
         details={"stage": "read", "reason": "too_many_pieces", "pieces": pieces},
+        is_fixed=True,
     )
 
 
@@ -68,6 +69,7 @@ def damaged(damage: Sequence[str], facts: Mapping[str, Any]) -> CorruptedFile:
     return CorruptedFile(
         f"This file is damaged: {'; '.join(damage)}.",
         details={**facts, "stage": "scan", "reason": "damage", "damage": list(damage)},
+        is_fixed=True,
     )
 
 
@@ -197,7 +199,7 @@ def _warnings(geometry: dict[str, Any], box: tuple[float, float, float] | None, 
 
 def _unparsed(kind: FileKind, why: str, details: dict[str, Any]) -> GeometryProcessingError:
     # Documented: clients and tests look for "Failed to parse" whatever the cause.
-    return GeometryProcessingError(f"Failed to parse {kind.upper()} file: {why}.", details=details)
+    return GeometryProcessingError(f"Failed to parse {kind.upper()} file: {why}.", details=details, is_fixed=True)
 
 
 def _refused(kind: FileKind, why: str, reason: str, facts: dict[str, Any]) -> GeometryProcessingError:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection
 from pathlib import PurePosixPath
+from typing import Any, Self
 
 from django.conf import settings
 from django.core.validators import MinValueValidator
 from django.db import models
 
+from designs import context
 from designs.models.organizations import Clearance, Organization
 from designs.models.text import validate_one_line
 
@@ -142,6 +145,16 @@ class Design(models.Model):
     def shown_version(self) -> int:
         """Number of this version among those that the user may see, where a query counted them."""
         return self.version if self.visible_version is None else self.visible_version
+
+    @classmethod
+    def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[Any], **options: Any) -> Self:
+        """Make the design of a row; whatever loads one that is controlled keeps its content out of error reports."""
+        design = super().from_db(db, field_names, values, **options)
+        loaded = vars(design)
+        # What a deferred field would say is not known without a query.
+        if loaded.get("is_itar", True) or loaded.get("classification", True):
+            context.set_controlled()
+        return design
 
     @property
     def stored_as(self) -> str:

@@ -23,6 +23,7 @@ from designs.monitoring.request_notes import was_logged
 from designs.monitoring.scrape import metrics_page
 from designs.monitoring.sending import sentry_account
 from designs.monitoring.severity import SEVERITIES
+from designs.monitoring.withheld import is_withheld, own_words
 
 __all__ = [
     "SEVERITIES",
@@ -37,6 +38,7 @@ __all__ = [
     "UnknownComponent",
     "dashboard_overview",
     "guarded",
+    "is_withheld",
     "known_errors",
     "known_group",
     "known_groups",
@@ -44,6 +46,7 @@ __all__ = [
     "known_requests",
     "known_tasks",
     "metrics_page",
+    "own_words",
     "performance_overview",
     "record_answer",
     "redact_text",

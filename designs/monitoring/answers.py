@@ -8,6 +8,7 @@ from designs.monitoring.event import MAX_FIELD_CHARS, build_event
 from designs.monitoring.fingerprint import fingerprint_answer
 from designs.monitoring.request_notes import notes_of
 from designs.monitoring.safe import clean_text
+from designs.monitoring.withheld import OwnWords
 
 __all__ = ["record_answer"]
 
@@ -34,7 +35,10 @@ def record_answer(request: object, *, method: str, route: str, status: int, reas
     route = clean_text(route, MAX_FIELD_CHARS)
     message = f"{method} {route} answered {status} without an exception"
     event = build_event(
-        message, run_context.current(), context={"status": status, "reason": reason, "route": route}, source="http"
+        OwnWords(message),
+        run_context.current(),
+        context={"status": status, "reason": reason, "route": route},
+        source="http",
     )
     record = record_new(message, event, "", fingerprint=fingerprint_answer(route, status))
     return str(record.get("event_id", ""))

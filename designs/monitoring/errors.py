@@ -27,6 +27,7 @@ from designs.monitoring.request_notes import note
 from designs.monitoring.safe import safe_str
 from designs.monitoring.store import ErrorStore, Outcome
 from designs.monitoring.tracebacks import format_traceback
+from designs.monitoring.withheld import is_withheld, without_words
 from integrations.redis import RedisUnavailable
 from integrations.sentry import forward_error
 
@@ -203,7 +204,7 @@ def _record_new(
         event.context.setdefault("components_down", down)
     exc = error if is_exception(error) else None
     if fingerprint is None:
-        fingerprint = fingerprint_of(exc, event) if exc is not None else fingerprint_message(safe_str(error))
+        fingerprint = fingerprint_of(exc, event) if exc is not None else _fingerprint_of_message(error, event)
     known = known_groups.knows(fingerprint.key)
     # One traceback a group: Redis has it, or it waits for Redis.
     has_one = known or bool(store.backlog and store.backlog.traceback_of(fingerprint.key))
@@ -245,11 +246,16 @@ def _record_new(
 
 def fingerprint_of(exc: BaseException, event: ErrorEvent) -> Fingerprint:
     try:
-        return fingerprint_exception(exc, event.task)
+        fingerprint = fingerprint_exception(exc, event.task)
+        return without_words(fingerprint) if is_withheld(exc) else fingerprint
     except Exception as failure:  # noqa: BLE001 - see below
         swallow("fingerprint", failure)
     # One that cannot be grouped by its stack is still an occurrence.
     return fingerprint_message(event.qualified_type)
+
+
+def _fingerprint_of_message(message: object, event: ErrorEvent) -> Fingerprint:
+    return fingerprint_message(event.error_message if is_withheld() else safe_str(message))
 
 
 def _forward(exc: BaseException | None, event: ErrorEvent, fingerprint: Fingerprint, outcome: Outcome) -> None:

@@ -19,6 +19,7 @@ from designs.monitoring.foreign import attribute_of
 from designs.monitoring.redaction import redact, redacted_str
 from designs.monitoring.safe import raw_text, safe_str, type_names
 from designs.monitoring.severity import severity_of
+from designs.monitoring.withheld import ids_only, is_withheld, own_words, path_of_ids, said_in_own_words, tag
 
 __all__ = ["ErrorEvent", "build_event", "iso_utc", "operation_of"]
 
@@ -97,6 +98,10 @@ def build_event(
     details = _details(error)
     if details and "details" not in facts:
         facts = {**facts, "details": redact(details)}
+    withheld = run.is_controlled or is_withheld(error)
+    if withheld:
+        tag(error)
+        facts = ids_only(facts)
     if run.trace_id:
         facts = {"trace_id": run.trace_id, **facts}
     module, name = type_names(error) if is_exception(error) else ("", "message")
@@ -107,10 +112,10 @@ def build_event(
         timestamp=_iso_now(),
         error_module=module,
         error_type=name,
-        error_message=_message(error),
+        error_message=_own_words(error) if withheld else _message(error),
         severity=severity_of(severity),
         user_id=_user(run.user_id) if (user := _user(user_id)) is None else user,
-        request_path=_field(request_path) or _field(run.path) or None,
+        request_path=_path(_field(request_path) or _field(run.path), withheld),
         context=facts,
         request_id=run.request_id,
         task=run.task,
@@ -159,6 +164,15 @@ def _iso_now() -> str:
 def _iso_second(seconds: int) -> str:
     # Errors come many in a second.
     return datetime.fromtimestamp(seconds, UTC).isoformat()[: -len("+00:00")]
+
+
+def _path(path: str, withheld: bool) -> str | None:
+    return (path_of_ids(path) if withheld else path) or None
+
+
+def _own_words(error: object) -> str:
+    """Return the message of a failure that concerns a controlled design."""
+    return redacted_str(own_words(error) if is_exception(error) else said_in_own_words(error), MAX_MESSAGE_CHARS)
 
 
 def _message(error: object) -> str:

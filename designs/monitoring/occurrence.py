@@ -10,6 +10,7 @@ from designs.monitoring.outline import outline_of
 from designs.monitoring.redaction import redacted_str
 from designs.monitoring.safe import raw_text
 from designs.monitoring.store import Outcome
+from designs.monitoring.withheld import is_withheld, own_words
 from integrations.sentry import Occurrence
 
 __all__ = ["inert_text_of", "occurrence_of", "short_text_of"]
@@ -40,11 +41,13 @@ def short_text_of(exc: BaseException | None, event: ErrorEvent) -> str | None:
         # No longer than what Sentry is sent, or it is cut again and tells of the length of this.
         note = text[text.rfind("... [") :]
         return f"{text[: MAX_MESSAGE_CHARS - len(note)]}{note}"
-    return text if outline_of(exc) is not None or needs_io(exc) else None
+    return text if is_withheld(exc) or outline_of(exc) is not None or needs_io(exc) else None
 
 
 def inert_text_of(exc: BaseException) -> str | None:
-    """Return a text for an exception whose own needs input or output; None for any other."""
+    """Return a text for an exception whose own needs input or output, or may hold content; None for any other."""
+    if is_withheld(exc):
+        return redacted_str(own_words(exc), MAX_MESSAGE_CHARS)
     return redacted_str(exc, MAX_MESSAGE_CHARS) if needs_io(exc) else None
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from designs import context as run_context
 from designs.monitoring.errors import ErrorTracker, fingerprint_of, record_new
 from designs.monitoring.event import ErrorEvent, build_event
-from designs.monitoring.fingerprint import Fingerprint, fingerprint_event
+from designs.monitoring.fingerprint import Fingerprint, fingerprint_event, fingerprint_message
 from designs.monitoring.fingerprint.core import with_override
 from designs.monitoring.fingerprint.override import entries_of
 from designs.monitoring.foreign import attribute_of
@@ -26,6 +26,7 @@ from designs.monitoring.request_notes import note
 from designs.monitoring.safe import raw_text
 from designs.monitoring.severity import known_severity, severity_of
 from designs.monitoring.store import Outcome
+from designs.monitoring.withheld import is_withheld, line_in_own_words
 from integrations.sentry import Decision, Occurrence
 
 __all__ = ["admit"]
@@ -77,8 +78,9 @@ def _admit(event: Mapping[str, Any], hint: Mapping[str, Any]) -> Decision:
         if subject is not None and not subject.is_quoted:
             ErrorTracker.log_error(exc, _facts(event, log, mechanism), source="log")
         return _DROP
+    text = line_in_own_words(log) if log is not None and is_withheld() else _text(event)
     described = build_event(
-        exc if exc is not None else _text(event),
+        exc if exc is not None else text,
         run,
         context=_facts(event, log, mechanism),
         severity=_severity(exc, event, log),
@@ -118,10 +120,10 @@ def _carried(log: logging.LogRecord) -> Iterator[BaseException]:
 
 def _fingerprint(exc: BaseException | None, described: ErrorEvent, event: Mapping[str, Any]) -> Fingerprint:
     if exc is None:
-        return fingerprint_event(dict(event))
+        return fingerprint_message(described.error_message) if is_withheld() else fingerprint_event(dict(event))
     fingerprint = fingerprint_of(exc, described)
     stated = event.get("fingerprint")
-    if not isinstance(stated, list) or stated[:1] == ["celery"]:
+    if is_withheld(exc) or not isinstance(stated, list) or stated[:1] == ["celery"]:
         return fingerprint
     # What the application told the SDK of this scope's grouping.
     return with_override(entries_of(stated, lambda: raw_text(exc)), fingerprint)

@@ -7,8 +7,10 @@ from functools import lru_cache
 from designs.conf import conf
 from designs.monitoring.accounting import Account, account_of
 from designs.monitoring.errors import store
+from designs.monitoring.file_content import first_with_content
 from designs.monitoring.occurrence import inert_text_of
 from designs.monitoring.redaction import redact, redacted_str
+from designs.monitoring.withheld import ids_only, is_withheld, path_of_ids
 from integrations.redis import RedisUnavailable
 from integrations.sentry import Scrubber
 
@@ -29,7 +31,15 @@ def _cached(text: str, max_chars: int, *settings: bool) -> str:
     return redacted_str(text, max_chars)
 
 
-SCRUBBER = Scrubber(text=_text, value=redact, text_of=inert_text_of)
+SCRUBBER = Scrubber(
+    text=_text,
+    value=redact,
+    text_of=inert_text_of,
+    withholds=is_withheld,
+    ids_only=ids_only,
+    path_of_ids=path_of_ids,
+    first_closed=first_with_content,
+)
 
 
 def sentry_account() -> Account | None:

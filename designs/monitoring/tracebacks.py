@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import traceback
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from types import TracebackType
+from typing import Any
 
 from designs.monitoring.bare import attributes_of, cause_of, context_of, led_to_by, members_of, traceback_of
 from designs.monitoring.foreign import needs_io
 from designs.monitoring.outline import outline_of
 from designs.monitoring.redaction import redacted_str, redacted_tail
 from designs.monitoring.safe import type_name
+from designs.monitoring.withheld import is_withheld, own_words
 
 __all__ = ["format_traceback", "is_costly"]
 
@@ -38,11 +40,12 @@ def format_traceback(exc: BaseException, message: str = "") -> str:
         message: Its scrubbed message, if that is known already: one that is long is not asked for again.
     """
     text = ""
-    if len(message) <= _MAX_MESSAGE_CHARS and not is_costly(exc):
+    withheld = is_withheld(exc)
+    if not withheld and len(message) <= _MAX_MESSAGE_CHARS and not is_costly(exc):
         # Exceptions may break their own formatting.
         with suppress(Exception):
             text = "".join(traceback.format_exception(exc, limit=-_MAX_FRAMES))
-    text = text or "".join(_links(exc, message))
+    text = text or "".join(_links(exc, message, own_words if withheld else str))
     if len(text) <= MAX_CHARS:
         return redacted_tail(text, MAX_CHARS)[:MAX_CHARS]
     head = MAX_CHARS // 4
@@ -80,15 +83,15 @@ def _notes_chars(exc: BaseException) -> int:
     return sum(map(len, notes))
 
 
-def _links(exc: BaseException, message: str) -> Iterator[str]:
+def _links(exc: BaseException, message: str, tell: Callable[[Any], str]) -> Iterator[str]:
     """Give the root first, as Python does, and how many were left out between it and the outermost ones."""
     chain, length, root = _chain(exc)
     if root is not None:
-        yield from _link(root, "")
+        yield from _link(root, "", tell)
         left_out = length - len(chain) - 1
         yield f"\n[{left_out} more exceptions led to the next]\n\n" if left_out else "\nThis led to the next.\n\n"
     for link in reversed(chain):
-        yield from _link(link, message if link is exc else "")
+        yield from _link(link, message if link is exc else "", tell)
         if link is not exc:
             yield "\nThis led to the next.\n\n"
 
@@ -121,14 +124,14 @@ def _frames(link: TracebackType) -> list[str]:
         return list(innermost)
 
 
-def _link(exc: BaseException, message: str) -> Iterator[str]:
+def _link(exc: BaseException, message: str, tell: Callable[[Any], str]) -> Iterator[str]:
     if (frames := traceback_of(exc)) is not None:
         yield "Traceback (most recent call last):\n"
         yield from _frames(frames)
-    yield f"{type_name(exc)}: {message or redacted_str(exc, _MAX_MESSAGE_CHARS)}\n"
+    yield f"{type_name(exc)}: {message or redacted_str(exc, _MAX_MESSAGE_CHARS, tell)}\n"
     if issubclass(type(exc), BaseExceptionGroup):
         members = members_of(exc)
         for member in members[:_MAX_LINKS]:
-            yield f"  | {type_name(member)}: {redacted_str(member, _MAX_MESSAGE_CHARS // 8)}\n"
+            yield f"  | {type_name(member)}: {redacted_str(member, _MAX_MESSAGE_CHARS // 8, tell)}\n"
         if len(members) > _MAX_LINKS:
             yield f"  | [{len(members) - _MAX_LINKS} more]\n"

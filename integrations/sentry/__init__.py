@@ -7,6 +7,7 @@ from integrations.sentry.forward import forward_error, fresh_scope, is_on
 from integrations.sentry.model import Decision, Occurrence, Scrubber
 from integrations.sentry.outbox import configure
 from integrations.sentry.replay import ReplayResult, replay_outbox
+from integrations.sentry.withheld import mark_scope
 
 __all__ = [
     "GROUPINGS",
@@ -24,6 +25,7 @@ __all__ = [
     "fresh_scope",
     "init_sentry",
     "is_on",
+    "mark_scope",
     "replay_outbox",
     "sentry_options",
 ]

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import linecache
 import logging
-from collections.abc import Iterator
 from itertools import islice
 from types import FrameType, TracebackType
 from typing import Any
 
 from sentry_sdk.utils import iter_stacks
 
+from integrations.sentry.chain import in_sdk_order
 from integrations.sentry.model import Scrubber
+from integrations.sentry.withheld import is_marked
 
 __all__ = ["Ready", "enrich"]
 
@@ -56,10 +57,12 @@ def _enrich(event: dict[str, Any], exc: BaseException | None, scrubber: Scrubber
     values = (event.get("exception") or {}).get("values")
     if exc is None or not values:
         return
-    chain = list(islice(_in_sdk_order(exc), len(values) + 1))
+    chain = in_sdk_order(exc, len(values) + 1)
     if len(chain) != len(values):
         return
     budget = _Budget()
+    if is_marked(event, scrubber, exc):
+        budget.locals = 0
     # The outermost exception is the last of the list, and the first worth having.
     for value, link in zip(reversed(values), chain, strict=True):
         _enrich_one(value, list(iter_stacks(link.__traceback__)), scrubber, root, budget)
@@ -84,17 +87,25 @@ def _enrich_one(
     if not frames or len(frames) != len(stack):
         return
     innermost = len(frames) - 1
+    closed = _first_closed(stack, scrubber)
     for place in range(innermost, -1, -1):
         frame, link = frames[place], stack[place]
         if _OUTER_FRAMES <= place < len(frames) - (MAX_FRAMES - _OUTER_FRAMES):
             continue
         if budget.source > 0:
             _add_source(frame, link, budget)
-        if budget.locals > 0 and (place == innermost or _is_own(link.tb_frame, root)):
+        if place < closed and budget.locals > 0 and (place == innermost or _is_own(link.tb_frame, root)):
             _add_locals(frame, link.tb_frame, scrubber, budget)
     if len(frames) > MAX_FRAMES:
         frames = [*frames[:_OUTER_FRAMES], *frames[_OUTER_FRAMES - MAX_FRAMES :]]
     holder["frames"] = [Ready(frame) for frame in frames]
+
+
+def _first_closed(stack: list[TracebackType], scrubber: Scrubber) -> int:
+    """Return the place of the first frame whose locals stay here: with what it handles it calls all further in."""
+    if scrubber.first_closed is None:
+        return len(stack)
+    return scrubber.first_closed([link.tb_frame for link in stack])
 
 
 def _add_source(frame: dict[str, Any], link: TracebackType, budget: _Budget) -> None:
@@ -128,33 +139,3 @@ def _add_locals(frame: dict[str, Any], live: FrameType, scrubber: Scrubber, budg
 def _is_own(frame: FrameType, root: str) -> bool:
     path = frame.f_code.co_filename
     return path.startswith(root) and not any(part in path for part in _FOREIGN)
-
-
-def _in_sdk_order(exc: BaseException) -> Iterator[BaseException]:
-    """Give the exceptions in the order in which the SDK lists them, outermost first."""
-    if isinstance(exc, BaseExceptionGroup):
-        yield from _tree(exc, set())
-        return
-    seen: set[int] = set()
-    link: BaseException | None = exc
-    while link is not None and id(link) not in seen:
-        seen.add(id(link))
-        yield link
-        link = _led_to_by(link)
-
-
-def _tree(exc: BaseException, seen: set[int]) -> Iterator[BaseException]:
-    if id(exc) in seen:
-        return
-    seen.add(id(exc))
-    yield exc
-    following = _led_to_by(exc)
-    if following is not None:
-        yield from _tree(following, seen)
-    if isinstance(exc, BaseExceptionGroup):
-        for member in exc.exceptions:
-            yield from _tree(member, seen)
-
-
-def _led_to_by(exc: BaseException) -> BaseException | None:
-    return exc.__cause__ if exc.__suppress_context__ else exc.__context__

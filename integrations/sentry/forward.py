@@ -15,6 +15,7 @@ from integrations.sentry.enrich import enrich
 from integrations.sentry.integration import EnginelIntegration
 from integrations.sentry.model import OWN, Occurrence
 from integrations.sentry.stand_in import TextOf, light
+from integrations.sentry.withheld import is_marked, reword
 
 __all__ = ["forward_error", "fresh_scope", "is_on"]
 
@@ -64,6 +65,8 @@ def forward_error(
         mechanism = {"type": "enginel", "handled": record["source"] == "explicit"}
         what = light(exc, text, text_of)
         event = dict(event_from_exception(what, client_options=client.options, mechanism=mechanism)[0])
+        if is_marked(event, integration.scrubber, exc):
+            reword(event, what[1], integration.scrubber)
         enrich(event, what[1], integration.scrubber, str(client.options.get("project_root") or ""))
     event["timestamp"] = record["timestamp"]
     decorate(event, occurrence, integration.grouping)

@@ -17,6 +17,7 @@ from integrations.sentry.enrich import Ready, enrich
 from integrations.sentry.free import described
 from integrations.sentry.model import OWN, Decision, Gate, Scrubber
 from integrations.sentry.stand_in import light
+from integrations.sentry.withheld import is_marked, reword
 
 __all__ = ["EnginelIntegration"]
 
@@ -65,8 +66,15 @@ class EnginelIntegration(Integration):
                 what = light(exc, text_of(exc) if text_of is not None else None, text_of)
                 event["exception"] = event_from_exception(what, client_options=options)[0]["exception"]
                 exc = what[1]
+            self._reword(event, exc)
             enrich(event, exc, self.scrubber, str(options.get("project_root") or ""))
+        else:
+            self._reword(event, None)
         return event
+
+    def _reword(self, event: dict[str, Any], exc: BaseException | None) -> None:
+        if is_marked(event, self.scrubber, exc):
+            reword(event, exc, self.scrubber)
 
     def _decide(self, event: Mapping[str, Any], hint: Mapping[str, Any]) -> Decision:
         try:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import FrameType
 from typing import Any, NamedTuple
 
 __all__ = ["OWN", "Decision", "Gate", "Occurrence", "Scrubber"]
@@ -62,8 +63,17 @@ class Scrubber(NamedTuple):
         text: From a text, which is cut to so many characters.
         value: From any value under a name; gives a JSON-ready, bounded copy.
         text_of: The text of an exception whose own must not be asked for; None for any other.
+        withholds: Whether what runs now, or this exception, concerns what must not leave.
+        ids_only: Of a context, what may leave then.
+        path_of_ids: Of a URL path, what may leave then.
+        first_closed: The place of the first frame of a stack whose locals must never leave, nor those of the frames
+            further in; the number of frames if there is none.
     """
 
     text: Callable[[str, int], str]
     value: Callable[[object, str], Any]
     text_of: Callable[[BaseException], str | None] | None = None
+    withholds: Callable[[BaseException | None], bool] | None = None
+    ids_only: Callable[[object], dict[str, Any]] | None = None
+    path_of_ids: Callable[[str], str] | None = None
+    first_closed: Callable[[Sequence[FrameType]], int] | None = None

@@ -13,6 +13,7 @@ from typing import Any
 
 from integrations.sentry.model import Scrubber
 from integrations.sentry.request_secrets import FILTERED, filter_query, hide, secrets_of
+from integrations.sentry.withheld import is_marked, withhold
 
 __all__ = ["SDK_MAX_CHARS", "scrub_event", "scrubbing"]
 
@@ -43,6 +44,8 @@ def scrubbing(scrubber: Scrubber) -> Hook:
 
     def before_send(event: Any, hint: Any) -> Any:
         try:
+            if is_marked(event, scrubber):
+                withhold(event, hint, scrubber)
             scrub_event(event, scrubber)
         except Exception:
             # Without its free text an event still tells where.

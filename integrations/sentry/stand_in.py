@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from types import TracebackType
 
-__all__ = ["TextOf", "light"]
+__all__ = ["TextOf", "light", "text_of_stand_in"]
 
 MAX_MEMBERS = 20
 """Of a group; the event keeps no more exceptions."""
@@ -20,6 +20,11 @@ TextOf = Callable[[BaseException], str | None]
 
 class _StandIn(Exception):
     """Says in short what another exception says."""
+
+
+def text_of_stand_in(exc: BaseException) -> str | None:
+    """Return the text of an exception that stands in for another; None for any other."""
+    return str(exc.args[0]) if isinstance(exc, _StandIn) and exc.args else None
 
 
 def light(

@@ -18,7 +18,8 @@ from sentry_sdk.serializer import serialize
 from sentry_sdk.utils import event_from_exception, iter_stacks
 
 from integrations.sentry import integration as ours
-from integrations.sentry.enrich import MAX_EXCEPTIONS, MAX_FRAMES, Ready, _in_sdk_order, enrich
+from integrations.sentry.chain import in_sdk_order
+from integrations.sentry.enrich import MAX_EXCEPTIONS, MAX_FRAMES, Ready, enrich
 from integrations.sentry.model import Scrubber
 from tests.sentry_capture import Collecting, started, transport
 
@@ -162,8 +163,8 @@ def test_exceptions_come_in_the_order_in_which_we_walk_them(error: BaseException
     values: Any = event["exception"]["values"]
 
     listed = [(value["type"], value["value"]) for value in reversed(values)]
-    walked = [type(link).__name__ for link in _in_sdk_order(error)]
-    assert [kind for kind, _ in listed] == walked, "enrich.py pairs the SDK's list with the chain: _in_sdk_order"
+    walked = [type(link).__name__ for link in in_sdk_order(error, 100)]
+    assert [kind for kind, _ in listed] == walked, "enrich.py pairs the list of the SDK with the chain: in_sdk_order"
     enrich(dict(event), error, PLAIN, "")
     assert all("context_line" in value["stacktrace"]["frames"][-1] for value in values if "stacktrace" in value)
 

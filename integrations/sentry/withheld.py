@@ -1,0 +1,166 @@
+"""What an event keeps that concerns what must not leave: ids, types, frames and source lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import sentry_sdk
+
+from integrations.sentry.chain import in_sdk_order
+from integrations.sentry.model import OWN, Scrubber
+from integrations.sentry.stand_in import text_of_stand_in
+
+__all__ = ["is_marked", "mark_scope", "reword", "withhold"]
+
+MARK = "enginel.withheld"
+"""Tag of a scope, and of its events, whose content must not leave."""
+
+_WITHHELD = "[withheld]"
+_HEADERS = frozenset({"host", "user-agent", "content-type", "content-length", "accept", "x-request-id"})
+_REQUEST = ("method", "url")
+_CRUMB = ("timestamp", "type", "category", "level")
+_SPAN = (
+    "span_id", "parent_span_id", "trace_id", "same_process_as_parent", "op", "origin", "start_timestamp", "timestamp",
+    "status",
+)  # fmt: skip
+_MECHANISM = ("type", "handled", "source", "exception_id", "parent_id", "is_exception_group", "synthetic")
+_TAGS = frozenset(
+    {
+        "fingerprint", "site", "severity", "code", "task", "request_id", "trace_id", "enginel.occurrences",
+        "enginel.source", "celery_task_id", "runtime", "runtime.name", "server_name", "environment", "release", MARK,
+    }
+)  # fmt: skip
+_CONTEXTS = frozenset({"enginel", "error_sampling", "runtime", "os", "device", "trace", "profile"})
+
+
+def mark_scope() -> None:
+    """Let nothing leave that the current scope holds: transactions end when the context of their request is over."""
+    sentry_sdk.get_isolation_scope().set_tag(MARK, "yes")
+
+
+def is_marked(event: Mapping[str, Any], scrubber: Scrubber, exc: BaseException | None = None) -> bool:
+    """Return whether an event, or what it was made of, concerns what must not leave."""
+    tags = event.get("tags")
+    if isinstance(tags, dict) and MARK in tags:
+        return True
+    return scrubber.withholds is not None and scrubber.withholds(exc)
+
+
+def reword(event: dict[str, Any], exc: BaseException | None, scrubber: Scrubber) -> None:
+    """Say of each exception of an event what may be said, and mark the event.
+
+    Args:
+        event: With the exceptions as the SDK lists them.
+        exc: What the event was made of; None where that is not known.
+        scrubber: Knows the words.
+    """
+    event["tags"] = {**(event.get("tags") or {}), MARK: "yes"}
+    values = [value for value in (event.get("exception") or {}).get("values") or () if isinstance(value, dict)]
+    chain = in_sdk_order(exc, len(values) + 1) if exc is not None else []
+    links: Iterable[BaseException | None] = reversed(chain) if len(chain) == len(values) else [None] * len(values)
+    for value, link in zip(values, links, strict=True):
+        text = None
+        if link is not None and (text := text_of_stand_in(link)) is None and scrubber.text_of is not None:
+            text = scrubber.text_of(link)
+        value["value"] = _WITHHELD if text is None else text
+
+
+def withhold(event: dict[str, Any], hint: dict[str, Any], scrubber: Scrubber) -> None:
+    """Leave out of an event, in place, all that may hold content: values, bodies, queries, messages, attachments.
+
+    The texts of exceptions are those of `reword` by now.
+    """
+    hint["attachments"] = []
+    for part, cut in _PARTS.items():
+        if part in event:
+            event[part] = cut(event[part])
+    if "logentry" in event:
+        own = hint.get(OWN)
+        event["logentry"] = {"formatted": own.record["error_message"] if own is not None else _WITHHELD}
+    event.pop("message", None)
+    if "extra" in event:
+        event["extra"] = scrubber.ids_only(event["extra"]) if scrubber.ids_only is not None else {}
+    if hint.get(OWN) is None:
+        event.pop("fingerprint", None)
+    url = (event.get("request") or {}).get("url")
+    if isinstance(url, str):
+        event["request"]["url"] = _url_of_ids(url, scrubber)
+    name = event.get("transaction")
+    if isinstance(name, str) and name.startswith("/") and "<" not in name and scrubber.path_of_ids is not None:
+        event["transaction"] = scrubber.path_of_ids(name)
+
+
+def _url_of_ids(url: str, scrubber: Scrubber) -> str:
+    scheme, separator, rest = url.partition("://")
+    host, slash, path = rest.partition("/")
+    cut = scrubber.path_of_ids(path) if scrubber.path_of_ids is not None else ""
+    return f"{scheme}{separator}{host}{slash}{cut}"
+
+
+def _only(value: Any, names: Iterable[str]) -> dict[str, Any]:
+    return {name: value[name] for name in names if name in value} if isinstance(value, dict) else {}
+
+
+def _values(holder: Any) -> list[Any]:
+    values = holder.get("values") if isinstance(holder, dict) else holder
+    return list(values or ()) if isinstance(values, list | tuple) else []
+
+
+def _breadcrumbs(holder: Any) -> Any:
+    return {"values": [_only(crumb, _CRUMB) for crumb in _values(holder)]}
+
+
+def _exception(holder: Any) -> Any:
+    for value in _values(holder):
+        if "mechanism" in value:
+            value["mechanism"] = _only(value["mechanism"], _MECHANISM)
+        _without_locals(value.get("stacktrace"))
+    return holder
+
+
+def _threads(holder: Any) -> Any:
+    for thread in _values(holder):
+        _without_locals(thread.get("stacktrace"))
+    return holder
+
+
+def _without_locals(stack: Any) -> Any:
+    for frame in (stack or {}).get("frames") or ():
+        frame.pop("vars", None)
+    return stack
+
+
+def _request(request: Any) -> Any:
+    kept = _only(request, _REQUEST)
+    headers = request.get("headers") if isinstance(request, dict) else None
+    if isinstance(headers, dict):
+        kept["headers"] = {name: value for name, value in headers.items() if str(name).lower() in _HEADERS}
+    return kept
+
+
+def _spans(spans: Any) -> Any:
+    return [_only(span, _SPAN) for span in spans] if isinstance(spans, list) else []
+
+
+def _tags(tags: Any) -> Any:
+    return _only(tags, _TAGS)
+
+
+def _contexts(contexts: Any) -> Any:
+    kept = _only(contexts, _CONTEXTS)
+    if "trace" in kept:
+        kept["trace"] = _only(kept["trace"], _SPAN)
+    return kept
+
+
+_PARTS = {
+    "breadcrumbs": _breadcrumbs,
+    "exception": _exception,
+    "threads": _threads,
+    "stacktrace": _without_locals,
+    "request": _request,
+    "spans": _spans,
+    "tags": _tags,
+    "contexts": _contexts,
+}
