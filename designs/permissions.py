@@ -84,7 +84,7 @@ def with_visible_version(designs: QuerySet[Design], visible: QuerySet[Design]) -
     """
     until = visible.filter(series=OuterRef("series"), version__lte=OuterRef("version")).order_by()
     number = until.values("series").annotate(number=Count("pk")).values("number")
-    return designs.annotate(visible_version=Subquery(number))
+    return designs.annotate(visible_version=Subquery(number))  # type: ignore[no-redef]  # its default in the class
 
 
 def administered_designs(user: User) -> QuerySet[Design]:
