@@ -178,7 +178,7 @@ def _report_uncaught(kind: type[BaseException], error: BaseException, step: Trac
 
 
 def _report_thread(args: threading.ExceptHookArgs) -> None:
-    if args.exc_type is SystemExit or args.exc_value is None:
+    if args.exc_type is SystemExit or args.exc_value is None or _was_logged(args.exc_value):
         return
     name = args.thread.name if args.thread is not None else "unknown"
     message = f"Exception in thread {name}:"
@@ -211,6 +211,16 @@ def _report(level: int, message: str, error: _ExcInfo | None) -> None:
         _stream().report(level, message, error)
 
 
+def _was_logged(error: BaseException) -> bool:
+    """Return whether Sentry's SDK has seen the exception first: its line as a recorded failure is written then."""
+    try:
+        from designs.monitoring import was_logged  # noqa: PLC0415
+
+        return was_logged(error, None, 0)
+    except Exception:  # noqa: BLE001 - no usable settings yet
+        return False
+
+
 def _name_of(value: object) -> str:
     try:
         return repr(value)
@@ -241,8 +251,11 @@ def _json_of_text(text: str) -> str:
         try:
             line = json.loads(text)
             from designs.monitoring.redaction import redact  # noqa: PLC0415
+            from designs.monitoring.withheld import is_withheld  # noqa: PLC0415
 
-            return json.dumps(redact(line))
+            # What is written about a controlled design goes through the formatter, which withholds it.
+            if not is_withheld(None):
+                return json.dumps(redact(line))
         except Exception:  # noqa: BLE001, S110 - not JSON, or no usable settings yet
             pass
     return _json_line(_TEXT_LOGGER, logging.WARNING, text, None)

@@ -61,6 +61,16 @@ def test_in_a_process_that_serves_every_line_is_json_without_secrets(env: dict[s
     assert [line["way"] for line in lines if "way" in line] == ["json"]
 
 
+def test_with_sentry_on_an_exception_of_a_thread_is_one_line(env: dict[str, str]) -> None:
+    env["SENTRY_DSN"] = "http://0123456789abcdef0123456789abcdef@127.0.0.1:9/1"
+
+    done = ended(["-m", "tests.faults.standard_error", "wsgi", SECRET], env)
+
+    [line] = [line for line in lines_of(done.stderr) if "way=thread" in json.dumps(line)]
+    assert line["logger"] == "enginel.errors"
+    assert SECRET not in done.stderr
+
+
 COMMANDS = {
     "manage.py": ["manage.py"],
     "python -m django": ["-m", "django"],
