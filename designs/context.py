@@ -74,7 +74,10 @@ os.register_at_fork(after_in_child=request_ids.start_over)
 
 @dataclass(frozen=True)
 class RunContext:
-    """Where the running code stands. Empty strings where nothing is known."""
+    """Where the running code stands. Empty strings where nothing is known.
+
+    Values come from requests and messages, so text is made printable here, whichever way the context is created.
+    """
 
     request_id: str = ""
     user_id: UserId = ""
@@ -85,6 +88,12 @@ class RunContext:
     trace_id: str = ""
     is_controlled: bool = False
     """It concerns an export-controlled or classified design, see `set_controlled`."""
+
+    def __post_init__(self) -> None:
+        facts = vars(self)
+        for name, value in facts.items():
+            if isinstance(value, str) and not (value.isascii() and value.isprintable()):
+                facts[name] = _printable(value)
 
 
 _CONTROLLED = "is_controlled"
@@ -179,7 +188,7 @@ def known() -> dict[str, UserId]:
         facts: dict[str, UserId] = {"request_id": request_id}
         if (user_id := identify(request())) != "":
             facts["user_id"] = user_id
-        facts["method"], facts["path"] = method, path[:_FIELD_MAX_CHARS]
+        facts["method"], facts["path"] = _printable(method), _printable(path[:_FIELD_MAX_CHARS])
         return facts
     whole = current()
     return {name: value for name in _NAMES if (value := getattr(whole, name)) != ""}
@@ -242,6 +251,14 @@ def is_met_outside() -> bool:
 def is_own_id(request_id: str) -> bool:
     """Tell whether this process made a request id: nothing but hexadecimal digits."""
     return request_id.startswith(request_ids.prefix) and len(request_id) == _ID_CHARS
+
+
+def _printable(text: str) -> str:
+    """Replace lone surrogates, which no encoder takes, and drop control and format characters."""
+    if text.isascii() and text.isprintable():
+        return text
+    whole = text.encode("utf-8", "replace").decode("utf-8")
+    return "".join(char for char in whole if char.isprintable())
 
 
 def _nothing() -> None:

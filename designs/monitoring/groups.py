@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, cast
 
-from designs.monitoring.records import iso_of, split_type
+from designs.monitoring.records import decoded, iso_of, split_type
 from integrations.redis import FailFastRedis
 
 __all__ = [
@@ -80,7 +80,7 @@ def read_group(redis: FailFastRedis, key: str, now_ms: int) -> dict[str, Any] | 
         "aliases": (aliases or b"").decode().split(),
         "why": json.loads(row["parts"] or "[]"),
         "minutes": _series(minutes or b"", int(minute or 0), int(minute_n or 0), now_ms),
-        "traceback": (traceback or b"").decode(),
+        "traceback": (traceback or b"").decode("utf-8", "replace"),
         "related": _rows(redis, related),
     }
 
@@ -119,6 +119,8 @@ def _named(row: Sequence[bytes | None]) -> dict[str, str]:
     # A message has a module, an empty one; a group that an earlier version described has none.
     if row[_LISTED.index("module")] is None:
         named["module"], named["type"] = split_type(named["type"])
+    if "\\ud" in named["parts"]:
+        named["parts"] = json.dumps(decoded(named["parts"]))
     return named
 
 

@@ -17,6 +17,7 @@ from designs.monitoring.redaction import redact_text
 __all__ = [
     "bounded_json",
     "counter_of",
+    "decoded",
     "facts_of",
     "iso_of",
     "ms_of",
@@ -84,10 +85,18 @@ def iso_of(ms: int) -> str:
 
 
 def record_of(event_json: str | bytes, key: str, occurrences: int, traceback: str) -> dict[str, Any]:
-    stored = json.loads(event_json)
+    stored = decoded(event_json)
     if "error_module" not in stored:
         stored["error_module"], stored["error_type"] = split_type(stored["error_type"])
     return {**stored, "fingerprint": key, "occurrences": occurrences, "traceback": traceback}
+
+
+def decoded(text: str | bytes) -> Any:
+    """Decode JSON without lone surrogates: an earlier version may have stored some, and no answer can hold them."""
+    value = json.loads(text)
+    if (b"\\ud" if isinstance(text, bytes) else "\\ud") not in text:  # type: ignore[operator]
+        return value
+    return json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
 
 
 def split_type(qualified: str) -> tuple[str, str]:
@@ -98,7 +107,7 @@ def split_type(qualified: str) -> tuple[str, str]:
 
 def with_additions(record: dict[str, Any], additions: bytes) -> dict[str, Any]:
     for line in additions.splitlines():
-        more = json.loads(line)
+        more = decoded(line)
         record["context"] = {**more.pop("context", {}), **record["context"]}
         record.update({name: value for name, value in more.items() if record.get(name) in (None, "")})
     return record

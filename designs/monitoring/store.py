@@ -146,7 +146,7 @@ class ErrorStore:
         args = [limit, now_ms() - conf.ring_seconds * 1000, GROUP_PREFIX]
         waiting = self._waiting_records()
         entries, of_groups = self.redis.script("read_errors", [f"{PREFIX}ring", f"{PREFIX}records"], args)
-        totals = {key: (int(total), text.decode()) for key, total, text in of_groups}
+        totals = {key: (int(total), text.decode("utf-8", "replace")) for key, total, text in of_groups}
         stored: list[dict[str, Any]] = []
         for key, record, additions in entries:
             # One that nobody can read, whoever wrote it, must not hide the others.
