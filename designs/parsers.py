@@ -16,7 +16,9 @@ from rest_framework import parsers
 from rest_framework.exceptions import ParseError
 from rest_framework.utils.json import strict_constant
 
-__all__ = ["UNREADABLE_BODY_ERRORS", "JSONParser", "discard_body"]
+from designs.bodies import BodyRefused
+
+__all__ = ["DISCARD_MAX_BYTES", "DISCARD_MAX_SECONDS", "UNREADABLE_BODY_ERRORS", "JSONParser", "discard_body"]
 
 UNREADABLE_BODY_ERRORS = (
     BadRequest,
@@ -74,6 +76,8 @@ def discard_body(request: HttpRequest) -> None:
     connection = request.META.get("gunicorn.socket")
     timeout = connection.gettimeout() if connection is not None else None
     deadline = time.monotonic() + DISCARD_MAX_SECONDS
+    # The limit of anonymous requests is for bodies that somebody keeps.
+    request.discards_body = True  # type: ignore[attr-defined]
     left = DISCARD_MAX_BYTES
     try:
         while left > 0 and (seconds := deadline - time.monotonic()) > 0:
@@ -83,7 +87,7 @@ def discard_body(request: HttpRequest) -> None:
             if not chunk:
                 return
             left -= len(chunk)
-    except (OSError, ValueError):
+    except (BodyRefused, OSError, ValueError):
         # The client is gone, too slow, or the body was closed by whoever read it: nobody waits for more.
         return
     finally:

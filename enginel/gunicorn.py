@@ -6,8 +6,11 @@ from designs import standard_error
 
 __all__: list[str] = []
 
+worker_class = "enginel.worker.Worker"
 workers = 2
 threads = 4
+# Each is a file descriptor, idle ones too, and 1,024 is a common limit of a process.
+worker_connections = 800
 timeout = 60
 graceful_timeout = 5
 # Longer than whoever sends requests keeps idle connections, a minute mostly: one that meets a closing one fails.

@@ -5,20 +5,27 @@ query string, and the first look at it raises before any middleware has run. Suc
 ones are.
 
 Reading a malformed chunked body raises `OSError`, as reading a truncated body does. gunicorn raises exceptions of its
-own here, which Django does not handle.
+own here, which Django does not handle. A body that arrives too slowly, or is too large for a request without a user,
+is refused with `designs.bodies.BodyRefused`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import weakref
+from collections.abc import Callable, Iterator
 from typing import IO, Any
 
 from django.core.handlers.asgi import ASGIHandler, ASGIRequest
 from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
 from django.utils.http import parse_header_parameters
 
+from designs.bodies import ANONYMOUS_MAX_BYTES, BodyTooLarge, BodyTooSlow
+from enginel.paced_body import PacedBody
+from enginel.slow_clients import PacedSocket, SlowClient
+
 __all__ = ["TextASGIHandler", "TextWSGIHandler"]
+
+_NO_BODY = ("", "0")
 
 
 class _TextOnly:
@@ -41,38 +48,58 @@ def _is_charset(name: str) -> bool:
     return True
 
 
-@contextmanager
-def _malformed_is_os_error() -> Iterator[None]:
-    try:
-        yield
-    except OSError:
-        raise
-    except Exception as exc:
-        raise OSError("the chunked body is malformed") from exc
+class _Body:
+    """The body of a WSGI request. What the client does wrong while it is read is `OSError` or `BodyRefused`."""
 
-
-class _ChunkedBody:
-    """A body of unknown size. Chunks that the server cannot decode are the client's fault: `OSError`."""
-
-    def __init__(self, stream: IO[bytes]) -> None:
-        self._stream = stream
+    def __init__(self, environ: dict[str, Any], request: WSGIRequest) -> None:
+        self._stream: IO[bytes] = environ["wsgi.input"]
+        self._connection = environ.get("gunicorn.socket")
+        # Weak: the request refers to its body.
+        self._request = weakref.ref(request)
+        self._is_limited = True
+        try:
+            self._declared = int(environ.get("CONTENT_LENGTH") or 0)
+        except ValueError:
+            self._declared = 0
+        self._received = 0
 
     def read(self, size: int = -1) -> bytes:
-        with _malformed_is_os_error():
-            return self._stream.read(size)
+        return self._receive(self._stream.read, size)
 
     def readline(self, size: int = -1) -> bytes:
-        with _malformed_is_os_error():
-            return self._stream.readline(size)
+        return self._receive(self._stream.readline, size)
 
     def __iter__(self) -> Iterator[bytes]:
         return iter(self.readline, b"")
 
+    def _receive(self, receive: Callable[[int], bytes], size: int) -> bytes:
+        if self._is_limited and max(self._received, self._declared) > ANONYMOUS_MAX_BYTES:
+            self._require_user()
+        try:
+            data = receive(size)
+        except SlowClient as exc:
+            raise BodyTooSlow from exc
+        except OSError:
+            raise
+        except Exception as exc:
+            raise OSError("the chunked body is malformed") from exc
+        self._received += len(data)
+        return data
+
+    def _require_user(self) -> None:
+        request = self._request()
+        user = getattr(request, "user", None)
+        if not (getattr(request, "discards_body", False) or getattr(user, "is_authenticated", False)):
+            if isinstance(self._connection, PacedSocket):
+                self._connection.close_after_answer()
+            raise BodyTooLarge
+        self._is_limited = False
+
 
 class _TextWSGIRequest(_TextOnly, WSGIRequest):
     def __init__(self, environ: dict[str, Any]) -> None:
-        if "HTTP_TRANSFER_ENCODING" in environ:
-            environ["wsgi.input"] = _ChunkedBody(environ["wsgi.input"])
+        if environ.get("CONTENT_LENGTH", "0") not in _NO_BODY or "HTTP_TRANSFER_ENCODING" in environ:
+            environ["wsgi.input"] = _Body(environ, self)
         super().__init__(environ)
 
 
@@ -86,3 +113,9 @@ class TextWSGIHandler(WSGIHandler):
 
 class TextASGIHandler(ASGIHandler):
     request_class = _TextASGIRequest
+
+    async def handle(self, scope: Any, receive: Any, send: Any) -> None:
+        body = PacedBody(scope, receive)
+        await super().handle(scope, body.receive, send)
+        if body.refusal is not None:
+            await body.answer(send)

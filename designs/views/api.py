@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import HttpRequest
-from rest_framework.exceptions import ParseError
+from rest_framework.exceptions import APIException, ParseError
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from designs.authentication import SessionAuthentication, TokenAuthentication
+from designs.bodies import BodyRefused
 from designs.parsers import UNREADABLE_BODY_ERRORS, JSONParser, discard_body
 
 __all__ = ["WorkloadView"]
@@ -32,7 +33,12 @@ class WorkloadView(APIView):
 
     def handle_exception(self, exc: Exception) -> Response:
         if isinstance(exc, UNREADABLE_BODY_ERRORS):
-            unreadable = ParseError("The body of this request cannot be read: it is cut, malformed or too large.")
+            unreadable: APIException = ParseError(
+                "The body of this request cannot be read: it is cut, malformed or too large."
+            )
+            if isinstance(exc, BodyRefused):
+                unreadable = APIException(exc.detail, exc.code)
+                unreadable.status_code = exc.status_code
             unreadable.__cause__ = exc
             exc = unreadable
         response = super().handle_exception(exc)

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -150,6 +151,39 @@ def test_without_enginel_the_answer_is_json(tmp_path: Path, settings: Any) -> No
     assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
     assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
     assert json.loads(answer.data)["code"] == "unavailable"
+
+
+def test_nginx_passes_no_request_on_before_its_body_is_complete(tmp_path: Path) -> None:
+    port = free_port()
+    upload = b"POST /api/designs/upload/ HTTP/1.1\r\nHost: %s\r\nContent-Length: 200000\r\n\r\n" % NAME.encode()
+    with socket.create_server(("127.0.0.1", 0)) as upstream:
+        changes = {
+            "127.0.0.1:8000": f"127.0.0.1:{upstream.getsockname()[1]}",
+            "listen 8080": f"listen 127.0.0.1:{port}",
+        }
+        conf = prefix(tmp_path, "enginel.conf", changes)
+        server = subprocess.Popen(
+            [needs("nginx", "nginx-light"), "-e", "stderr", "-p", str(tmp_path), "-c", str(conf)],
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            preexec_fn=die_with_parent,
+        )
+        try:
+            wait_for(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text().strip())
+            with (
+                socket.create_connection(("127.0.0.1", port), 20) as slow,
+                socket.create_connection(("127.0.0.1", port), 20) as fast,
+            ):
+                slow.sendall(upload + b"x" * 100_000)
+                fast.sendall(b"GET /api/designs/ HTTP/1.1\r\nHost: %s\r\n\r\n" % NAME.encode())
+                upstream.settimeout(20)
+                first, _ = upstream.accept()
+                slow.sendall(b"x" * 100_000)
+                second, _ = upstream.accept()
+                with first, second:
+                    assert [each.recv(4).decode() for each in (first, second)] == ["GET ", "POST"]
+        finally:
+            stop(server)
 
 
 def test_who_answers_keeps_idle_connections_longer_than_who_asks() -> None:
