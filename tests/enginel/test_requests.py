@@ -28,6 +28,8 @@ def status_of(content_type: str) -> str:
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("charset", ["base64", "rot13", "hex", "zlib", "nonsense", "utf-8", "utf-16"])
+@pytest.mark.parametrize(
+    "charset", ["base64", "rot13", "hex", "zlib", "nonsense", "utf-8", "utf-16", "a\0b", "\xed\xa0\x80"]
+)
 def test_a_charset_of_any_name_is_answered(charset: str) -> None:
     assert status_of(f"application/json; charset={charset}").startswith("401")
