@@ -18,6 +18,7 @@ from django.utils.functional import LazyObject, empty
 
 from designs.monitoring.bare import args_of
 from designs.monitoring.cleaning import type_name
+from designs.monitoring.redacted_text import redact_text
 from designs.monitoring.values import is_plain
 
 __all__ = ["is_lazy", "structure_of"]
@@ -26,6 +27,7 @@ MAX_ITEMS = 10
 MAX_DEPTH = 4
 MAX_CHARS = 4_096
 _ITEM_MAX_CHARS = 200
+_OVERLAP_CHARS = 4_096
 
 _LAZY = (Model, QuerySet, RawQuerySet, LazyObject)
 
@@ -173,4 +175,7 @@ def _fields(value: object) -> Iterator[tuple[str, object]]:
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= _ITEM_MAX_CHARS else f"{text[:_ITEM_MAX_CHARS]}..."
+    if len(text) <= _ITEM_MAX_CHARS:
+        return text
+    # A token that is cut has no shape any more: it is searched for before.
+    return f"{redact_text(text[: _ITEM_MAX_CHARS + _OVERLAP_CHARS])[:_ITEM_MAX_CHARS]}..."

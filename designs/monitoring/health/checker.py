@@ -23,7 +23,7 @@ from designs.monitoring.guard import guarded, swallow
 from designs.monitoring.health.history import History
 from designs.monitoring.health.model import HEALTHY, UNHEALTHY, HealthReport, Outcome, UnknownComponent, status_of
 from designs.monitoring.health.runner import Flight, Runner
-from designs.monitoring.redaction import redact_text
+from designs.monitoring.redaction import redacted_str
 from designs.monitoring.safe import safe_str, type_name
 from integrations import health as plugins
 from integrations.redis import FailFastRedis, RedisUnavailable
@@ -289,7 +289,7 @@ def _probe(component: str, make: Callable[[], HealthCheck]) -> Outcome:
 
 def _detail(error: BaseException | None) -> str:
     cause = error.__cause__ if isinstance(error, HealthCheckException) else error
-    return "" if cause is None else redact_text(f"{type_name(cause)}: {safe_str(cause)}"[:_DETAIL_MAX_CHARS])
+    return "" if cause is None else redacted_str(f"{type_name(cause)}: {safe_str(cause)}", _DETAIL_MAX_CHARS)
 
 
 def _start_over() -> None:
