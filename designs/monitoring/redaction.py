@@ -5,6 +5,7 @@ By key (a value under a telling name goes, whatever it is) and inside text, see 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,6 +16,10 @@ from designs.conf import conf
 from designs.monitoring.inert import REFUSED, refusing_io
 from designs.monitoring.redacted_text import FILTERED, is_plain, is_secret_key, is_secret_name, redact_text
 from designs.monitoring.safe import clean_text, raw_text, safe_str, type_name
+from designs.monitoring.secret_cards import is_measure
+from designs.monitoring.secret_commands import filter_arguments
+from designs.monitoring.secret_names import NameKind, name_kind
+from designs.monitoring.secret_values import is_harmless, is_random
 from designs.monitoring.structure import structure_of
 
 __all__ = [
@@ -40,9 +45,20 @@ MAX_TOTAL_CHARS = 49_152
 OVERLAP_CHARS = 4_096
 """Text is searched this far beyond where it is cut: a private key there must not keep its first half."""
 
+TAIL_OVERLAP_CHARS = 65_536
+"""The end of a text is searched this far before where it is cut, for a private key may begin there."""
+
+# The end of a private key whose beginning is not there.
+_KEY_END = re.compile(r"\A(?:(?!-----BEGIN )[\s\S])*?-----END [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
+
 # What a field of a list of fields calls the name of its value: a header, a variable of an environment.
 _FIELDS = ("name", "key", "field", "header")
 _PAIR = 2
+_PRIVATE_OF_KEY = frozenset({"d", "p", "q", "dp", "dq", "qi", "k"})
+_MEASURE_MAX_CHARS = 40
+_DIGITS = re.compile(r"[\d .-]+", re.ASCII)
+# A key of which its name says nothing is shown where it is shorter.
+_RANDOM_MIN_CHARS = 20
 _PLAIN = frozenset({list, tuple, set, frozenset})
 _BINARY = (bytes, bytearray, memoryview)
 
@@ -65,8 +81,13 @@ def redacted_tail(text: str, max_chars: int) -> str:
     """Return the end of a text, scrubbed."""
     if len(text) <= max_chars:
         return redact_text(clean_text(text, max_chars))
-    searched = max_chars + OVERLAP_CHARS
-    return redact_text(clean_text(text[-searched:], searched))[OVERLAP_CHARS:]
+    searched = max_chars + TAIL_OVERLAP_CHARS
+    start = max(0, len(text) - searched)
+    if start:
+        # A word that the search would begin within may be the end of a secret.
+        start += next((place for place, char in enumerate(text[start : start + OVERLAP_CHARS]) if char.isspace()), 0)
+    scrubbed = redact_text(_KEY_END.sub(FILTERED, clean_text(text[start:], searched), count=1))
+    return scrubbed[-max_chars:]
 
 
 def redact(value: object, key: str = "") -> Any:
@@ -79,20 +100,47 @@ def redact(value: object, key: str = "") -> Any:
     return _Copy().of(value, key, 0)
 
 
+def _must_go(value: object, kind: type, key: str) -> bool:
+    """Tell whether a value under a key goes; what a name says, its value may unsay (`COUNTED`, a form's error)."""
+    sort = name_kind(key[:MAX_KEY_CHARS])
+    if sort is NameKind.HARMLESS:
+        return len(key) > MAX_KEY_CHARS and is_secret_key(key)
+    if kind is str:
+        text = cast("str", value)[:MAX_TEXT_CHARS]
+        if not text:
+            # Asked of a name alone, too.
+            return sort is not NameKind.RANDOM
+        if sort is NameKind.RANDOM:
+            return len(text) >= _RANDOM_MIN_CHARS and " " not in text and is_random(text, 0)
+        return not is_harmless(text, 0, sort, key)
+    if sort is NameKind.RANDOM:
+        return False
+    if sort is NameKind.COUNTED and (kind is int or kind is float):
+        return False
+    if kind is list or kind is tuple:
+        items = cast("Sequence[object]", value)[:MAX_ITEMS]
+        return any(type(item) is not str or _must_go(item, str, key) for item in items)
+    return True
+
+
 def _is_telling(name: object) -> bool:
     if type(name) is bytes:
         name = name[:MAX_KEY_CHARS].decode("latin-1")
     return type(name) is str and is_secret_name(name[:MAX_KEY_CHARS])
 
 
+def _is_name(value: object) -> bool:
+    return type(value) is str and value.isalpha() and _is_telling(value)
+
+
 def _named_before(values: Sequence[object]) -> Iterator[int]:
     """Yield the places of values that the one before gives the name of: in a pair, or after a command's option."""
     if len(values) == _PAIR:
-        if _is_telling(values[0]):
+        if _is_telling(values[0]) and not _is_name(values[1]):
             yield 1
         return
     for place, value in enumerate(values[:-1]):
-        if type(value) is str and value.startswith("--") and "=" not in value and _is_telling(value):
+        if type(value) is str and value.startswith("-") and "=" not in value and _is_telling(value):
             following = values[place + 1]
             if not (type(following) is str and following.startswith("-")):
                 yield place + 1
@@ -113,17 +161,15 @@ class _Copy:
 
     def of(self, value: object, key: str, depth: int) -> Any:
         self.nodes += 1
-        if key and (is_secret_name(key) if len(key) <= MAX_KEY_CHARS else is_secret_key(key)):
-            return FILTERED
         if value is None or value is True or value is False:
             return value
         kind = type(value)
-        if kind is int:
-            return self._integer(value)  # type: ignore[arg-type]
-        if kind is float:
-            return value if value - value == 0 else str(value)  # type: ignore[operator]
+        if key and _must_go(value, kind, key):
+            return FILTERED
+        if kind is int or kind is float:
+            return self._number(value, kind, key)
         if kind is str:
-            return self._text(value)
+            return self._string(cast("str", value), key)
         if self.nodes > MAX_NODES:
             return "[cut]"
         try:
@@ -160,6 +206,18 @@ class _Copy:
         self.chars += len(text)
         return text
 
+    def _number(self, value: Any, kind: type, key: str) -> Any:
+        if kind is float:
+            return value if value - value == 0 else str(value)
+        if key and is_measure(key) and -(2**63) <= value < 2**63:
+            return value
+        return self._integer(value)
+
+    def _string(self, value: str, key: str) -> str:
+        if len(value) <= _MEASURE_MAX_CHARS and key and _DIGITS.fullmatch(value) and is_measure(key):
+            return value
+        return self._text(value)
+
     def _integer(self, value: int) -> Any:
         if not -(2**63) <= value < 2**63:
             return self._text(value, repr)
@@ -168,6 +226,11 @@ class _Copy:
     def _mapping(self, value: Mapping[Any, Any], depth: int) -> dict[str, Any]:
         pairs, size, names_value = _pairs_of(value)
         copy: dict[str, Any] = {}
+        if any(type(name) is str and name == "kty" for name, _ in pairs):
+            # A key as JSON has it (RFC 7517): what is private in it has names of a letter or two.
+            pairs = [
+                (name, FILTERED if type(name) is str and name in _PRIVATE_OF_KEY else item) for name, item in pairs
+            ]
         for name, item in pairs:
             text = clean_text(name, MAX_KEY_CHARS) if type(name) is str else safe_str(name, MAX_KEY_CHARS)
             self.chars += len(text)
@@ -183,6 +246,7 @@ class _Copy:
         if issubclass(type(value), list | tuple):
             for place in _named_before(items):
                 copy[place] = FILTERED
+            filter_arguments(items, copy)
         if size > MAX_ITEMS:
             copy.append(f"[{size - MAX_ITEMS} more]")
         return copy

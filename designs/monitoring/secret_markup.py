@@ -1,0 +1,156 @@
+"""Secrets that the structure around them gives away: elements and attributes, statements and calls, files. Pure."""
+
+from __future__ import annotations
+
+import re
+
+from designs.monitoring.secret_names import MAX_KEY_CHARS, is_secret_key, is_secret_name
+from designs.monitoring.secret_shapes import FILTERED
+from designs.monitoring.secret_values import is_random
+
+__all__ = ["filter_calls", "filter_fields", "filter_lines", "filter_markup", "filter_parameters", "may_hold_line"]
+
+_ELEMENT = re.compile(r"(<([\w:.-]{1,100}+)(?:\s[^<>]{0,200}+)?>\s*+)(?:<!\[CDATA\[[^<>]++>|[^<>]++)(?=\s*+</)")
+_TAG = re.compile(r"<[A-Za-z][\w:.-]*+\s[^<>]*+>")
+_NAMING = re.compile(
+    r"\b(?:name|key|id|property|type|n)\s?=\s?\\{0,8}[\"']([^\"'\\<>]{1,200})\\{0,8}[\"']", re.IGNORECASE
+)
+_GIVING = re.compile(r"(\b(?:value|content|val|v)\s?=\s?\\{0,8}([\"']))[^\"'<>]*?(?=\\{0,8}\2)", re.IGNORECASE)
+# What a named element holds: text, or an element of its own that holds it.
+_HELD = re.compile(r"((?:\s*+<(?:value|string|data)(?:\s[^<>]*+)?>)?\s*+)([^<>\s][^<>]*+)(?=</)", re.IGNORECASE)
+_NAMED_KEY = re.compile(
+    r"(<key>([^<>]{1,200}+)</key>\s*+<(?:string|data)>)[^<>]++(?=</)|(<(?:name|key)>([^<>]{1,200}+)</(?:name|key)>\s*+<value>)[^<>]++(?=</)",
+    re.IGNORECASE,
+)
+
+_FIELD_BEFORE_NAME = re.compile(
+    r"(\\{0,64}+[\"']value\\{0,64}+[\"'][ \t]*+:[ \t]*+)"
+    r"(?!\[filtered\])(?:\\{0,64}+\"[^\"\n]*+\"|\\{0,64}+'[^'\n]*+'|\[[^\[\]\n]*+\]|\{[^{}\n]*+\}|[\w.+-]{1,100}+)"
+    r"(,(?:\s|\\{1,4}[nrt]){0,40}+\\{0,64}+[\"'](?:name|key|field|header)\\{0,64}+[\"'][ \t]*+:[ \t]*+"
+    r"\\{0,64}+[\"']([\w.-]{1,200}+))",
+    re.IGNORECASE,
+)
+_VALUE_ENDS = re.compile(r"value[\"'\\]", re.IGNORECASE)
+_STATEMENT_PARAMETERS = re.compile(
+    r"(\[parameters: |\bargs=(?=[(\[])|\bparams=(?=[(\[{])|\bparameters[:=] ?(?=[(\[{]))"
+)
+_QUOTED = r"(?:[bru]{0,2}\\{0,8}(?:'[^'\n]{0,500}+'|\"[^\"\n]{0,500}+\"))"
+_CALL = re.compile(
+    rf"((?:auth|credentials?|login|signin|getconnection|authenticate|pgp_sym_(?:en|de)crypt|crypt|password)\w{{0,40}}+\s?\((?:\s{{0,20}}+(?:{_QUOTED}|[\w.]{{1,100}}+)\s{{0,20}}+,){{1,6}}+\s{{0,20}}+)"
+    rf"{_QUOTED}(?=\s*+\))",
+    re.IGNORECASE,
+)
+_MADE = re.compile(rf"(\b(?:Secret(?:Str|String|Bytes|Text)?|Password|PASSWORD|MaskedString)\(){_QUOTED}(?=\s*+\))")
+
+# Lines of protocols and files.
+_PGPASS = re.compile(
+    r"(?<![\w.:*/-])((?:[\w-]*[A-Za-z*][\w.*-]*|\d{1,3}(?:\.\d{1,3}){3}):(?:\d{2,5}|\*):(?!\d+:)[\w*$-]+:[\w$.@*-]+:)(?=[^\s:]{6})[^\s\"']++"
+)
+_NETRC = re.compile(
+    r"(\b(?:machine\s{1,8}+\S{1,200}+|default)\s{1,8}+login\s{1,8}+\S{1,200}+\s{1,8}+password\s{1,8}+)\S++"
+)
+_AUTH_LINE = re.compile(
+    r"(\bAUTH(?:ENTICATE)?[ ](?:PLAIN|LOGIN|CRAM-MD5|XOAUTH2|OAUTHBEARER|NTLM|EXTERNAL|GSSAPI"
+    r"|SCRAM-SHA-\d+)[ ]\"?)(?=[\w+/=-]{8})[\w+/=-]++"
+)
+_LOGIN_LINE = re.compile(r"(\bLOGIN[ ]\"[^\"\n]{1,100}+\"[ ]\")[^\"\n]++")
+_AUTH_WORDS = re.compile(r"(\b(?:AUTH(?:[ ](?![A-Z]+\b)[\w.-]{1,64}+)?|PASS|LOGIN[ ]\S{1,64}+)[ ])(?=[^\s\"']{8})")
+_PASS_WORD = re.compile(r"[^\s\"']++")
+_PUTTY = re.compile(
+    r"(PuTTY-User-Key-File-\d: [^\n]*+\n(?:(?!Private-Lines|PuTTY)[^\n]*+\n){0,200}+Private-Lines: \d+\r?\n)"
+    r"(?:[\w+/=]++\r?(?:\n|\Z)|Private-(?:MAC|Hash): \S++)++"
+)
+_JWK = re.compile(r"(\\{0,8}[\"'](?:d|p|q|dp|dq|qi|k)\\{0,8}[\"']\s{0,8}:\s{0,8}\\{0,8}[\"'])[\w=-]{8,}+")
+_ORACLE = re.compile(
+    r"((?:jdbc:oracle:\w{1,10}:|\b(?:sqlplus|expdp|impdp|sqlldr"
+    r"|rman target)[ ](?:-\w+[ ])?)[\w$#.-]{1,64}+/)[^\s@'\"]++(?=@)"
+)
+
+
+def filter_markup(text: str) -> str:
+    """Return the text without what elements and attributes hold under a telling name."""
+    if "</" in text:
+        text = _ELEMENT.sub(lambda m: m[1] + FILTERED if _is_telling(m[2]) and m[2].lower() != "key" else m[0], text)
+        text = _NAMED_KEY.sub(lambda m: (m[1] or m[3]) + FILTERED if _is_telling(m[2] or m[4]) else m[0], text)
+    if "='" not in text and '="' not in text and '=\\"' not in text:
+        return text
+    pieces: list[str] = []
+    done = 0
+    for tag in _TAG.finditer(text):
+        if tag.start() < done or not any(
+            _is_telling(name[1]) for name in _NAMING.finditer(text, tag.start(), tag.end())
+        ):
+            continue
+        given = _GIVING.search(text, tag.start(), tag.end())
+        if given:
+            pieces += (text[done : given.end(1)], FILTERED)
+            done = given.end()
+        elif held := _HELD.match(text, tag.end()):
+            pieces += (text[done : held.start(2)], FILTERED)
+            done = held.end()
+    return "".join((*pieces, text[done:])) if pieces else text
+
+
+def filter_fields(text: str) -> str:
+    """Return the text without values that stand before their telling name."""
+    if not _VALUE_ENDS.search(text):
+        return text
+    return _FIELD_BEFORE_NAME.sub(lambda m: m[1] + FILTERED + m[2] if is_secret_key(m[3]) else m[0], text)
+
+
+def filter_parameters(text: str) -> str:
+    """Return the text without the parameters of a statement that names a secret."""
+    found = _STATEMENT_PARAMETERS.search(text)
+    if found is None or not any(is_secret_name(word) for word in set(_WORD.findall(text[: found.start()])[-200:])):
+        return text
+    end = text.find("\n", found.end())
+    return f"{text[: found.end()]}{FILTERED}{text[end:] if end >= 0 else ''}"
+
+
+_WORD = re.compile(r"[\w-]{3,64}")
+
+
+def filter_calls(text: str) -> str:
+    """Return the text without the last argument of a call that signs somebody in."""
+    return _MADE.sub(rf"\1{FILTERED}", _CALL.sub(rf"\1{FILTERED}", text)) if "(" in text else text
+
+
+def may_hold_line(text: str) -> bool:
+    """Tell whether `filter_lines` might change the text."""
+    return (
+        "AUTH" in text or "PASS" in text or "LOGIN" in text or text.count(":") > 3
+        or "PuTTY" in text or "kty" in text or "@" in text or ("login" in text and "password" in text)
+    )  # fmt: skip
+
+
+def filter_lines(text: str) -> str:
+    """Return the text without the secrets of lines of protocols and files."""
+    if "AUTH" in text or "PASS" in text or "LOGIN" in text:
+        text = _AUTH_LINE.sub(rf"\1{FILTERED}", text)
+        text = _filter_words(_LOGIN_LINE.sub(rf"\1{FILTERED}", text))
+    if text.count(":") >= 4:
+        text = _PGPASS.sub(rf"\1{FILTERED}", text)
+    if "login" in text and "password" in text:
+        text = _NETRC.sub(rf"\1{FILTERED}", text)
+    if "PuTTY-User-Key" in text:
+        text = _PUTTY.sub(rf"\1{FILTERED}", text)
+    if "kty" in text:
+        text = _JWK.sub(rf"\1{FILTERED}", text)
+    if "@" in text and "/" in text:
+        text = _ORACLE.sub(rf"\1{FILTERED}", text)
+    return text
+
+
+def _filter_words(text: str) -> str:
+    pieces: list[str] = []
+    done = 0
+    for found in _AUTH_WORDS.finditer(text):
+        if found.start() >= done and is_random(text, found.end()):
+            pieces += (text[done : found.end()], FILTERED)
+            word = _PASS_WORD.match(text, found.end())
+            done = word.end() if word else found.end()
+    return "".join((*pieces, text[done:])) if pieces else text
+
+
+def _is_telling(name: str) -> bool:
+    return len(name) <= MAX_KEY_CHARS and is_secret_name(name)
