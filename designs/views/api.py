@@ -24,7 +24,6 @@ class WorkloadView(APIView):
     authentication_classes = [TokenAuthentication, SessionAuthentication]
     permission_classes = [IsAuthenticated]
     parser_classes = [JSONParser]
-    metadata_class = None
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
         # A client may name any codec Python has; base64 or undefined break Django's query and form parsing.

@@ -5,7 +5,9 @@ from __future__ import annotations
 from django.contrib import admin
 from django.contrib.auth import authenticate, logout
 from django.contrib.auth.signals import user_logged_in
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods
 from drf_spectacular.utils import extend_schema
 from knox.models import get_token_model
 from knox.settings import knox_settings
@@ -23,8 +25,12 @@ from designs.views.api import WorkloadView
 __all__ = ["LoginView", "LogoutView", "admin_login"]
 
 
+@require_http_methods(["GET", "HEAD", "POST"])
 def admin_login(request: HttpRequest) -> HttpResponse:
     """Answer as the admin site's own login page does, within the limit of tries that the API has, too."""
+    # Django redirects a signed-in user on GET only, and would answer HEAD with the form.
+    if request.method == "HEAD" and admin.site.has_permission(request):
+        return HttpResponseRedirect(reverse("admin:index"))
     if request.method == "POST":
         try:
             count_login_try(request, request.POST.get("username", ""))

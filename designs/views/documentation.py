@@ -37,12 +37,9 @@ class SchemaView(SpectacularAPIView):
     """OpenAPI 3 of the workload."""
 
     generator_class = _OnceGenerator
-    # Without it, OPTIONS is 405 as for every other endpoint.
-    metadata_class = None
 
 
 class DocumentationView(SpectacularSwaggerSplitView):
     """The schema as a page. Its script is an answer of its own, ``?script``: the policy of pages allows none inline."""
 
     template_name = "designs/docs.html"
-    metadata_class = None

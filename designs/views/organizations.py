@@ -15,8 +15,8 @@ from rest_framework.response import Response
 
 from designs.exceptions import InsufficientPermissions, UserLimitExceeded
 from designs.members import add_member, listed_members
-from designs.models import Membership, Organization
-from designs.permissions import get_membership, require_user, visible_designs, visible_organizations
+from designs.models import Membership, Organization, Role
+from designs.permissions import get_membership, require_role, require_user, visible_designs, visible_organizations
 from designs.schema import error_responses
 from designs.serializers import (
     MemberSerializer,
@@ -92,6 +92,8 @@ class MemberListView(WorkloadView, generics.ListAPIView[Any]):
 
     def post(self, request: Request, organization_id: uuid.UUID) -> Response:
         by = self._by
+        # Before the body is read: its faults are no business of members who may not add anybody.
+        require_role(by, Role.ADMIN)
         form = NewMemberSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         added = add_member(by, **form.validated_data)
