@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import generics, status
-from rest_framework.exceptions import NotFound, ParseError
+from rest_framework.exceptions import MethodNotAllowed, NotFound, ParseError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -121,7 +121,11 @@ class DesignListView(WorkloadView, generics.ListAPIView[Design]):
 class DesignView(WorkloadView):
     """A design with the state of its processing and the failure that ended it, if any."""
 
-    @extend_schema(summary="One design", responses={200: DesignSerializer, **error_responses(*_NOT_SHOWN)})
+    # 405 is documented here, since /api/designs/upload/ fits the path of a design.
+
+    @extend_schema(
+        summary="One design", responses={200: DesignSerializer, **error_responses(*_NOT_SHOWN, MethodNotAllowed)}
+    )
     def get(self, request: Request, design_id: uuid.UUID) -> Response:
         design, _ = get_design(require_user(request.user), design_id, to_show=True)
         return Response(DesignSerializer(design).data)
@@ -130,7 +134,9 @@ class DesignView(WorkloadView):
         summary="Delete a design and its file",
         responses={
             204: None,
-            **error_responses(*_NOT_SHOWN, InsufficientPermissions, DesignNotReady, ExternalServiceError),
+            **error_responses(
+                *_NOT_SHOWN, InsufficientPermissions, DesignNotReady, ExternalServiceError, MethodNotAllowed
+            ),
         },
     )
     def delete(self, request: Request, design_id: uuid.UUID) -> Response:

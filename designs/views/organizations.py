@@ -32,7 +32,7 @@ __all__ = ["MemberListView", "OrganizationListView", "OrganizationView"]
 @extend_schema_view(
     get=extend_schema(
         summary="Own organizations",
-        responses={200: OrganizationSerializer(many=True), **error_responses(NotFound)},
+        responses={200: OrganizationSerializer(many=True), **error_responses(ParseError, NotFound)},
     )
 )
 class OrganizationListView(WorkloadView, generics.ListAPIView[Organization]):
@@ -61,7 +61,9 @@ class OrganizationView(WorkloadView):
 
 
 @extend_schema_view(
-    get=extend_schema(summary="Members", responses={200: MemberSerializer(many=True), **error_responses(NotFound)}),
+    get=extend_schema(
+        summary="Members", responses={200: MemberSerializer(many=True), **error_responses(ParseError, NotFound)}
+    ),
     post=extend_schema(
         summary="Add a member",
         request=NewMemberSerializer,

@@ -23,7 +23,9 @@ __all__ = ["SeriesListView", "SeriesView"]
 
 
 @extend_schema_view(
-    get=extend_schema(summary="Series", responses={200: SeriesSerializer(many=True), **error_responses(NotFound)}),
+    get=extend_schema(
+        summary="Series", responses={200: SeriesSerializer(many=True), **error_responses(ParseError, NotFound)}
+    ),
     post=extend_schema(
         summary="Begin a series",
         request=NewSeriesSerializer,
