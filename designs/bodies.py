@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from django.core.exceptions import BadRequest
 
-__all__ = ["ANONYMOUS_MAX_BYTES", "BodyRefused", "BodyTooLarge", "BodyTooSlow"]
+__all__ = [
+    "ANONYMOUS_MAX_BYTES",
+    "DISCARD_MAX_BYTES",
+    "DISCARD_MAX_SECONDS",
+    "BodyRefused",
+    "BodyTooLarge",
+    "BodyTooSlow",
+]
 
 ANONYMOUS_MAX_BYTES = 64 * 1024
 """Largest body of a request without a user."""
+DISCARD_MAX_BYTES = 64 * 1024 * 1024
+DISCARD_MAX_SECONDS = 5.0
 
 
 class BodyRefused(BadRequest):

@@ -16,9 +16,9 @@ from rest_framework import parsers
 from rest_framework.exceptions import ParseError
 from rest_framework.utils.json import strict_constant
 
-from designs.bodies import BodyRefused
+from designs.bodies import DISCARD_MAX_BYTES, DISCARD_MAX_SECONDS, BodyRefused
 
-__all__ = ["DISCARD_MAX_BYTES", "DISCARD_MAX_SECONDS", "UNREADABLE_BODY_ERRORS", "JSONParser", "discard_body"]
+__all__ = ["UNREADABLE_BODY_ERRORS", "JSONParser", "discard_body"]
 
 UNREADABLE_BODY_ERRORS = (
     BadRequest,
@@ -30,8 +30,6 @@ UNREADABLE_BODY_ERRORS = (
 )
 """What Django raises for a body that is cut, malformed or beyond its limits; outside DRF's own handling."""
 
-DISCARD_MAX_BYTES = 64 * 1024 * 1024
-DISCARD_MAX_SECONDS = 5.0
 _CHUNK_BYTES = 64 * 1024
 
 

@@ -14,8 +14,14 @@ from typing import Any
 
 from django.conf import settings
 
-from designs.bodies import ANONYMOUS_MAX_BYTES, BodyRefused, BodyTooLarge, BodyTooSlow
-from designs.parsers import DISCARD_MAX_BYTES, DISCARD_MAX_SECONDS
+from designs.bodies import (
+    ANONYMOUS_MAX_BYTES,
+    DISCARD_MAX_BYTES,
+    DISCARD_MAX_SECONDS,
+    BodyRefused,
+    BodyTooLarge,
+    BodyTooSlow,
+)
 
 __all__ = ["PacedBody"]
 
