@@ -4,25 +4,34 @@ import atexit
 import os
 import shutil
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from enginel.local.valkey import EmbeddedValkey
+from tests.services import redis_server
 
 _state_dir = Path(tempfile.mkdtemp(prefix="enginel-tests-"))
 atexit.register(shutil.rmtree, _state_dir, ignore_errors=True)
 os.environ["ENGINEL_ENVIRONMENT"] = "test"
 os.environ["ENGINEL_STATE_DIR"] = str(_state_dir)
 
-# Of tests that run in parallel, each process has a Redis and a database of its own.
-_worker = os.environ.get("PYTEST_XDIST_WORKER", "").removeprefix("gw")
-if os.environ.get("REDIS_URL") in {None, "", os.environ.get("TESTS_EMBEDDED_URL")}:
+# Each of the processes that run tests in parallel has a Redis of its own, of the same kind as the one that is named.
+# A process that a test starts has the Redis of its test.
+_worker = os.environ.get("PYTEST_XDIST_WORKER")
+_has_none = not os.environ.get("REDIS_URL")
+_is_new = _worker is not None and _worker != os.environ.get("TESTS_PROCESS")
+if _worker:
+    os.environ["TESTS_PROCESS"] = _worker
+if _has_none or (_is_new and "TESTS_EMBEDDED" in os.environ):
     _valkey = EmbeddedValkey(_state_dir, persistent=False)
     _valkey.start()
     atexit.register(_valkey.stop)
-    os.environ["REDIS_URL"] = os.environ["TESTS_EMBEDDED_URL"] = _valkey.url
-elif _worker:
-    os.environ["REDIS_URL"] = urlsplit(os.environ["REDIS_URL"])._replace(path=f"/{int(_worker) + 1}").geturl()
+    os.environ["REDIS_URL"] = _valkey.url
+    os.environ["TESTS_EMBEDDED"] = "1"
+elif _is_new:
+    _services = ExitStack()
+    atexit.register(_services.close)
+    os.environ["REDIS_URL"] = _services.enter_context(redis_server())
 
 from enginel.settings import *  # noqa: E402, F403 - after the environment is set
 from enginel.settings import DATABASES  # noqa: E402

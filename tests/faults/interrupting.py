@@ -25,7 +25,7 @@ from django.test import override_settings  # noqa: E402
 from designs.monitoring import ErrorTracker, MetricsCollector, PerformanceMonitor, errors, guard  # noqa: E402
 from integrations.redis import RedisUnavailable  # noqa: E402
 
-_DEADLINE_SECONDS = 90.0
+_DEADLINE_SECONDS = 60.0
 _INTERVAL_SECONDS = 0.0007
 _KINDS = 50
 
