@@ -43,9 +43,10 @@ _CALL = re.compile(
 _MADE = re.compile(rf"(\b(?:Secret(?:Str|String|Bytes|Text)?|Password|PASSWORD|MaskedString)\(){_QUOTED}(?=\s*+\))")
 
 # Lines of protocols and files.
-_PGPASS = re.compile(
-    r"(?<![\w.:*/-])((?:[\w-]*[A-Za-z*][\w.*-]*|\d{1,3}(?:\.\d{1,3}){3}):(?:\d{2,5}|\*):(?!\d+:)[\w*$-]+:[\w$.@*-]+:)(?=[^\s:]{6})[^\s\"']++"
-)
+# Of `.pgpass`, from the port on: host, port, database, user, password. The host is looked for from there backwards.
+_PGPASS = re.compile(r"(:(?:\d{2,5}|\*):(?!\d+:)[\w*$-]{1,64}+:[\w$.@*-]{1,64}+:)(?=[^\s:]{6})[^\s\"']++")
+_HOST_MAX_CHARS = 255
+_IP4_HOST = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
 _NETRC = re.compile(
     r"(\b(?:machine\s{1,8}+\S{1,200}+|default)\s{1,8}+login\s{1,8}+\S{1,200}+\s{1,8}+password\s{1,8}+)\S++"
 )
@@ -63,7 +64,7 @@ _PUTTY = re.compile(
 _JWK = re.compile(r"(\\{0,8}[\"'](?:d|p|q|dp|dq|qi|k)\\{0,8}[\"']\s{0,8}:\s{0,8}\\{0,8}[\"'])[\w=-]{8,}+")
 _ORACLE = re.compile(
     r"((?:jdbc:oracle:\w{1,10}:|\b(?:sqlplus|expdp|impdp|sqlldr"
-    r"|rman target)[ ](?:-\w+[ ])?)[\w$#.-]{1,64}+/)[^\s@'\"]++(?=@)"
+    r"|rman target)[ ](?:-\w+[ ])?)[\w$#.-]{1,64}+/)[^\s@'\"]{1,256}+(?=@)"
 )
 
 
@@ -129,7 +130,7 @@ def filter_lines(text: str) -> str:
         text = _AUTH_LINE.sub(rf"\1{FILTERED}", text)
         text = _filter_words(_LOGIN_LINE.sub(rf"\1{FILTERED}", text))
     if text.count(":") >= 4:
-        text = _PGPASS.sub(rf"\1{FILTERED}", text)
+        text = _PGPASS.sub(lambda m: m[1] + FILTERED if _is_behind_a_host(text, m.start()) else m[0], text)
     if "login" in text and "password" in text:
         text = _NETRC.sub(rf"\1{FILTERED}", text)
     if "PuTTY-User-Key" in text:
@@ -150,6 +151,15 @@ def _filter_words(text: str) -> str:
             word = _PASS_WORD.match(text, found.end())
             done = word.end() if word else found.end()
     return "".join((*pieces, text[done:])) if pieces else text
+
+
+def _is_behind_a_host(text: str, end: int) -> bool:
+    begin, floor = end, max(0, end - _HOST_MAX_CHARS)
+    while begin > floor and ((char := text[begin - 1]).isalnum() or char in "_.*-"):
+        begin -= 1
+    host = text[begin:end]
+    is_word = any(char.isalpha() or char == "*" for char in host) or _IP4_HOST.fullmatch(host) is not None
+    return is_word and text[begin - 1 : begin] not in {":", "/"}
 
 
 def _is_telling(name: str) -> bool:

@@ -343,6 +343,8 @@ def test_what_only_looks_like_an_address_stays(text: str) -> None:
         "password for x " * 1500,
         "-sk-" * 4000,
         "-eyJ-" * 3000,
+        "x" * 60_000 + "::::",
+        "@/" + "jdbc:oracle:thin:a/" * 10_000,
     ],
 )
 def test_hostile_text_costs_no_time(hostile: str) -> None:
