@@ -297,7 +297,8 @@ def ignore() -> None:
     raise Ignore
 
 
-@app.task(name="probe.unserialisable")
+# Only a result that is kept has to be serialisable.
+@app.task(name="probe.unserialisable", ignore_result=False)
 def unserialisable() -> object:
     return object()
 

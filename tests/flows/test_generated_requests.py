@@ -26,6 +26,7 @@ CHECKS = (
     "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,"
     "response_schema_conformance"
 )
+HOOKS = "tests.flows.schemathesis_hooks"
 # A token that has been given back would end the run of its identity.
 LEFT_OUT = "/api/auth/logout/"
 
@@ -72,7 +73,7 @@ def test_every_answer_to_generated_requests_matches_the_schema(
         "--continue-on-failure", "--generation-database", "none", "--warnings", "off", "--no-color",
     ]  # fmt: skip
 
-    env = {**os.environ, "NO_COLOR": "1"}
+    env = {**os.environ, "NO_COLOR": "1", "PYTHONPATH": str(BASE_DIR), "SCHEMATHESIS_HOOKS": HOOKS}
     done = subprocess.run(
         command, env=env, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=SECONDS * 3
     )
