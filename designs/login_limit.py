@@ -97,8 +97,8 @@ def _address_key(request: HttpRequest) -> str:
 
 
 def _name_key(username: str) -> str:
-    # As Django's forms normalize names, and without case: the databases differ in how they compare it.
-    return _key("name", unicodedata.normalize("NFKC", username).casefold())
+    # As Django's forms strip and normalize names, and without case: the databases differ in how they compare it.
+    return _key("name", unicodedata.normalize("NFKC", username.strip()).strip().casefold())
 
 
 def _key(kind: str, text: str) -> str:

@@ -67,7 +67,10 @@ def test_a_name_is_limited_from_many_addresses(door: str) -> None:
     assert 429 not in statuses[:3]
 
 
-@pytest.mark.parametrize("names", [["ada", "Ada", "ADA", "\uff41da"], ["\x00", "\x00", "\x00", "\x00"]])
+@pytest.mark.parametrize(
+    "names",
+    [["ada", "Ada", "ADA", "\uff41da"], ["ada", " ada", "ada\t ", "\u00a0ada\u3000"], ["\x00", "\x00", "\x00", "\x00"]],
+)
 def test_spellings_of_a_name_share_one_count(names: list[str]) -> None:
     statuses = [try_to_log_in(ADMIN, name, REMOTE_ADDR=f"10.0.0.{n}").status_code for n, name in enumerate(names)]
 
