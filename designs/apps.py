@@ -35,7 +35,7 @@ class DesignsConfig(AppConfig):
         )
         from designs.cad import kernel_status  # noqa: PLC0415
         from designs.monitoring import HealthChecker  # noqa: PLC0415
-        from designs.monitoring.redaction import redact, redact_text  # noqa: PLC0415
+        from designs.monitoring.kept_results import kept_text, kept_values  # noqa: PLC0415
         from designs.older_database import refuse_older_database  # noqa: PLC0415
         from designs.sentry import start_sentry  # noqa: PLC0415
         from integrations import heartbeat, results  # noqa: PLC0415
@@ -47,7 +47,7 @@ class DesignsConfig(AppConfig):
         checks.register_checks()
         pre_migrate.connect(refuse_older_database, sender=self, dispatch_uid="enginel.refuse_older_database")
         kernel_check.register_checks()
-        results.use_scrubbers(redact, redact_text)
+        results.use_scrubbers(kept_values, kept_text)
         celery_signals.connect()
         celery_messages.connect()
         celery_workers.connect()
