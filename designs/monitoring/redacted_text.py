@@ -115,9 +115,11 @@ def redact_text(text: str) -> str:
         text = _EMAIL.sub("[email]", text)
     if conf.redact_ip:
         text = _IP4.sub("[ip]", _IP6.sub(_instead_of_ip6, text))
-    if "&" in text and ";" in text:
-        text = _filter_entities(text)
-    return _filter_encoded(text) if "%" in text else text
+    # As in HTML: the quotes and signs of a text that a page shows.
+    if "&" in text and ";" in text and _ENTITY.search(text):
+        text = _filter_decoded(text, unescape(text))
+    # A URL within a URL hides its signs; decoded, it shows them.
+    return _filter_decoded(text, unquote(text)) if "%" in text and _ENCODED.search(text) else text
 
 
 def _filter_urls(text: str) -> str:
@@ -149,18 +151,8 @@ def _instead_of_ip6(match: re.Match[str]) -> str:
     return "[ip]"
 
 
-def _filter_encoded(text: str) -> str:
-    # A URL within a URL hides its signs; decoded, it shows them. What holds no secret stays as it was.
-    decoded = unquote(text) if _ENCODED.search(text) else text
-    if decoded == text:
-        return text
-    scrubbed = redact_text(decoded)
-    return text if scrubbed == decoded else scrubbed
-
-
-def _filter_entities(text: str) -> str:
-    # As in HTML: the quotes and signs of a text that a page shows.
-    decoded = unescape(text) if _ENTITY.search(text) else text
+def _filter_decoded(text: str, decoded: str) -> str:
+    """Return the scrubbed decoded text if it shows a secret, else the text as it was."""
     if decoded == text:
         return text
     scrubbed = redact_text(decoded)
