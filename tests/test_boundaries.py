@@ -64,6 +64,7 @@ PURE = (
     "designs.monitoring.values",
     "designs.monitoring.withheld",
     "integrations.prometheus",
+    "designs.patterns",
 )
 PURE_MAY_USE = ("django", "rest_framework")
 
@@ -194,12 +195,12 @@ def test_exceptions_are_a_leaf() -> None:
 
 
 def test_monitoring_knows_adapters_settings_and_context_only() -> None:
-    allowed = ("designs.monitoring", "integrations", "designs.conf", "designs.context")
+    allowed = ("designs.monitoring", "integrations", "designs.conf", "designs.context", "designs.patterns")
     assert violations(("designs.monitoring",), allowed) == []
 
 
 def test_the_workload_kernel_knows_exceptions_only() -> None:
-    assert violations(("designs.cad",), ("designs.cad", "designs.exceptions")) == []
+    assert violations(("designs.cad",), ("designs.cad", "designs.exceptions", "designs.patterns")) == []
 
 
 @pytest.mark.parametrize("module", PURE)

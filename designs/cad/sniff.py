@@ -7,6 +7,7 @@ import unicodedata
 from enum import StrEnum
 
 from designs.exceptions import CorruptedFile, InvalidFileFormat
+from designs.patterns import compile_pattern
 
 __all__ = ["HEAD_BYTES", "NAME_LENGTH", "FileKind", "check_declared_kind", "clean_file_name", "sniff"]
 
@@ -32,9 +33,9 @@ _KIND_BY_SUFFIX = {
     "iges": FileKind.IGES,
 }
 _UTF8_BOM = b"\xef\xbb\xbf"
-_LEADING_BLANK = re.compile(rb"(?:[\t-\r ]++|/\*[^*]*+(?:\*(?!/)[^*]*+)*+\*/)*+")
-_STEP_MAGIC = re.compile(rb"ISO-10303-21[\t-\r ]*+;")
-_LINE_END = re.compile(rb"\r\n|\n|\r")
+_LEADING_BLANK = compile_pattern(rb"(?:[\t-\r ]++|/\*[^*]*+(?:\*(?!/)[^*]*+)*+\*/)*+")
+_STEP_MAGIC = compile_pattern(rb"ISO-10303-21[\t-\r ]*+;")
+_LINE_END = compile_pattern(rb"\r\n|\n|\r")
 _FOREIGN_MAGIC = (
     (b"\x89PNG", "a PNG image"),
     (b"\xff\xd8\xff", "a JPEG image"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from designs.patterns import compile_pattern
 
 __all__ = ["normalize_message"]
 
@@ -78,13 +78,13 @@ _VALUE = r"(?<==)(?P<value>\"[^\"\n]{0,1000}+\"|'[^'\n]{0,1000}+'|(?:true|false|
 # Most words hold nothing of the kind; they are passed over before any pattern is tried.
 _PLAIN = r"[A-Za-z]{1,64}+(?:[\s,;)\]'\"]|[:.](?:\s|\Z)|\Z)"
 _DAYS = rf"(?!{_MONTH} |(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? )"
-_CLEAN = re.compile(
+_CLEAN = compile_pattern(
     rf"{_VALUE}|(?<![A-Za-z0-9])(?![\s,;:()'\"<>=]|{_DAYS}{_PLAIN})(?:"
     + "|".join(f"(?P<{name}>{pattern})" for name, pattern in _PATTERNS)
     + ")"
 )
 _PLACEHOLDERS = {name: f"<{name.rstrip('23')}>" for name in [*dict(_PATTERNS), "value"]}
-_RUN = re.compile(r"(<[a-z]+>)(?:[\s,;]{1,3}+\1)++")
+_RUN = compile_pattern(r"(<[a-z]+>)(?:[\s,;]{1,3}+\1)++")
 
 
 def normalize_message(text: str) -> str:

@@ -26,54 +26,55 @@ from designs.monitoring.secret_markup import (
 from designs.monitoring.secret_names import has_stem, is_secret_key, is_secret_name
 from designs.monitoring.secret_pairs import filter_pairs
 from designs.monitoring.secret_shapes import FILTERED, filter_private_keys, filter_tokens, may_hold_shape, replaced_at
+from designs.patterns import compile_pattern
 
 __all__ = ["FILTERED", "is_plain", "is_secret_key", "is_secret_name", "redact_text"]
 
 # A user's name, and a password up to the last @ before a slash; one with slashes only where no port stands.
-_URL_CREDENTIALS = re.compile(
+_URL_CREDENTIALS = compile_pattern(
     r"(://)(?:[^\s/@:'\"]{0,256}+:(?:(?:[^\s/'\"@:]++|:(?!//))*+@)++"
     r"|[^\s/@:'\"]{0,256}+:(?!\d{1,5}(?:[/?#\s]|\Z))(?:[^\s'\"@:]++|:(?!//))*+@"
     r"|(?:[^\s/@:'\"]{16,}+|(?=[^\s/@:'\"]{0,40}\d)(?=[^\s/@:'\"]{0,40}[a-z])(?=[^\s/@:'\"]{0,40}[A-Z])[^\s/@:'\".]{10,}+)@)"
 )
-_AUTHORIZATION = re.compile(
+_AUTHORIZATION = compile_pattern(
     r"((?:(?<!\w)|(?<=http_))authorization\\{0,64}+[\"']?[ \t]*+(?:=>|[:=])[ \t]*+\\{0,64}+[\"']?)"
     r"(?!\[filtered\]|(?:denied|failed|failure|required|missing|header|is|was|has|not|none|null|no|of|for|by|error|ok)\b)"
     r"(?:[A-Za-z][\w-]{0,30}+ {1,3}+)?(?:[\w-]{1,40}+=\"[^\"\n]*+\"|[^\s,;\"'\\]++)"
     r"(?:, ?[\w-]{1,40}+=(?:\"[^\"\n]*+\"|[^\s,]++)){0,20}",
     re.IGNORECASE,
 )
-_COOKIES = re.compile(
+_COOKIES = compile_pattern(
     r"((?:(?<!\w)|(?<=http_))cookie\\{0,64}+[\"']?[ \t]*+[:=][ \t]*+\\{0,64}+[\"']?)(?!\[filtered\])"
     r"(?:[^\r\n\"'\\]|(?<==)\\{0,64}+\"[^\"\r\n\\]*+\\{0,64}+\")++",
     re.IGNORECASE,
 )
-_INSERT = re.compile(
+_INSERT = compile_pattern(
     r"(\binsert\s{1,9}+into\s[^()]{0,300}+\(([^()]++)\)\s{0,9}+values\s{0,9}+)(?!\[filtered\]|\((?:\s*+(?:%s|%\(\w{1,64}\)s|\?|\$\d{1,4}|:\w{1,64})\s*+,?)++\)\s*+;?\Z).*",
     re.IGNORECASE | re.DOTALL,
 )
-_COLUMN = re.compile(r"\(([^()]{1,200}+)\)=\([^()]*+\)")
-_SQL_PASSWORD = re.compile(
+_COLUMN = compile_pattern(r"\(([^()]{1,200}+)\)=\([^()]*+\)")
+_SQL_PASSWORD = compile_pattern(
     r"(\b(?:password|identified\s{1,9}+(?:with\s{1,9}+\S{1,64}+\s{1,9}+)?(?:by|as))\s{1,9}+)\\{0,64}+(?:'[^'\n]++'|\"[^\"\n]++\")",
     re.IGNORECASE,
 )
-_SCHEME = re.compile(
+_SCHEME = compile_pattern(
     r"(\b(?:[Bb]earer|[Bb]asic|[Tt]oken|[Nn]egotiate|BEARER|BASIC|TOKEN) {1,3}+)"
     r"(?!--)(?=[^ ]*[0-9._~+/=-])[A-Za-z0-9._~+/=-]{8,}+"
 )
-_EMAIL = re.compile(r"(?<![\w.%+'-])[\w.%+'-]{1,256}+@[\w-]{1,63}+(?:\.[\w-]{1,63}+){1,8}")
-_IP4 = re.compile(r"(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?!\d|\.\d)", re.ASCII)
+_EMAIL = compile_pattern(r"(?<![\w.%+'-])[\w.%+'-]{1,256}+@[\w-]{1,63}+(?:\.[\w-]{1,63}+){1,8}")
+_IP4 = compile_pattern(r"(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?!\d|\.\d)", re.ASCII)
 # What looks like one; `ipaddress` knows.
-_IP6 = re.compile(
+_IP6 = compile_pattern(
     r"(?<![\w.])(?=[A-Fa-f:]{0,38}+\d)[0-9A-Fa-f]{0,4}+:[0-9A-Fa-f:]{1,38}(?:(?<=:)(?:\d{1,3}\.){3}\d{1,3})?(?!\w|\.\d)",
     re.ASCII,
 )
-_ENTITY = re.compile(r"&(?:quot|apos|amp|lt|gt|#\d{2,3}|#x[0-9a-fA-F]{2});")
+_ENTITY = compile_pattern(r"&(?:quot|apos|amp|lt|gt|#\d{2,3}|#x[0-9a-fA-F]{2});")
 # A query's `sid` and, beside a `state`, its `code` let one in.
-_QUERY_CODE = re.compile(r"([?&]code=)(?=[\w%.~/+-]{10})[\w%.~/+-]++")
-_ENCODED = re.compile(r"%[0-9A-Fa-f]{2}")
+_QUERY_CODE = compile_pattern(r"([?&]code=)(?=[\w%.~/+-]{10})[\w%.~/+-]++")
+_ENCODED = compile_pattern(r"%[0-9A-Fa-f]{2}")
 
 # A value has one of these before it, whatever its name.
-_NAMED = re.compile(r"[=:('<\"\s\uff1a]")
+_NAMED = compile_pattern(r"[=:('<\"\s\uff1a]")
 _SCHEMES = ("bearer ", "basic ", "token ", "negotiate ")
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from designs.monitoring.secret_shapes import FILTERED
+from designs.patterns import compile_pattern
 
 __all__ = ["argument_secrets", "filter_arguments", "filter_commands", "may_hold_command"]
 
@@ -131,13 +132,13 @@ _STARTS = tuple(
 _OPTION_SIGNS = (" -", "'-", '"-', "\t-", " /u", " /p")
 # Programs whose secrets stand without an option.
 _WITHOUT_OPTIONS = ("rabbitmqctl", "wpa_passphrase", "vault login", "aws configure", "nmcli", "vault', 'login")
-_TOOL = re.compile(r"(?<![\w.-])(?:[\w./-]{0,200}/)?([\w-]{2,14})(?:\.exe)?\\{0,8}[\"']?(?=,?\s)", re.ASCII)
-_NAME_AROUND = re.compile(r"[\w-]*", re.ASCII)
-_ARGUMENT = re.compile(
+_TOOL = compile_pattern(r"(?<![\w.-])(?:[\w./-]{0,200}/)?([\w-]{2,14})(?:\.exe)?\\{0,8}[\"']?(?=,?\s)", re.ASCII)
+_NAME_AROUND = compile_pattern(r"[\w-]*", re.ASCII)
+_ARGUMENT = compile_pattern(
     r"\\{1,8}'(?:[^'\n\\])*+\\{1,8}'"
     r"|[^\s\"',\[\]()|;&<>\\]*'[^'\n]*+'|[^\s\"',\[\]()|;&<>\\]*\"[^\"\n]*+\"|(?:[^\s\"',\[\]()|;&<>\\]|(?<=\w),(?=\w))++"
 )
-_COMMAND_END = re.compile(r"\n|[|;&](?![^'\"\n]{0,40}['\"])|\]|\) (?:died|returned|timed)| returned non-zero")
+_COMMAND_END = compile_pattern(r"\n|[|;&](?![^'\"\n]{0,40}['\"])|\]|\) (?:died|returned|timed)| returned non-zero")
 _COMMAND_MAX_CHARS = 2_000
 _ARGUMENTS_MAX = 200
 

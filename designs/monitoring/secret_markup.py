@@ -7,35 +7,36 @@ import re
 from designs.monitoring.secret_names import MAX_KEY_CHARS, is_secret_key, is_secret_name
 from designs.monitoring.secret_shapes import FILTERED
 from designs.monitoring.secret_values import is_random
+from designs.patterns import compile_pattern
 
 __all__ = ["filter_calls", "filter_fields", "filter_lines", "filter_markup", "filter_parameters", "may_hold_line"]
 
-_ELEMENT = re.compile(r"(<([\w:.-]{1,100}+)(?:\s[^<>]{0,200}+)?>\s*+)(?:<!\[CDATA\[[^<>]++>|[^<>]++)(?=\s*+</)")
-_TAG = re.compile(r"<[A-Za-z][\w:.-]*+\s[^<>]*+>")
-_NAMING = re.compile(
+_ELEMENT = compile_pattern(r"(<([\w:.-]{1,100}+)(?:\s[^<>]{0,200}+)?>\s*+)(?:<!\[CDATA\[[^<>]++>|[^<>]++)(?=\s*+</)")
+_TAG = compile_pattern(r"<[A-Za-z][\w:.-]*+\s[^<>]*+>")
+_NAMING = compile_pattern(
     r"\b(?:name|key|id|property|type|n)\s?=\s?\\{0,8}[\"']([^\"'\\<>]{1,200})\\{0,8}[\"']", re.IGNORECASE
 )
-_GIVING = re.compile(r"(\b(?:value|content|val|v)\s?=\s?\\{0,8}([\"']))[^\"'<>]*?(?=\\{0,8}\2)", re.IGNORECASE)
+_GIVING = compile_pattern(r"(\b(?:value|content|val|v)\s?=\s?\\{0,8}([\"']))[^\"'<>]*?(?=\\{0,8}\2)", re.IGNORECASE)
 # What a named element holds: text, or an element of its own that holds it.
-_HELD = re.compile(r"((?:\s*+<(?:value|string|data)(?:\s[^<>]*+)?>)?\s*+)([^<>\s][^<>]*+)(?=</)", re.IGNORECASE)
-_NAMED_KEY = re.compile(
+_HELD = compile_pattern(r"((?:\s*+<(?:value|string|data)(?:\s[^<>]*+)?>)?\s*+)([^<>\s][^<>]*+)(?=</)", re.IGNORECASE)
+_NAMED_KEY = compile_pattern(
     r"(<key>([^<>]{1,200}+)</key>\s*+<(?:string|data)>)[^<>]++(?=</)|(<(?:name|key)>([^<>]{1,200}+)</(?:name|key)>\s*+<value>)[^<>]++(?=</)",
     re.IGNORECASE,
 )
 
-_FIELD_BEFORE_NAME = re.compile(
+_FIELD_BEFORE_NAME = compile_pattern(
     r"(\\{0,64}+[\"']value\\{0,64}+[\"'][ \t]*+:[ \t]*+)"
     r"(?!\[filtered\])(?:\\{0,64}+\"[^\"\n]*+\"|\\{0,64}+'[^'\n]*+'|\[[^\[\]\n]*+\]|\{[^{}\n]*+\}|[\w.+-]{1,100}+)"
     r"(,(?:\s|\\{1,4}[nrt]){0,40}+\\{0,64}+[\"'](?:name|key|field|header)\\{0,64}+[\"'][ \t]*+:[ \t]*+"
     r"\\{0,64}+[\"']([\w.-]{1,200}+))",
     re.IGNORECASE,
 )
-_VALUE_ENDS = re.compile(r"value[\"'\\]", re.IGNORECASE)
-_STATEMENT_PARAMETERS = re.compile(
+_VALUE_ENDS = compile_pattern(r"value[\"'\\]", re.IGNORECASE)
+_STATEMENT_PARAMETERS = compile_pattern(
     r"(\[parameters: |\bargs=(?=[(\[])|\bparams=(?=[(\[{])|\bparameters[:=] ?(?=[(\[{]))"
 )
 _QUOTED = r"(?:[bru]{0,2}\\{0,8}(?:'[^'\n]{0,500}+'|\"[^\"\n]{0,500}+\"))"
-_CALL = re.compile(
+_CALL = compile_pattern(
     rf"((?:auth|credentials?|login|signin|getconnection|authenticate|pgp_sym_(?:en|de)crypt|crypt|password)\w{{0,40}}+\s?\((?:\s{{0,20}}+(?:{_QUOTED}|[\w.]{{1,100}}+)\s{{0,20}}+,){{1,6}}+\s{{0,20}}+)"
     rf"{_QUOTED}(?=\s*+\))",
     re.IGNORECASE,
@@ -44,25 +45,25 @@ _MADE = re.compile(rf"(\b(?:Secret(?:Str|String|Bytes|Text)?|Password|PASSWORD|M
 
 # Lines of protocols and files.
 # Of `.pgpass`, from the port on: host, port, database, user, password. The host is looked for from there backwards.
-_PGPASS = re.compile(r"(:(?:\d{2,5}|\*):(?!\d+:)[\w*$-]{1,64}+:[\w$.@*-]{1,64}+:)(?=[^\s:]{6})[^\s\"']++")
+_PGPASS = compile_pattern(r"(:(?:\d{2,5}|\*):(?!\d+:)[\w*$-]{1,64}+:[\w$.@*-]{1,64}+:)(?=[^\s:]{6})[^\s\"']++")
 _HOST_MAX_CHARS = 255
-_IP4_HOST = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
-_NETRC = re.compile(
+_IP4_HOST = compile_pattern(r"\d{1,3}(?:\.\d{1,3}){3}")
+_NETRC = compile_pattern(
     r"(\b(?:machine\s{1,8}+\S{1,200}+|default)\s{1,8}+login\s{1,8}+\S{1,200}+\s{1,8}+password\s{1,8}+)\S++"
 )
-_AUTH_LINE = re.compile(
+_AUTH_LINE = compile_pattern(
     r"(\bAUTH(?:ENTICATE)?[ ](?:PLAIN|LOGIN|CRAM-MD5|XOAUTH2|OAUTHBEARER|NTLM|EXTERNAL|GSSAPI"
     r"|SCRAM-SHA-\d+)[ ]\"?)(?=[\w+/=-]{8})[\w+/=-]++"
 )
-_LOGIN_LINE = re.compile(r"(\bLOGIN[ ]\"[^\"\n]{1,100}+\"[ ]\")[^\"\n]++")
-_AUTH_WORDS = re.compile(r"(\b(?:AUTH(?:[ ](?![A-Z]+\b)[\w.-]{1,64}+)?|PASS|LOGIN[ ]\S{1,64}+)[ ])(?=[^\s\"']{8})")
-_PASS_WORD = re.compile(r"[^\s\"']++")
-_PUTTY = re.compile(
+_LOGIN_LINE = compile_pattern(r"(\bLOGIN[ ]\"[^\"\n]{1,100}+\"[ ]\")[^\"\n]++")
+_AUTH_WORDS = compile_pattern(r"(\b(?:AUTH(?:[ ](?![A-Z]+\b)[\w.-]{1,64}+)?|PASS|LOGIN[ ]\S{1,64}+)[ ])(?=[^\s\"']{8})")
+_PASS_WORD = compile_pattern(r"[^\s\"']++")
+_PUTTY = compile_pattern(
     r"(PuTTY-User-Key-File-\d: [^\n]*+\n(?:(?!Private-Lines|PuTTY)[^\n]*+\n){0,200}+Private-Lines: \d+\r?\n)"
     r"(?:[\w+/=]++\r?(?:\n|\Z)|Private-(?:MAC|Hash): \S++)++"
 )
-_JWK = re.compile(r"(\\{0,8}[\"'](?:d|p|q|dp|dq|qi|k)\\{0,8}[\"']\s{0,8}:\s{0,8}\\{0,8}[\"'])[\w=-]{8,}+")
-_ORACLE = re.compile(
+_JWK = compile_pattern(r"(\\{0,8}[\"'](?:d|p|q|dp|dq|qi|k)\\{0,8}[\"']\s{0,8}:\s{0,8}\\{0,8}[\"'])[\w=-]{8,}+")
+_ORACLE = compile_pattern(
     r"((?:jdbc:oracle:\w{1,10}:|\b(?:sqlplus|expdp|impdp|sqlldr"
     r"|rman target)[ ](?:-\w+[ ])?)[\w$#.-]{1,64}+/)[^\s@'\"]{1,256}+(?=@)"
 )
@@ -108,7 +109,7 @@ def filter_parameters(text: str) -> str:
     return f"{text[: found.end()]}{FILTERED}{text[end:] if end >= 0 else ''}"
 
 
-_WORD = re.compile(r"[\w-]{3,64}")
+_WORD = compile_pattern(r"[\w-]{3,64}")
 
 
 def filter_calls(text: str) -> str:

@@ -11,13 +11,14 @@ import re
 from designs.monitoring.secret_names import MAX_KEY_CHARS, NameKind, name_kind, stems_at
 from designs.monitoring.secret_shapes import FILTERED
 from designs.monitoring.secret_values import is_harmless, is_random, value_at, value_below
+from designs.patterns import compile_pattern
 
 __all__ = ["filter_pairs"]
 
-_NAME = re.compile(r"[\w.-]++")
+_NAME = compile_pattern(r"[\w.-]++")
 _SIGN = r"(?:=>|::=|:=|[!=]==?|[?+.~]=|->|[=:\uff1a])"
 _MORE_SIGNS = frozenset({"", "=", ">", " ", "\t", "\n", "\r", "\u00a0", "\u3000"})
-_SEPARATOR = re.compile(
+_SEPARATOR = compile_pattern(
     # Whose, or which one: `Password for bob:`, `Key (primary):`; the rest of a name of words.
     r"(?:(?:[ ](?:key|base|phrase|code|word|data|value|string|text|hash)){1,2}(?=[ ]?[:=])|[ ](?:for|of|für"
     r"|pour|para|de)[ ][^\s:=\"']{1,64}+(?=[ ]?[:=])|[ ]\([^()\n]{1,40}+\)(?=[ ]?[:=])"
@@ -29,33 +30,33 @@ _SEPARATOR = re.compile(
 # field of a list of fields; a pair, which has a bracket before and behind it.
 _AFTER_OPTION = re.compile(r"\\{0,64}+[\"'],[ \t]*+(?=[bru]{0,2}\\{0,64}[\"'](?!-))|[ \t]{1,3}+(?=[^\s-])|\n(?=[^\s-])")
 _BLANKS = r"(?:\s|\\{1,4}[nrt]){0,400}+"
-_AFTER_FIELD = re.compile(
+_AFTER_FIELD = compile_pattern(
     rf"\\{{0,64}}+[\"'],{_BLANKS}\\{{0,64}}+[\"']value\\{{0,64}}+[\"'][ \t]*+:[ \t]*+"
     r"|\\{0,64}+[\"']?[ \t]*+\r?\n[ \t]*+value:[ \t]*+",
     re.IGNORECASE,
 )
-_AFTER_PART = re.compile(
+_AFTER_PART = compile_pattern(
     r"\\?[\"'](?:;[^\n\\]{0,200}+)?(?:\r?\n|\\r\\n)(?:[A-Za-z-]{1,40}+:[^\n\\]{0,200}+(?:\r?\n|\\r\\n)){0,5}+(?:\r?\n|\\r\\n)(?=[^\s-])"
 )
-_PART_VALUE = re.compile(r"[^\r\n\\]++")
-_BEFORE_PAIR = re.compile(r"[(\[][ \t]?[bru]{0,2}\\{0,64}[\"']\Z")
-_AFTER_FIRST = re.compile(rf"\\{{0,64}}+[\"'],{_BLANKS}(?=[bru]{{0,2}}\\{{0,64}}[\"']|[\[{{(])")
-_AFTER_WORD = re.compile(
+_PART_VALUE = compile_pattern(r"[^\r\n\\]++")
+_BEFORE_PAIR = compile_pattern(r"[(\[][ \t]?[bru]{0,2}\\{0,64}[\"']\Z")
+_AFTER_FIRST = compile_pattern(rf"\\{{0,64}}+[\"'],{_BLANKS}(?=[bru]{{0,2}}\\{{0,64}}[\"']|[\[{{(])")
+_AFTER_WORD = compile_pattern(
     r"(?:\\?[\"'])?[ \t]{1,8}+(?:(?:provided|given|used|received|presented|supplied|is|was|be|string|value"
     r"|plain|\d|hash)(?::[ ]|[ ])[ ]*+){0,2}"
 )
-_IS_FIELD = re.compile(r"(?:name|key|field|header)[\"']?[ \t]?[:=][ \t]?\\{0,8}[\"']?\Z", re.IGNORECASE)
-_OF_PARSER = re.compile(
+_IS_FIELD = compile_pattern(r"(?:name|key|field|header)[\"']?[ \t]?[:=][ \t]?\\{0,8}[\"']?\Z", re.IGNORECASE)
+_OF_PARSER = compile_pattern(
     r"(?:expected|known|recogni[sz]ed|illegal|unterminated|stray|next|current|last)[ ]token[\"']?[ ]?[:=][ ]?\Z",
     re.IGNORECASE,
 )
-_COMMON = re.compile(rf"([\w.-]{{1,{MAX_KEY_CHARS}}}+)=[A-Za-z]++\d\w*+(?=[\s,;&]|\Z)")
+_COMMON = compile_pattern(rf"([\w.-]{{1,{MAX_KEY_CHARS}}}+)=[A-Za-z]++\d\w*+(?=[\s,;&]|\Z)")
 # Of names whose values need a second look: a signature, a pass.
 _LAST_LETTERS = frozenset("eEsS")
 _CLOSING = frozenset(")]")
 # Names of two words: what may stand before the last.
 _LAST_WORDS = frozenset({"key", "keys", "code", "codes", "phrase", "passe", "string", "seed", "base", "number", "id"})
-_BEFORE_LAST = re.compile(r"[A-Za-z][\w-]{0,30}(?:[ ][A-Za-z][\w-]{0,30}){0,2}[ ]\Z")
+_BEFORE_LAST = compile_pattern(r"[A-Za-z][\w-]{0,30}(?:[ ][A-Za-z][\w-]{0,30}){0,2}[ ]\Z")
 _DIRECTIVES = frozenset({"requirepass", "masterauth", "bindpw", "rootpw"})
 
 

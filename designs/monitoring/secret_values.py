@@ -10,6 +10,7 @@ import re
 from itertools import pairwise
 
 from designs.monitoring.secret_names import MAX_KEY_CHARS, NameKind, is_secret_name
+from designs.patterns import compile_pattern
 
 __all__ = ["is_harmless", "is_random", "value_at", "value_below"]
 
@@ -25,18 +26,18 @@ _QUOTED = (
 _BRACKETED = r"\[[^\[\]\n]++\]|\{[^{}\n]++\}|\([^()\n]++\)"
 # A quote within a word is one of its characters.
 _BARE = r"[^\s\"'`,;&)}\]\\]++(?:[\"'](?=\w)[^\s\"'`,;&)}\]\\]++)*+"
-_VALUE = re.compile(
+_VALUE = compile_pattern(
     r"\[filtered\]|(?:(?:PLAIN|LOGIN|[Dd]igest|ApiKey|Key|SharedKey|SSWS|[Bb]earer|[Bb]asic|[Tt]oken"
     r"|[Nn]egotiate|BEARER|BASIC|TOKEN) )?"
     rf"(?:{_MAKER}{_PREFIX}{_QUOTED}|{_BRACKETED}|{_BARE})"
 )
 _LINE_END = r"(?:\r?\n|(?:\\{1,8}r)?\\{1,8}n)"
 # On the next line: behind a sign of a block (YAML), a parenthesis or backslash (a language), or nothing.
-_BLOCK = re.compile(rf"[|>][-+\d]{{0,2}}+[ \t]*+{_LINE_END}([ \t]++)[^\n\\]++(?:{_LINE_END}\1[^\n\\]++)*+")
-_NEXT_LINE = re.compile(
+_BLOCK = compile_pattern(rf"[|>][-+\d]{{0,2}}+[ \t]*+{_LINE_END}([ \t]++)[^\n\\]++(?:{_LINE_END}\1[^\n\\]++)*+")
+_NEXT_LINE = compile_pattern(
     rf"(?:\(|\\(?=[ \t\r]*+\n))?[ \t]*+{_LINE_END}(?:([ \t]++)(?:- )?+|(?=[bru]{{0,2}}\\{{0,8}}[\"']))"
 )
-_STARTS_PAIR = re.compile(r"\\{0,8}[\"']?[\w.-]++\\{0,8}[\"']?[ \t]*+[:=]")
+_STARTS_PAIR = compile_pattern(r"\\{0,8}[\"']?[\w.-]++\\{0,8}[\"']?[ \t]*+[:=]")
 
 _PROSE = (
     r"(?:this|that|these|it|is|are|must|may|might|can|cannot|could|should|would|will|was|were|has|have|had|does|do|did|not|no"
@@ -44,7 +45,7 @@ _PROSE = (
     r"|expired|unknown|incorrect|unset|your|you|only|expected|unexpected|cannot|failed|failure|error|refused|rejected"
     r"|def|class|lambda|your|a|already|never|both|either|use|using|provided|unable|bad|change|changed|got)"
 )
-_HARMLESS = re.compile(
+_HARMLESS = compile_pattern(
     r"(?:"
     # No value at all, or one that was taken out before.
     r"[\"']?(?:true|false|none|null|nil|undefined|unset|empty|nan|\*{2,}|x{4,}|\.{3,}|-+|\[(?:redacted|filtered|hidden|removed|masked)\]|"
@@ -64,28 +65,28 @@ _HARMLESS = re.compile(
     r")",
     re.IGNORECASE,
 )
-_NUMBER = re.compile(
+_NUMBER = compile_pattern(
     r"[\"']?\d{4}-\d\d-\d\d(?:[T ][\d:.]+(?:Z|[+-][\d:]+)?)?[\"']?(?=[\s,;&)}\]]|\.?\Z|\.\s)"
     r"|[\"']?-?\d{1,18}(?:\.\d{1,18})?(?:e-?\d{1,3})?(?:ms|s|%)?[\"']?(?=[\s,;&)}\]]|\.?\Z|\.\s)"
 )
-_PLACEHOLDER = re.compile(r"[A-Z][A-Z_]{2,40}(?=[\s,\]>)|]|\Z)")
-_QUOTED_RANDOM = re.compile(
+_PLACEHOLDER = compile_pattern(r"[A-Z][A-Z_]{2,40}(?=[\s,\]>)|]|\Z)")
+_QUOTED_RANDOM = compile_pattern(
     r"(?=[^\s\"'`]{8})(?=[^\s\"'`\d]{0,200}+\d)(?=[^\s\"'`A-Za-z]{0,200}+[A-Za-z])[^\s\"'`()<>{}\[\]]{1,400}+(?=[\"'`])"
 )
-_RANDOM = re.compile(
+_RANDOM = compile_pattern(
     r"(?=[\w+/=.~!#$%^*@-]{10})(?=[^\s\d]{0,200}+\d)(?=[^\sA-Z]{0,200}+[A-Z])(?=[^\sa-z]{0,200}+[a-z])"
     r"(?![\w.+-]{1,64}@)(?!(?:https?|file)://)(?!/)(?!\d{4}-\d\d-\d\d)[\w+/=.~!#$%^*@-]{1,400}+(?=[\s,;&)}\]\"'`?!:]|\Z)"
     r"|(?=[0-9a-zA-Z]{32})(?=[^\s\d]{0,200}+\d)[0-9a-zA-Z]{1,400}+(?![\w-])"
 )
-_CODE_LIKE = re.compile(r"[A-Z][a-z]+(?:[A-Z][a-z]+)+\d?\b|[A-Za-z_]+\.[A-Za-z_.]+|[A-Z]{1,4}-?\d+(?:[.-]\w+)*\b")
+_CODE_LIKE = compile_pattern(r"[A-Z][a-z]+(?:[A-Z][a-z]+)+\d?\b|[A-Za-z_]+\.[A-Za-z_.]+|[A-Z]{1,4}-?\d+(?:[.-]\w+)*\b")
 
 
-_PLAIN_WORD = re.compile(r"[^\s\"'`,;&()\[\]{}\\]++")
+_PLAIN_WORD = compile_pattern(r"[^\s\"'`,;&()\[\]{}\\]++")
 _GOES_ON = frozenset("\"'`()[]{}\\")
 _SCHEMES = frozenset(
     {"plain", "login", "digest", "apikey", "key", "sharedkey", "ssws", "bearer", "basic", "token", "negotiate", "new"}
 )
-_FIRST_WORD = re.compile(r"[\"']?([A-Za-z_]+)")
+_FIRST_WORD = compile_pattern(r"[\"']?([A-Za-z_]+)")
 _CODE_SIGNS = frozenset({".", "(", "["})
 _FIRST_WORDS = frozenset(_PROSE[3:-1].split("|")) | frozenset(
     {"true", "false", "none", "null", "nil", "undefined", "unset", "empty", "nan", "lambda", "self"}
@@ -157,11 +158,11 @@ def _is_identifier(text: str, start: int, name: str) -> bool:
     return is_secret_name(last[:MAX_KEY_CHARS]) if dot else last == name.rpartition(".")[2]
 
 
-_DOTTED = re.compile(r"[A-Za-z_][\w.]{0,200}+(?=[\s,;&)}\]\"']|\Z)")
-_SIGNED = re.compile(r"[\"']?[\w+/=.%:~-]{12,400}+")
+_DOTTED = compile_pattern(r"[A-Za-z_][\w.]{0,200}+(?=[\s,;&)}\]\"']|\Z)")
+_SIGNED = compile_pattern(r"[\"']?[\w+/=.%:~-]{12,400}+")
 # How often something went over something.
-_FEW = re.compile(r"\d{1,3}(?=[\s,;&)}\]]|\.?\Z)")
-_PASS_RESULT = re.compile(r"\d{1,6}\b|[a-z]\w*(?=[\s.,:\[/(]|\Z)|<")
+_FEW = compile_pattern(r"\d{1,3}(?=[\s,;&)}\]]|\.?\Z)")
+_PASS_RESULT = compile_pattern(r"\d{1,6}\b|[a-z]\w*(?=[\s.,:\[/(]|\Z)|<")
 
 
 def _says_else(text: str, start: int, name: str) -> bool:
@@ -194,7 +195,7 @@ def is_random(text: str, start: int) -> bool:
     return _RANDOM.match(text, start) is not None and _CODE_LIKE.fullmatch(text, start, _word_end(text, start)) is None
 
 
-_WORD = re.compile(r"[\w.+/=~!#$%^*@-]{0,400}+")
+_WORD = compile_pattern(r"[\w.+/=~!#$%^*@-]{0,400}+")
 
 
 _MIXED_MIN_CHARS = 12

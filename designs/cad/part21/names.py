@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from designs.patterns import compile_pattern
+
 __all__ = ["NAME_LENGTH", "decode_text"]
 
 NAME_LENGTH = 200
 """Longest name kept, in characters."""
 
-_ESCAPE = re.compile(
+_ESCAPE = compile_pattern(
     r"''|\\\\"
     r"|\\P(?P<page>[A-I])\\"
     r"|\\S\\(?P<shifted>.)"

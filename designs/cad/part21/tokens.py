@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from designs.patterns import compile_pattern
+
 __all__ = [
     "CLOSE", "COMMA", "END", "EQUALS", "FOLLOWERS", "GARBAGE", "KEYWORD", "OPEN", "REFERENCE", "RESOURCE",
     "SEMICOLON", "STRING", "TOKEN", "VALUE",
@@ -29,7 +31,7 @@ RESOURCE: Final = 10
 GARBAGE: Final = 11
 END: Final = 12
 
-TOKEN: Final = re.compile(
+TOKEN: Final = compile_pattern(
     rb"""
     (?: [\t-\r\x20]++ | /\* [^*]*+ (?: \*(?!/) [^*]*+ )*+ \*/ | \\[NF]\\ )*+
     (?:
