@@ -25,6 +25,8 @@ logger = logging.getLogger("enginel.health")
 class Round:
     """Work that beat itself does again and again, in a thread: the schedule never waits for it.
 
+    The first time comes one interval after the first look: workers that start with beat have reported by then.
+
     Args:
         work: What is done. Bounded in time by itself; while it still runs it is not begun again.
         seconds: Returns the interval; 0 is never.
@@ -33,11 +35,13 @@ class Round:
     def __init__(self, work: Callable[[], object], seconds: Callable[[], float]) -> None:
         self._work = work
         self._seconds = seconds
-        self._began_at = float("-inf")
+        self._began_at: float | None = None
         self._thread: threading.Thread | None = None
 
     def begin_if_due(self) -> None:
         seconds, now = self._seconds(), time.monotonic()
+        if self._began_at is None:
+            self._began_at = now
         is_running = self._thread is not None and self._thread.is_alive()
         if seconds <= 0 or is_running or now - self._began_at < seconds:
             return
