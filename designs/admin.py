@@ -21,6 +21,7 @@ from designs.permissions import (
     administered_designs,
     administered_organizations,
     administered_users,
+    may_manage_account,
     with_visible_version,
 )
 
@@ -61,7 +62,7 @@ class UserAdmin(_NothingOfOthers, AuthUserAdmin):  # type: ignore[type-arg]  # g
 
     @admin.action(description="End all sessions and tokens of these users", permissions=["change"])
     def end_logins(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
-        users = [user for user in queryset if self.has_change_permission(request, user)]
+        users = [user for user in queryset if self._is_within_reach(request, user)]
         for user in users:
             end_all_logins(user, reason=f"by user {user_id_of(request)}")
         self.message_user(request, f"{len(users)} users have to log in again.", messages.SUCCESS)
@@ -82,14 +83,15 @@ class UserAdmin(_NothingOfOthers, AuthUserAdmin):  # type: ignore[type-arg]  # g
         return fields if _is_superuser(request) else [*fields, *_RIGHTS]
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return self._is_within_reach(request, obj) and bool(super().has_change_permission(request, obj))
+        # A new password for an account with rights above the own ones would be a way to them.
+        is_covered = obj is None or may_manage_account(user_of(request), obj)
+        return is_covered and bool(super().has_change_permission(request, obj))
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return self._is_within_reach(request, obj) and bool(super().has_delete_permission(request, obj))
 
     @staticmethod
     def _is_within_reach(request: HttpRequest, obj: Any) -> bool:
-        # A new password for a superuser's account would be a way to become one.
         return obj is None or not obj.is_superuser or _is_superuser(request)
 
 

@@ -29,6 +29,7 @@ __all__ = [
     "get_membership",
     "get_series",
     "may_grant_secrecy",
+    "may_manage_account",
     "organizations_with_role",
     "require_access",
     "require_may_grant",
@@ -209,6 +210,24 @@ def may_grant_secrecy(by: Membership, *, clearance: int, is_us_person: bool) -> 
     """Return whether a member may grant this clearance and status, and therefore see them of others."""
     is_covered = clearance <= by.clearance and (by.is_us_person or not is_us_person)
     return is_covered and Role(by.role).at_least(Role.ADMIN)
+
+
+def may_manage_account(user: User, account: User) -> bool:
+    """Return whether a user has all that an account gives, so that a new password for it would open nothing more.
+
+    The own account is always covered; to superusers all accounts are.
+    """
+    if user.is_superuser or user.pk == account.pk:
+        return True
+    if account.is_superuser or not account.get_all_permissions() <= user.get_all_permissions():
+        return False
+    own = {member.organization_id: member for member in user.memberships.all()}
+    return all(
+        (by := own.get(member.organization_id)) is not None
+        and Role(by.role).at_least(Role(member.role))
+        and may_grant_secrecy(by, clearance=member.clearance, is_us_person=member.is_us_person)
+        for member in account.memberships.all()
+    )
 
 
 def organizations_with_role(user: User, required: Role) -> QuerySet[Organization]:

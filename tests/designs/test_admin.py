@@ -291,6 +291,29 @@ VIEWS = [f"view_{model._meta.model_name}" for model in MODELS]
 HIDDEN_FILE = "hidden-from-staff.step"
 
 
+@pytest.mark.parametrize(
+    "facts", [{"clearance": 3}, {"is_us_person": True}, {"role": Role.OWNER}, "elsewhere", "staff"]
+)
+def test_staff_set_no_password_of_an_account_with_rights_above_the_own_ones(
+    make_member: MakeMember, rival: Organization, facts: Any
+) -> None:
+    client = staff_client(make_member(Role.ADMIN), "change_user", "view_user")
+    covered, above = make_member(), make_member(**(facts if isinstance(facts, dict) else {}))
+    if facts == "elsewhere":
+        Membership.objects.create(user=above, organization=rival)
+    if facts == "staff":
+        staff_client(above, "change_design")
+    form = {"password1": "another horse 7", "password2": "another horse 7", "usable_password": "true"}
+
+    answers = [
+        client.post(reverse("admin:auth_user_password_change", args=[user.pk]), form) for user in (covered, above)
+    ]
+
+    assert [answer.status_code for answer in answers] == [302, 403]
+    above.refresh_from_db()
+    assert above.check_password("correct horse battery")
+
+
 def hidden_rows(make_design: MakeDesign, **secrecy: Any) -> list[Any]:
     """Make a design with a secrecy, and all that belongs to it."""
     design = make_design(file_name=HIDDEN_FILE, **secrecy)
