@@ -11,6 +11,7 @@ from collections.abc import Collection
 from typing import Any
 
 from django.contrib.auth import SESSION_KEY
+from django.contrib.auth.hashers import is_password_usable
 from django.contrib.sessions.models import Session
 from django.db.models.signals import post_save, pre_save
 from django.utils import timezone
@@ -23,6 +24,7 @@ __all__ = ["EndLoginsOnPasswordChange", "connect", "end_all_logins"]
 audit_logger = logging.getLogger("enginel.audit")
 
 _RIGHTS = ("is_active", "is_staff", "is_superuser")
+_WATCHED = {*_RIGHTS, "password"}
 
 
 def connect() -> None:
@@ -59,7 +61,8 @@ class EndLoginsOnPasswordChange:
 
     def password_changed(self, password: str, user: Any = None) -> None:
         """End the logins of a stored account."""
-        if isinstance(user, User) and user.pk is not None:
+        # A whole save has seen the new hash, and ended them before this.
+        if isinstance(user, User) and user.pk is not None and user.ended_for_password != user.password:
             end_all_logins(user, reason="password changed")
 
 
@@ -72,13 +75,29 @@ def _delete_sessions(user: User) -> int:
 
 def _note_lost_rights(instance: User, update_fields: Collection[str] | None = None, **kwargs: object) -> None:
     # A login saves its time only, and must not cost a query more.
-    if instance.pk is None or (update_fields is not None and not set(_RIGHTS) & set(update_fields)):
+    if instance.pk is None or (update_fields is not None and not _WATCHED & set(update_fields)):
         return
-    stored = User.objects.filter(pk=instance.pk).values(*_RIGHTS).first() or {}
-    instance.lost_rights = [name for name, had in stored.items() if had and not getattr(instance, name)]
+    stored = User.objects.filter(pk=instance.pk).values(*_WATCHED).first()
+    if stored is None:
+        return
+    instance.lost_rights = [name for name in _RIGHTS if stored[name] and not getattr(instance, name)]
+    instance.is_password_replaced = _is_replaced(stored["password"], instance.password, update_fields)
+
+
+def _is_replaced(stored: str, password: str, update_fields: Collection[str] | None) -> bool:
+    """Return whether a save replaces the password, also where Django's validators are not called for it.
+
+    They are not when a password is made unusable or when code assigns a hash. A login that renews the hash of the same
+    password saves this field alone.
+    """
+    is_renewed = update_fields is not None and set(update_fields) == {"password"} and is_password_usable(password)
+    return stored != password and not is_renewed
 
 
 def _end_after_lost_rights(instance: User, **kwargs: object) -> None:
-    if lost := instance.lost_rights:
-        instance.lost_rights = []
-        end_all_logins(instance, reason=f"lost {', '.join(lost)}")
+    lost, is_replaced = instance.lost_rights, instance.is_password_replaced
+    instance.lost_rights, instance.is_password_replaced = [], False
+    if is_replaced:
+        instance.ended_for_password = instance.password
+    if lost or is_replaced:
+        end_all_logins(instance, reason=f"lost {', '.join(lost)}" if lost else "password changed")

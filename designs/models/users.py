@@ -18,9 +18,13 @@ class User(AbstractUser):
 
     Attributes:
         lost_rights: Names of the flags that a save is about to take away; see `designs.logins`.
+        is_password_replaced: Whether a save is about to store another password.
+        ended_for_password: Hash of the password whose storing ended all logins.
     """
 
     lost_rights: Sequence[str] = ()
+    is_password_replaced: bool = False
+    ended_for_password: str = ""
 
     def primary_membership(self) -> Membership | None:
         """Return the primary membership, or the only one; None without any, or with several and no primary."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Permission
 from django.core.management import CommandError, call_command
 from django.test import Client, override_settings
@@ -49,6 +50,21 @@ def change_password_in_code(user: User, admin_client: Client) -> None:
     user.save()
 
 
+def make_password_unusable_in_the_admin(user: User, admin_client: Client) -> None:
+    address = reverse("admin:auth_user_password_change", args=[user.pk])
+    assert admin_client.post(address, {"usable_password": "false", "unset-password": "1"}).status_code == 302
+
+
+def make_password_unusable_alone(user: User, admin_client: Client) -> None:
+    user.set_unusable_password()
+    user.save(update_fields=["password"])
+
+
+def assign_a_hash(user: User, admin_client: Client) -> None:
+    user.password = make_password(NEW_PASSWORD)
+    user.save()
+
+
 def save(**changes: Any) -> Callable[[User, Client], None]:
     def change(user: User, admin_client: Client) -> None:
         stored = User.objects.get(pk=user.pk)
@@ -75,6 +91,9 @@ def end_in_the_admin(user: User, admin_client: Client) -> None:
     [
         change_password_in_the_admin,
         change_password_in_code,
+        make_password_unusable_in_the_admin,
+        make_password_unusable_alone,
+        assign_a_hash,
         save(is_active=False),
         save(is_staff=False),
         end_by_command,
@@ -140,6 +159,14 @@ def test_an_end_is_a_line_of_the_audit_log(staff: User, caplog: pytest.LogCaptur
 
     (line,) = [vars(record) for record in caplog.records if record.name == "enginel.audit"]
     assert (line["ended_for"], line["reason"]) == (staff.pk, "lost is_active, is_staff")
+
+
+def test_a_new_password_is_one_line_of_the_audit_log(staff: User, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO", "enginel.audit"):
+        change_password_in_code(staff, Client())
+
+    (line,) = [vars(record) for record in caplog.records if record.name == "enginel.audit"]
+    assert (line["ended_for"], line["reason"]) == (staff.pk, "password changed")
 
 
 def test_the_command_names_an_unknown_user() -> None:
