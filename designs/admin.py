@@ -6,7 +6,9 @@ from typing import Any
 
 import knox.admin
 from django.contrib import admin, messages
+from django.contrib.auth.admin import GroupAdmin as AuthGroupAdmin
 from django.contrib.auth.admin import UserAdmin as AuthUserAdmin
+from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Q, QuerySet, Sum
 from django.http import HttpRequest, HttpResponse
@@ -29,6 +31,7 @@ __all__ = [
     "BOMItemAdmin",
     "DesignAdmin",
     "GeometryAdmin",
+    "GroupAdmin",
     "OrganizationAdmin",
     "SeriesAdmin",
     "TokenAdmin",
@@ -93,6 +96,24 @@ class UserAdmin(_NothingOfOthers, AuthUserAdmin):  # type: ignore[type-arg]  # g
     @staticmethod
     def _is_within_reach(request: HttpRequest, obj: Any) -> bool:
         return obj is None or not obj.is_superuser or _is_superuser(request)
+
+
+class GroupAdmin(AuthGroupAdmin):
+    """Django's, but for superusers only: a group gives its permissions to all accounts in it, the own one too."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return _is_superuser(request) and bool(super().has_add_permission(request))
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return _is_superuser(request) and bool(super().has_change_permission(request, obj))
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return _is_superuser(request) and bool(super().has_delete_permission(request, obj))
+
+
+# Django has registered its own.
+admin.site.unregister(Group)
+admin.site.register(Group, GroupAdmin)
 
 
 class TokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
