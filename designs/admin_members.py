@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.forms.models import BaseInlineFormSet
 from django.http import HttpRequest
 
 from designs.exceptions import InsufficientPermissions
 from designs.members import WORKS_ELSEWHERE, forget_unmatched, log_grant, works_elsewhere
 from designs.models import Clearance, Membership, Organization, Role, UnmatchedMember, User
-from designs.permissions import administered_organizations, administered_users, require_may_grant, require_user
+from designs.permissions import (
+    administered_organizations,
+    administered_users,
+    covers,
+    require_may_grant,
+    require_user,
+)
 
 __all__ = ["MembershipAdmin", "MembershipInline", "UnmatchedMemberAdmin", "user_id_of", "user_of"]
 
@@ -41,13 +49,13 @@ class _MembershipForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in 
         organization = cleaned.get("organization") or getattr(self.instance, "organization", None)
         if self.granting_user.is_superuser or organization is None or self.errors:
             return cleaned
-        by = Membership.objects.filter(user=self.granting_user, organization=organization).first()
-        if by is None:
-            raise ValidationError("You are no member of this organization.")
+        by = self._granting_membership(organization)
         # The stored rights count, too: staff cannot change a membership with rights above their own.
         today = self._rights_today()
-        for rights in ({**_LEAST, **today, **cleaned}, today):
-            self._check(by, rights)
+        self._check(by, {**_LEAST, **today, **cleaned})
+        if today:
+            # In its own organization: the form may move it to another one.
+            self._check(self._granting_membership(today.pop("organization")), today)
         self._check_primary(cleaned, organization)
         return cleaned
 
@@ -56,13 +64,20 @@ class _MembershipForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in 
         if "is_primary" in self.changed_data and user is not None and works_elsewhere(user, organization):
             raise ValidationError({"is_primary": WORKS_ELSEWHERE})
 
+    def _granting_membership(self, organization: Organization | uuid.UUID) -> Membership:
+        # By id: on the page that adds an organization there is no row of it yet.
+        found = Membership.objects.filter(
+            user=self.granting_user, organization_id=getattr(organization, "pk", organization)
+        )
+        if (by := found.first()) is None:
+            raise ValidationError("You are no member of this organization.")
+        return by
+
     def _rights_today(self) -> dict[str, Any]:
-        found = Membership.objects.filter(pk=self.instance.pk).values("role", "clearance", "is_us_person").first()
-        return dict(found or {})
+        stored = Membership.objects.filter(pk=self.instance.pk)
+        return dict(stored.values("organization", "role", "clearance", "is_us_person").first() or {})
 
     def _check(self, by: Membership, rights: dict[str, Any]) -> None:
-        if not rights:
-            return
         try:
             require_may_grant(
                 by, role=Role(rights["role"]), clearance=rights["clearance"], is_us_person=rights["is_us_person"]
@@ -88,6 +103,23 @@ def _open(memberships: QuerySet[Membership], user: User) -> QuerySet[Membership]
     return memberships.filter(Q(Exists(own.filter(is_us_person=True))) | (Q(is_us_person=False) & Q(Exists(own))))
 
 
+def _may_delete(user: User, member: Membership) -> bool:
+    """Return whether a user may grant all rights of a membership, and therefore take them away."""
+    return user.is_superuser or covers(user.memberships.filter(organization=member.organization_id).first(), member)
+
+
+class _MembershipFormSet(BaseInlineFormSet):  # type: ignore[type-arg]  # generic in the stubs only
+    """Judges what is deleted, too: Django does not validate the forms of these."""
+
+    granting_user: User
+
+    def clean(self) -> None:
+        super().clean()
+        stored = Membership.objects.filter(pk__in=[form.instance.pk for form in self.deleted_forms])
+        if not all(_may_delete(self.granting_user, member) for member in stored):
+            raise ValidationError("You cannot delete a membership with rights above your own.")
+
+
 class _UsersOfStaff:
     """A form whose users are those that the admin site shows to the person at the keyboard."""
 
@@ -104,7 +136,8 @@ class MembershipInline(_UsersOfStaff, admin.TabularInline):  # type: ignore[type
     readonly_fields = ["created_at"]
 
     def get_formset(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
-        return super().get_formset(request, obj, **{**kwargs, "form": _form_of(request)})
+        formset = type("MembershipFormSet", (_MembershipFormSet,), {"granting_user": request.user})
+        return super().get_formset(request, obj, **{**kwargs, "form": _form_of(request), "formset": formset})
 
     def get_exclude(self, request: HttpRequest, obj: Any = None) -> list[str]:
         # A column is shown for all rows or for none.
@@ -148,6 +181,10 @@ class MembershipAdmin(_UsersOfStaff, admin.ModelAdmin):  # type: ignore[type-arg
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         return super().get_form(request, obj, change, **{**kwargs, "form": _form_of(request)})
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        may_delete = obj is None or _may_delete(user_of(request), obj)
+        return may_delete and bool(super().has_delete_permission(request, obj))
 
     def save_model(self, request: HttpRequest, obj: Membership, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)

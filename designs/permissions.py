@@ -25,6 +25,7 @@ __all__ = [
     "administered_designs",
     "administered_organizations",
     "administered_users",
+    "covers",
     "get_design",
     "get_membership",
     "get_series",
@@ -212,6 +213,13 @@ def may_grant_secrecy(by: Membership, *, clearance: int, is_us_person: bool) -> 
     return is_covered and Role(by.role).at_least(Role.ADMIN)
 
 
+def covers(by: Membership | None, member: Membership) -> bool:
+    """Return whether a member may grant all rights of another member of the organization, and so take them away."""
+    if by is None or not Role(by.role).at_least(Role(member.role)):
+        return False
+    return may_grant_secrecy(by, clearance=member.clearance, is_us_person=member.is_us_person)
+
+
 def may_manage_account(user: User, account: User) -> bool:
     """Return whether a user has all that an account gives, so that a new password for it would open nothing more.
 
@@ -222,12 +230,7 @@ def may_manage_account(user: User, account: User) -> bool:
     if account.is_superuser or not account.get_all_permissions() <= user.get_all_permissions():
         return False
     own = {member.organization_id: member for member in user.memberships.all()}
-    return all(
-        (by := own.get(member.organization_id)) is not None
-        and Role(by.role).at_least(Role(member.role))
-        and may_grant_secrecy(by, clearance=member.clearance, is_us_person=member.is_us_person)
-        for member in account.memberships.all()
-    )
+    return all(covers(own.get(member.organization_id), member) for member in account.memberships.all())
 
 
 def organizations_with_role(user: User, required: Role) -> QuerySet[Organization]:

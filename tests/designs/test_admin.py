@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from django.contrib import admin
 from django.contrib.admin.utils import quote
-from django.contrib.auth.models import Group, Permission
+from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 
@@ -289,44 +289,6 @@ def test_staff_cannot_become_a_superuser(make_member: MakeMember, admin_user: Us
 
 VIEWS = [f"view_{model._meta.model_name}" for model in MODELS]
 HIDDEN_FILE = "hidden-from-staff.step"
-
-
-@pytest.mark.parametrize(
-    "facts", [{"clearance": 3}, {"is_us_person": True}, {"role": Role.OWNER}, "elsewhere", "staff"]
-)
-def test_staff_set_no_password_of_an_account_with_rights_above_the_own_ones(
-    make_member: MakeMember, rival: Organization, facts: Any
-) -> None:
-    client = staff_client(make_member(Role.ADMIN), "change_user", "view_user")
-    covered, above = make_member(), make_member(**(facts if isinstance(facts, dict) else {}))
-    if facts == "elsewhere":
-        Membership.objects.create(user=above, organization=rival)
-    if facts == "staff":
-        staff_client(above, "change_design")
-    form = {"password1": "another horse 7", "password2": "another horse 7", "usable_password": "true"}
-
-    answers = [
-        client.post(reverse("admin:auth_user_password_change", args=[user.pk]), form) for user in (covered, above)
-    ]
-
-    assert [answer.status_code for answer in answers] == [302, 403]
-    above.refresh_from_db()
-    assert above.check_password("correct horse battery")
-
-
-def test_staff_cannot_give_permissions_to_a_group(make_member: MakeMember, admin_client: Client) -> None:
-    user = make_member(Role.ADMIN)
-    client = staff_client(user, "view_group", "add_group", "change_group", "delete_group")
-    group = Group.objects.create(name="Helpers")
-    user.groups.add(group)
-    form = {"name": group.name, "permissions": [Permission.objects.get(codename="delete_design").pk]}
-    address = reverse("admin:auth_group_change", args=[group.pk])
-
-    assert [client.get(address).status_code, client.post(address, form).status_code] == [200, 403]
-    assert client.post(reverse("admin:auth_group_add"), {**form, "name": "Others"}).status_code == 403
-    assert client.post(reverse("admin:auth_group_delete", args=[group.pk]), {"post": "yes"}).status_code == 403
-    assert not group.permissions.exists()
-    assert admin_client.post(address, form).status_code == 302
 
 
 def hidden_rows(make_design: MakeDesign, **secrecy: Any) -> list[Any]:

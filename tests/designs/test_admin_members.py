@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Permission
+from django.contrib.auth.models import Group, Permission
 from django.test import Client
 from django.urls import reverse
 from knox.models import get_token_model
 
 from designs.models import Membership, Organization, Role, UnmatchedMember, User
 from tests.designs.conftest import MakeMember
+from tests.designs.test_admin import member_form, staff_client, url
 
 pytestmark = pytest.mark.django_db
 
@@ -133,3 +134,109 @@ def test_deleting_an_account_lists_no_membership_elsewhere(
     Membership.objects.create(user=colleague, organization=rival)
 
     assert "Rival" not in page(staff_of(make_member()), "admin:designs_user_delete", colleague.pk)
+
+
+def inline_form(organization: Organization, *members: Membership, **changed: Any) -> dict[str, Any]:
+    """Return what a browser sends of the page of an organization; ``changed`` is of the first member."""
+    rows = {
+        f"memberships-{number}-{name}": value
+        for number, member in enumerate(members)
+        for name, value in {"id": member.pk, **member_form(member), **(changed if number == 0 else {})}.items()
+    }
+    counts = {"memberships-TOTAL_FORMS": len(members), "memberships-INITIAL_FORMS": len(members)}
+    limits = {"max_users": 9, "max_designs": 9, "storage_quota_bytes": 9}
+    return {**rows, **counts, **limits, "name": organization.name, "slug": organization.slug}
+
+
+MEMBERSHIP_PERMISSIONS = [
+    f"{verb}_{model}" for verb in ("view", "change", "delete") for model in ("membership", "organization")
+]
+
+
+def test_staff_cannot_delete_a_membership_with_rights_above_the_own_ones(
+    make_member: MakeMember, acme: Organization
+) -> None:
+    client = staff_client(make_member(Role.ADMIN), *MEMBERSHIP_PERMISSIONS)
+    owner, equal, listed = (
+        Membership.objects.get(user=make_member(role)) for role in (Role.OWNER, Role.ADMIN, Role.ADMIN)
+    )
+    bulk = {"action": "delete_selected", "_selected_action": [owner.pk], "post": "yes"}
+
+    assert client.post(url(Membership, "delete", owner.pk), {"post": "yes"}).status_code == 403
+    client.post(url(Membership, "changelist"), bulk)
+    refused = client.post(url(Organization, "change", acme.pk), inline_form(acme, owner, DELETE="on"))
+    assert b"rights above your own" in refused.content
+    assert Membership.objects.filter(pk=owner.pk).exists()
+    assert client.post(url(Membership, "delete", equal.pk), {"post": "yes"}).status_code == 302
+    assert client.post(url(Organization, "change", acme.pk), inline_form(acme, listed, DELETE="on")).status_code == 302
+    assert not Membership.objects.filter(pk__in=[equal.pk, listed.pk]).exists()
+
+
+def test_staff_cannot_move_a_membership_out_of_an_organization_they_do_not_administer(
+    make_member: MakeMember, acme: Organization, rival: Organization
+) -> None:
+    user = make_member(Role.VIEWER)
+    Membership.objects.create(user=user, organization=rival, role=Role.OWNER, clearance=3, is_us_person=True)
+    client = staff_client(user, *MEMBERSHIP_PERMISSIONS)
+    member = Membership.objects.get(user=make_member(Role.OWNER))
+
+    page = client.post(url(Membership, "change", member.pk), member_form(member, organization=rival.pk))
+
+    assert page.status_code == 200
+    member.refresh_from_db()
+    assert member.organization == acme
+
+
+def test_staff_grant_nothing_in_an_organization_that_they_add(make_member: MakeMember, acme: Organization) -> None:
+    user = make_member(Role.OWNER)
+    client = staff_client(user, "add_organization", "view_organization", "add_membership", "view_membership")
+    new = Membership(user=user, organization=Organization(name="New", slug="new"), role=Role.VIEWER)
+    form = {
+        **inline_form(new.organization, new),
+        "memberships-INITIAL_FORMS": 0,
+        "memberships-0-id": "",
+        "memberships-0-organization": "",
+    }
+
+    page = client.post(url(Organization, "add"), form)
+
+    assert b"You are no member of this organization." in page.content
+    assert not Organization.objects.filter(name="New").exists()
+
+
+@pytest.mark.parametrize(
+    "facts", [{"clearance": 3}, {"is_us_person": True}, {"role": Role.OWNER}, "elsewhere", "staff"]
+)
+def test_staff_set_no_password_of_an_account_with_rights_above_the_own_ones(
+    make_member: MakeMember, rival: Organization, facts: Any
+) -> None:
+    client = staff_client(make_member(Role.ADMIN), "change_user", "view_user")
+    covered, above = make_member(), make_member(**(facts if isinstance(facts, dict) else {}))
+    if facts == "elsewhere":
+        Membership.objects.create(user=above, organization=rival)
+    if facts == "staff":
+        staff_client(above, "change_design")
+    form = {"password1": "another horse 7", "password2": "another horse 7", "usable_password": "true"}
+
+    answers = [
+        client.post(reverse("admin:auth_user_password_change", args=[user.pk]), form) for user in (covered, above)
+    ]
+
+    assert [answer.status_code for answer in answers] == [302, 403]
+    above.refresh_from_db()
+    assert above.check_password("correct horse battery")
+
+
+def test_staff_cannot_give_permissions_to_a_group(make_member: MakeMember, admin_client: Client) -> None:
+    user = make_member(Role.ADMIN)
+    client = staff_client(user, "view_group", "add_group", "change_group", "delete_group")
+    group = Group.objects.create(name="Helpers")
+    user.groups.add(group)
+    form = {"name": group.name, "permissions": [Permission.objects.get(codename="delete_design").pk]}
+    address = reverse("admin:auth_group_change", args=[group.pk])
+
+    assert [client.get(address).status_code, client.post(address, form).status_code] == [200, 403]
+    assert client.post(reverse("admin:auth_group_add"), {**form, "name": "Others"}).status_code == 403
+    assert client.post(reverse("admin:auth_group_delete", args=[group.pk]), {"post": "yes"}).status_code == 403
+    assert not group.permissions.exists()
+    assert admin_client.post(address, form).status_code == 302
