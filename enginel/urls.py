@@ -6,7 +6,7 @@ from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 
-from designs.views.auth import admin_login
+from designs.views.auth import admin_login, admin_password_change
 from designs.views.dashboard import DashboardView, PerformanceView
 from designs.views.dashboard_page import dashboard
 from designs.views.health import ReadyView, StatusView, liveness
@@ -32,8 +32,9 @@ urlpatterns = [
     path("metrics", metrics, name="metrics"),
     path("api/", include("designs.urls")),
     path("admin/monitoring/", admin.site.admin_view(dashboard), name="admin-monitoring"),
-    # Before the admin site's own, which limits no tries.
+    # Before the admin site's own, which limit no tries.
     path("admin/login/", admin_login),
+    path("admin/password_change/", admin.site.admin_view(admin_password_change)),
     path("admin/", admin.site.urls),
 ]
 

@@ -18,11 +18,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from designs.login_limit import TooManyLogins, count_login_try
+from designs.permissions import require_user
 from designs.schema import error_responses
 from designs.serializers import LoginSerializer, TokenSerializer
 from designs.views.api import WorkloadView
 
-__all__ = ["LoginView", "LogoutView", "admin_login"]
+__all__ = ["LoginView", "LogoutView", "admin_login", "admin_password_change"]
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -32,16 +33,32 @@ def admin_login(request: HttpRequest) -> HttpResponse:
     if request.method == "HEAD" and admin.site.has_permission(request):
         return HttpResponseRedirect(reverse("admin:index"))
     if request.method == "POST":
-        try:
-            count_login_try(request, request.POST.get("username", ""))
-        except TooManyLogins as exc:
-            return HttpResponse(
-                f"Too many logins were tried. Try again in {exc.wait_seconds} seconds.\n",
-                status=exc.status_code,
-                content_type="text/plain; charset=utf-8",
-                headers={"Retry-After": str(exc.wait_seconds), "Cache-Control": "no-store"},
-            )
+        refused = _refused_try(request, request.POST.get("username", ""))
+        if refused is not None:
+            return refused
     return admin.site.login(request)
+
+
+def admin_password_change(request: HttpRequest) -> HttpResponse:
+    """Answer as the admin site's own page does; the old password may be tried as often as at a login."""
+    if request.method == "POST":
+        refused = _refused_try(request, require_user(request.user).get_username())
+        if refused is not None:
+            return refused
+    return admin.site.password_change(request)
+
+
+def _refused_try(request: HttpRequest, username: str) -> HttpResponse | None:
+    try:
+        count_login_try(request, username)
+    except TooManyLogins as exc:
+        return HttpResponse(
+            f"Too many logins were tried. Try again in {exc.wait_seconds} seconds.\n",
+            status=exc.status_code,
+            content_type="text/plain; charset=utf-8",
+            headers={"Retry-After": str(exc.wait_seconds), "Cache-Control": "no-store"},
+        )
+    return None
 
 
 class LoginView(WorkloadView):

@@ -170,3 +170,16 @@ def test_the_login_page_of_the_admin_site_is_shown(client: Client) -> None:
 
     assert page.status_code == 200
     assert b"csrfmiddlewaretoken" in page.content
+
+
+def test_the_old_password_is_limited_as_a_login_is(account: User, client: Client) -> None:
+    User.objects.filter(pk=account.pk).update(is_staff=True)
+    client.force_login(account)
+    form = {"old_password": "wrong", "new_password1": "another horse 7", "new_password2": "another horse 7"}
+
+    answers = [client.post("/admin/password_change/", form) for _ in range(4)]
+
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
+    assert answers[-1].headers["Retry-After"]
+    assert client.get("/admin/password_change/").status_code == 200
+    assert Client().post("/admin/password_change/", form).status_code == 302
