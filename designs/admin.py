@@ -195,6 +195,10 @@ class SeriesAdmin(_NothingOfOthers, admin.ModelAdmin):  # type: ignore[type-arg]
         shown: QuerySet[Series] = super().get_queryset(request)
         return shown.filter(organization__in=administered_organizations(user_of(request)))
 
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        # Its designs would move along, hidden ones to where another clearance shows them.
+        return self.readonly_fields if obj is None else ["organization", *self.readonly_fields]
+
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
         # ?designs__isnull= would say whether there are hidden ones.
         return not lookup.startswith("designs") and super().lookup_allowed(lookup, value, request)

@@ -10,8 +10,8 @@ from django.test import Client
 from django.urls import reverse
 from knox.models import get_token_model
 
-from designs.models import Membership, Organization, Role, UnmatchedMember, User
-from tests.designs.conftest import MakeMember
+from designs.models import Design, Membership, Organization, Role, Series, UnmatchedMember, User
+from tests.designs.conftest import MakeDesign, MakeMember
 from tests.designs.test_admin import member_form, staff_client, url
 
 pytestmark = pytest.mark.django_db
@@ -240,3 +240,19 @@ def test_staff_cannot_give_permissions_to_a_group(make_member: MakeMember, admin
     assert client.post(reverse("admin:auth_group_delete", args=[group.pk]), {"post": "yes"}).status_code == 403
     assert not group.permissions.exists()
     assert admin_client.post(address, form).status_code == 302
+
+
+def test_a_series_stays_in_its_organization(
+    make_member: MakeMember, acme: Organization, rival: Organization, make_design: MakeDesign
+) -> None:
+    user = make_member(Role.VIEWER)
+    Membership.objects.create(user=user, organization=rival, role=Role.OWNER, clearance=3, is_us_person=True)
+    client = staff_client(user, "view_series", "change_series", "view_design")
+    design = make_design(is_itar=True, classification=2)
+    form = {"organization": rival.pk, "part_number": "AS1", "name": "Renamed"}
+
+    assert client.post(url(Series, "change", design.series_id), form).status_code == 302
+
+    series = Series.objects.get()
+    assert (series.name, series.organization) == ("Renamed", acme)
+    assert client.get(url(Design, "change", design.pk)).status_code == 302
