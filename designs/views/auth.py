@@ -39,6 +39,7 @@ def admin_login(request: HttpRequest) -> HttpResponse:
     return admin.site.login(request)
 
 
+@require_http_methods(["GET", "HEAD", "POST"])
 def admin_password_change(request: HttpRequest) -> HttpResponse:
     """Answer as the admin site's own page does; the old password may be tried as often as at a login."""
     if request.method == "POST":
