@@ -49,7 +49,7 @@ def _is_superuser(request: HttpRequest) -> bool:
 
 
 class _NothingOfOthers:
-    """A page to delete that lists what is deleted, and nothing that belongs to it: some of that may be hidden."""
+    """A delete page that lists the deleted rows only: related rows may be hidden from the user."""
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, Any, Any, Any]:
         _, _, perms_needed, protected = super().get_deleted_objects(objs, request)  # type: ignore[misc]

@@ -109,7 +109,7 @@ def _may_delete(user: User, member: Membership) -> bool:
 
 
 class _MembershipFormSet(BaseInlineFormSet):  # type: ignore[type-arg]  # generic in the stubs only
-    """Judges what is deleted, too: Django does not validate the forms of these."""
+    """Checks deleted memberships, too: Django does not validate their forms."""
 
     granting_user: User
 

@@ -118,7 +118,7 @@ def exception_text(exc_info: Any) -> str:
         if exc_info[0] is None:
             return ""
         exc = exc_info[1]
-        # The texts of some exceptions would run a query, and those of others must not be told.
+        # The texts of some exceptions would run a query, and those of others are withheld.
         costly = exc is not None and (is_withheld(exc) or is_costly(exc))
         text = format_traceback(exc) if costly else "".join(traceback.format_exception(*exc_info)).rstrip("\n")
     except Exception as error:  # noqa: BLE001 - hostile exceptions format themselves by raising

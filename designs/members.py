@@ -36,7 +36,7 @@ def add_member(
     """
     require_may_grant(by, role=role, clearance=clearance, is_us_person=is_us_person)
     rights = {"role": role, "clearance": clearance, "is_us_person": is_us_person}
-    # The same queries for each name, so that time does not tell either.
+    # The same queries for each name, so the response time reveals nothing.
     user = User.objects.filter(username=username, is_active=True).first()
     is_primary = is_primary and not _has_membership_elsewhere(username, by.organization_id)
     try:
