@@ -73,6 +73,17 @@ def wait_for(ask: Callable[[], Any], seconds: float = WAIT_SECONDS) -> Any:
     return answer
 
 
+def wait_until_equal(ask: Callable[[], Any], expected: Any, seconds: float = WAIT_SECONDS) -> None:
+    """Ask until the answer is the expected one; when the time is over, fail with what differs.
+
+    For numbers that several processes hand over, each in its own time: to wait for one of them is not to have all.
+    """
+    deadline = time.monotonic() + seconds
+    while ask() != expected and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert ask() == expected
+
+
 def manage(stack: LocalStack, *command: str) -> str:
     """Run a management command with the settings of the stack."""
     done = subprocess.run(
