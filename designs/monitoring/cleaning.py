@@ -23,7 +23,11 @@ _LINES = {0x09: " ", 0x0A: " "}
 def clean_text(text: str, max_chars: int = MAX_CHARS) -> str:
     """Cut to the limit, replace lone surrogates, drop control and bidirectional characters."""
     cut = str.__getitem__(text, slice(0, max_chars))
-    whole = cut.encode("utf-8", "replace").decode("utf-8").translate(_STRIPPED)
+    if cut.isascii() and cut.isprintable():
+        # Most names and texts: there is nothing to replace.
+        whole = cut
+    else:
+        whole = cut.encode("utf-8", "replace").decode("utf-8").translate(_STRIPPED)
     return whole if str.__len__(text) <= max_chars else f"{whole}... [{str.__len__(text)} characters]"
 
 

@@ -14,9 +14,10 @@ from designs.monitoring.frames import is_plumbing
 
 __all__ = ["first_with_content", "handles_content"]
 
-_READERS = ("designs.cad", "designs.files", "designs.uploads")
+# With the dot behind: what begins so is the package itself or below it.
+_READERS = ("designs.cad.", "designs.files.", "designs.uploads.")
 # Libraries that are handed whole files. Too much imports from them for that to say anything.
-_LIBRARIES = ("django.core.files", "django.http.multipartparser")
+_LIBRARIES = ("django.core.files.", "django.http.multipartparser.")
 _MAX_NAMES = 2_000
 
 
@@ -35,7 +36,7 @@ def first_with_content(frames: Sequence[FrameType]) -> int:
 def handles_content(names: dict[str, object]) -> bool:
     """Return whether a module, given by its names, reads files or works with what does."""
     name = names.get("__name__")
-    if _is_reader(name) or _is_below(name, _LIBRARIES):
+    if type(name) is str and f"{name}.".startswith((*_READERS, *_LIBRARIES)):
         return True
     # By type: lazy objects, and classes of others, would run code of theirs.
     for value in list(names.values())[:_MAX_NAMES]:
@@ -55,11 +56,7 @@ def _home_of(value: object) -> object:
 
 
 def _is_reader(name: object) -> bool:
-    return _is_below(name, _READERS)
-
-
-def _is_below(name: object, packages: tuple[str, ...]) -> bool:
-    return type(name) is str and any(name == package or name.startswith(f"{package}.") for package in packages)
+    return type(name) is str and f"{name}.".startswith(_READERS)
 
 
 def _with_wrappers(frames: Sequence[FrameType], place: int) -> int:

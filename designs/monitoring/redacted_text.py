@@ -110,7 +110,8 @@ def redact_text(text: str) -> str:
         text = _filter_named(text, lowered)
         lowered = _lowered(text)
     for scheme in _SCHEMES:
-        text, lowered = _filter_behind(text, lowered, scheme, _SCHEME)
+        if scheme in lowered:
+            text, lowered = _filter_behind(text, lowered, scheme, _SCHEME)
     text = filter_cards(filter_tokens(text))
     if conf.redact_email:
         text = _EMAIL.sub("[email]", text)
@@ -162,7 +163,7 @@ def _filter_decoded(text: str, decoded: str) -> str:
 
 def _lowered(text: str) -> str:
     # The long s is small already, and an s to every pattern that ignores case.
-    return text.lower().replace("\u017f", "s")
+    return text.lower() if text.isascii() else text.lower().replace("\u017f", "s")
 
 
 def _filter_named(text: str, lowered: str) -> str:

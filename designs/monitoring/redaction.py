@@ -56,6 +56,8 @@ _FIELDS = ("name", "key", "field", "header")
 _PAIR = 2
 _PRIVATE_OF_KEY = frozenset({"d", "p", "q", "dp", "dq", "qi", "k"})
 _MEASURE_MAX_CHARS = 40
+# The number of a payment card has thirteen digits or more.
+_SHORTEST_CARD = 10**12
 _DIGITS = re.compile(r"[\d .-]+", re.ASCII)
 # A key of which its name says nothing is shown where it is shorter.
 _RANDOM_MIN_CHARS = 20
@@ -164,12 +166,13 @@ class _Copy:
         if value is None or value is True or value is False:
             return value
         kind = type(value)
-        if key and _must_go(value, kind, key):
+        # Most names are harmless, and a call less for each of them is a tenth of the walk.
+        if key and (len(key) > MAX_KEY_CHARS or name_kind(key) is not NameKind.HARMLESS) and _must_go(value, kind, key):
             return FILTERED
         if kind is int or kind is float:
             return self._number(value, kind, key)
         if kind is str:
-            return self._string(cast("str", value), key)
+            return self._text(value) if not key else self._string(cast("str", value), key)
         if self.nodes > MAX_NODES:
             return "[cut]"
         try:
@@ -209,33 +212,28 @@ class _Copy:
     def _number(self, value: Any, kind: type, key: str) -> Any:
         if kind is float:
             return value if value - value == 0 else str(value)
-        if key and is_measure(key) and -(2**63) <= value < 2**63:
+        if -_SHORTEST_CARD < value < _SHORTEST_CARD:
             return value
-        return self._integer(value)
+        if not -(2**63) <= value < 2**63:
+            return self._text(value, repr)
+        if key and is_measure(key):
+            return value
+        return FILTERED if value > 0 and redact_text(str(value)) == FILTERED else value
 
     def _string(self, value: str, key: str) -> str:
         if len(value) <= _MEASURE_MAX_CHARS and key and _DIGITS.fullmatch(value) and is_measure(key):
             return value
         return self._text(value)
 
-    def _integer(self, value: int) -> Any:
-        if not -(2**63) <= value < 2**63:
-            return self._text(value, repr)
-        return FILTERED if value >= 10**12 and redact_text(str(value)) == FILTERED else value
-
     def _mapping(self, value: Mapping[Any, Any], depth: int) -> dict[str, Any]:
         pairs, size, names_value = _pairs_of(value)
         copy: dict[str, Any] = {}
-        if any(type(name) is str and name == "kty" for name, _ in pairs):
-            # A key as JSON has it (RFC 7517): what is private in it has names of a letter or two.
-            pairs = [
-                (name, FILTERED if type(name) is str and name in _PRIVATE_OF_KEY else item) for name, item in pairs
-            ]
+        redact_email, redact_ip = conf.redact_email, conf.redact_ip
         for name, item in pairs:
             text = clean_text(name, MAX_KEY_CHARS) if type(name) is str else safe_str(name, MAX_KEY_CHARS)
             self.chars += len(text)
             copied = FILTERED if names_value and text == "value" else self.of(item, text, depth + 1)
-            copy[_scrubbed_key(text, conf.redact_email, conf.redact_ip)] = copied
+            copy[_scrubbed_key(text, redact_email, redact_ip)] = copied
         if size > MAX_ITEMS:
             copy["..."] = f"[{size - MAX_ITEMS} more]"
         return copy
@@ -255,7 +253,9 @@ class _Copy:
 def _pairs_of(value: Mapping[Any, Any]) -> tuple[list[tuple[Any, Any]], int, bool]:
     """Return the first pairs of a mapping, how many there are, and whether one names the value of another."""
     if type(value) is dict:
-        return _read_pairs(value)
+        if "value" in value or "kty" in value:
+            return _read_pairs(value)
+        return list(islice(value.items(), MAX_ITEMS)), len(value), False
     # What a class of its own does for its items may query.
     with refusing_io():
         return _read_pairs(value)
@@ -263,7 +263,11 @@ def _pairs_of(value: Mapping[Any, Any]) -> tuple[list[tuple[Any, Any]], int, boo
 
 def _read_pairs(value: Mapping[Any, Any]) -> tuple[list[tuple[Any, Any]], int, bool]:
     names_value = any(_is_telling(value.get(field)) for field in _FIELDS) if "value" in value else False
-    return list(islice(value.items(), MAX_ITEMS)), len(value), names_value
+    pairs = list(islice(value.items(), MAX_ITEMS))
+    if "kty" in value:
+        # A key as JSON has it (RFC 7517): what is private in it has names of a letter or two.
+        pairs = [(name, FILTERED if type(name) is str and name in _PRIVATE_OF_KEY else item) for name, item in pairs]
+    return pairs, len(value), names_value
 
 
 def _items_of(value: Collection[object]) -> tuple[list[object], int]:

@@ -34,19 +34,14 @@ def _anywhere(pattern: str, *beginnings: str) -> _Shape:
 _HASH = r"\$[\w$=,./+-]{16,}"
 _BY_SIGN: tuple[tuple[str, tuple[_Shape, ...]], ...] = (
     # A JSON web token may hold the beginnings of others, so it goes first.
-    (
-        "",
-        (
-            _token(r"eyJ(?:[\w-]{8,}(?:\.[\w-]{1,}){1,2}|[\w-]{30,})", "eyJ"),
-            _token(r"(?:AKIA|ASIA)[0-9A-Z]{16}\b", "AKIA", "ASIA"),
-            _token(r"AIza[\w-]{35,}", "AIza"),
-            _token(r"dapi[0-9a-f]{32}(?:-\d)?", "dapi"),
-            _token(r"4b1d[A-Za-z0-9]{38}\b", "4b1d"),
-        ),
-    ),
+    ("eyJ", (_token(r"eyJ(?:[\w-]{8,}(?:\.[\w-]{1,}){1,2}|[\w-]{30,})", "eyJ"),)),
+    ("dapi", (_token(r"dapi[0-9a-f]{32}(?:-\d)?", "dapi"),)),
+    ("4b1d", (_token(r"4b1d[A-Za-z0-9]{38}\b", "4b1d"),)),
     (
         "A",
         (
+            _token(r"(?:AKIA|ASIA)[0-9A-Z]{16}\b", "AKIA", "ASIA"),
+            _token(r"AIza[\w-]{35,}", "AIza"),
             _token(r"(?:A3T[A-Z0-9]|ABIA|ACCA|AROA|AIDA|AGPA|ANPA)[A-Z2-7]{16}\b", "A3T", "ABIA", "ACCA"),
             _token(r"ABSK[A-Za-z0-9+/=]{80,}", "ABSK"),
             _token(r"LTAI[A-Za-z0-9]{16,}", "LTAI"),

@@ -13,6 +13,7 @@ __all__ = ["described"]
 
 _MAX_DEPTH = 8
 _PLAIN = (str, int, float, bool, bytes, type(None), date, AnnotatedValue)
+_PLAINEST = frozenset({str, int, float, bool, type(None)})
 
 
 def described(value: Any, scrubber: Scrubber, depth: int = 0) -> Any:
@@ -25,7 +26,7 @@ def described(value: Any, scrubber: Scrubber, depth: int = 0) -> Any:
     """
     kind = type(value)
     # By type(): isinstance() would make a lazy object fetch what it stands for.
-    if issubclass(kind, _PLAIN) or hasattr(kind, "__sentry_repr__"):
+    if kind in _PLAINEST or issubclass(kind, _PLAIN) or hasattr(kind, "__sentry_repr__"):
         return value
     if depth < _MAX_DEPTH:
         if kind is dict:
