@@ -18,7 +18,7 @@ from celery import Celery
 
 from enginel.local.stack import LocalStack, Ports, free_port
 
-WAIT_SECONDS = 20.0
+WAIT_SECONDS = 40.0
 
 
 @dataclass

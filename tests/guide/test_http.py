@@ -59,6 +59,8 @@ def bad_design(running: RunningStack) -> str:
     design = engineer.process("bad.stp", next(case for case in DAMAGED if case.name == "empty_loop.step").build())
     # Each process hands over what it measured once a second: the failure and the bill of the good file come apart.
     wait_for(lambda: measured(running))
+    # The task's failure is recorded when the task has ended, after it has marked its design as failed.
+    wait_for(lambda: any(design in (one["request_path"] or "") for one in running.errors()))
     return design
 
 
