@@ -10,6 +10,7 @@ This module imports the standard library only, because a process calls it before
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import io
 import json
@@ -31,6 +32,7 @@ LOGGER = "enginel.uncaught"
 
 _TEXT_LOGGER = "stderr"
 _MAX_PENDING_CHARS = 65_536
+_NOT_SHOWN = "[withheld: export-controlled or classified design]"
 _ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 
 
@@ -52,21 +54,29 @@ class ScrubbedStream(io.TextIOBase):
         self.unwrapped = unwrapped
         self._as_json = as_json
         self._pending = threading.local()
+        self._bytes = _Bytes(self)
 
     def write(self, text: str) -> int:
         pending = getattr(self._pending, "text", "") + text
+        self._pending.text = pending
         if pending.endswith("\n") or len(pending) > _MAX_PENDING_CHARS:
-            self._pending.text = ""
-            self._write_now(pending)
-        else:
-            self._pending.text = pending
+            self._write_pending()
+        elif text and _is_withheld():
+            self._pending.is_withheld = True
         return len(text)
 
     def flush(self) -> None:
-        if pending := getattr(self._pending, "text", ""):
-            self._pending.text = ""
-            self._write_now(pending)
+        if getattr(self._pending, "text", ""):
+            self._write_pending()
         self.unwrapped.flush()
+
+    def _write_pending(self) -> None:
+        text, was_withheld = self._pending.text, getattr(self._pending, "is_withheld", False)
+        self._pending.text, self._pending.is_withheld = "", False
+        # The end of a line may come after the request or task that wrote its beginning.
+        if was_withheld and self._as_json() and not _is_withheld():
+            text = f"{_NOT_SHOWN}\n"
+        self._write_now(text)
 
     def report(self, level: int, message: str, error: _ExcInfo | None) -> None:
         """Write one exception: as one JSON line, or as Python would print it.
@@ -104,8 +114,9 @@ class ScrubbedStream(io.TextIOBase):
         return True
 
     @property
-    def buffer(self) -> Any:
-        return self.unwrapped.buffer
+    def buffer(self) -> io.RawIOBase:
+        """Takes bytes, which are written as text is."""
+        return self._bytes
 
     @property
     def encoding(self) -> str:  # type: ignore[override]
@@ -114,6 +125,35 @@ class ScrubbedStream(io.TextIOBase):
     @property
     def errors(self) -> str | None:  # type: ignore[override]
         return self.unwrapped.errors
+
+
+class _Bytes(io.RawIOBase):
+    """``sys.stderr.buffer``: what cannot be decoded is written as ``\\x..``."""
+
+    def __init__(self, text: ScrubbedStream) -> None:
+        self._text = text
+        self._local = threading.local()
+
+    def write(self, data: Any) -> int:
+        decoder = getattr(self._local, "decoder", None)
+        if decoder is None:
+            # A character may come in two pieces.
+            decoder = self._local.decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
+        given = bytes(data)
+        self._text.write(decoder.decode(given))
+        return len(given)
+
+    def flush(self) -> None:
+        self._text.flush()
+
+    def fileno(self) -> int:
+        return self._text.fileno()
+
+    def isatty(self) -> bool:
+        return self._text.isatty()
+
+    def writable(self) -> bool:
+        return True
 
 
 def serve() -> None:
@@ -221,6 +261,15 @@ def _was_logged(error: BaseException) -> bool:
         return False
 
 
+def _is_withheld() -> bool:
+    try:
+        from designs.monitoring.withheld import is_withheld  # noqa: PLC0415
+
+        return is_withheld()
+    except Exception:  # noqa: BLE001 - no usable settings yet, and no design
+        return False
+
+
 def _name_of(value: object) -> str:
     try:
         return repr(value)
@@ -251,10 +300,9 @@ def _json_of_text(text: str) -> str:
         try:
             line = json.loads(text)
             from designs.monitoring.redaction import redact  # noqa: PLC0415
-            from designs.monitoring.withheld import is_withheld  # noqa: PLC0415
 
             # What is written about a controlled design goes through the formatter, which withholds it.
-            if not is_withheld(None):
+            if not _is_withheld():
                 return json.dumps(redact(line))
         except Exception:  # noqa: BLE001, S110 - not JSON, or no usable settings yet
             pass

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import pty
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from designs import context
+from designs.standard_error import ScrubbedStream
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRET = "hunter2hunter2"
@@ -139,3 +144,37 @@ def test_settings_that_cannot_be_read_end_without_their_text(env: dict[str, str]
     assert SECRET not in done.stderr
     [line] = lines_of(done.stderr)
     assert line["exception"].splitlines()[-1] == "builtins.LookupError"
+
+
+@pytest.fixture
+def stream() -> Iterator[tuple[ScrubbedStream, io.StringIO]]:
+    raw = io.StringIO()
+    yield ScrubbedStream(raw, lambda: True), raw
+    context.start(context.RunContext())
+
+
+def test_bytes_are_written_as_text_is(stream: tuple[ScrubbedStream, io.StringIO]) -> None:
+    scrubbed, raw = stream
+    for piece in (f"password={SECRET} \xfc".encode()[:-1], b"\xbc \xff", b"\n"):
+        scrubbed.buffer.write(piece)
+    scrubbed.buffer.write(b"begun")
+    scrubbed.buffer.flush()
+
+    assert [line["message"] for line in lines_of(raw.getvalue())] == ["password=[filtered] \xfc \\xff", "begun"]
+
+
+@pytest.mark.parametrize(("is_controlled", "is_shown"), [(True, False), (False, True)])
+def test_a_line_that_ends_after_its_operation_shows_content_of_uncontrolled_designs_only(
+    stream: tuple[ScrubbedStream, io.StringIO], is_controlled: bool, is_shown: bool
+) -> None:
+    scrubbed, raw = stream
+    context.start(context.RunContext(task="designs.scan_design"))
+    if is_controlled:
+        context.set_controlled()
+    scrubbed.write("about turbine-blade-7")
+    context.start(context.RunContext())
+    scrubbed.write(" and more\n")
+    scrubbed.write("a later line\n")
+
+    first, second = (line["message"] for line in lines_of(raw.getvalue()))
+    assert ("turbine-blade-7" in first, second) == (is_shown, "a later line")
