@@ -31,7 +31,7 @@ from designs.monitoring.redaction import (
     safe_str,
 )
 from designs.monitoring.tracebacks import format_traceback, is_costly
-from designs.monitoring.withheld import ids_only, is_withheld, line_in_own_words, path_of_ids
+from designs.monitoring.withheld import ids_only, is_withheld, line_in_own_words, logger_in_own_words, path_of_ids
 
 __all__ = ["JSONFormatter", "console_handler", "exception_text"]
 
@@ -49,6 +49,8 @@ _OWN_KEYS = frozenset(
 )
 _ATTACHED = frozenset({"exception", "stack"})
 _MAX_STARTS = 1_024
+# Others have whatever name `logging.addLevelName` was given.
+_LEVELS = frozenset({logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR, logging.CRITICAL})
 _encode = json.JSONEncoder(ensure_ascii=True, default=safe_str).encode
 # Django attaches the request object; its facts are in the context already.
 _NOT_EXTRA = frozenset(vars(logging.makeLogRecord({}))) | {
@@ -140,7 +142,9 @@ def _in_own_words(record: logging.LogRecord) -> logging.LogRecord:
     copy = logging.makeLogRecord(
         {name: value for name, value in vars(record).items() if name in _NOT_EXTRA and name != "args"}
     )
-    copy.msg = line_in_own_words(record)
+    copy.msg, copy.name = line_in_own_words(record), logger_in_own_words(record.name)
+    if copy.levelno not in _LEVELS:
+        copy.levelname = f"Level {copy.levelno:d}"
     vars(copy).update(ids_only({name: value for name, value in vars(record).items() if name not in _NOT_EXTRA}))
     return copy
 

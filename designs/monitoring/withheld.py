@@ -29,6 +29,7 @@ __all__ = [
     "ids_only",
     "is_withheld",
     "line_in_own_words",
+    "logger_in_own_words",
     "own_words",
     "path_of_ids",
     "said_in_own_words",
@@ -53,6 +54,7 @@ _UUID = r"[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-
 _ID = re.compile(rf"(?:designs/{_UUID}/)?{_UUID}(?:\.[a-z]{{2,4}})?\Z")
 _WORD = re.compile(r"[a-z][a-z_]{0,39}\Z|SIG[A-Z0-9]{1,8}\Z|(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS)\Z")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,99}\Z")
+_LOGGER = re.compile(r"[a-z_][a-z_.]{0,99}\Z")
 _SEGMENT = re.compile(rf"(?:[a-z][a-z_-]{{0,39}}|\d{{1,19}}|{_UUID}|)\Z")
 _ROUTE = re.compile(r"[A-Za-z0-9_<>:/^$.-]{0,200}\Z")
 
@@ -68,9 +70,7 @@ _WORDS = frozenset(
     {"stage", "reason", "step", "section", "signal", "limit", "kernel", "method", "mechanism", "failure", "outcome"}
 )
 # Names that the program gives itself.
-_NAMES = frozenset(
-    {"view", "logger", "task", "operation", "component", "required", "current", "required_role", "current_role"}
-)
+_NAMES = frozenset({"view", "task", "operation", "component", "required", "current", "required_role", "current_role"})
 _NESTED = frozenset({"details"})
 # How the parts of a key begin that say types, frames, source lines and rules, never values.
 _OWN_PARTS = (
@@ -146,6 +146,11 @@ def line_in_own_words(record: logging.LogRecord) -> OwnWords:
         return OwnWords(WITHHELD)
 
 
+def logger_in_own_words(name: object) -> str:
+    """Return a logger's name if it is that of a module, or looks like one; others may be made of anything."""
+    return name if type(name) is str and (name in sys.modules or _LOGGER.match(name)) else WITHHELD
+
+
 def ids_only(value: object, depth: int = 0) -> dict[str, Any]:
     """Return of a context its ids and the facts known by name, and how many others were left out."""
     if not issubclass(type(value), dict):
@@ -200,6 +205,8 @@ def _is_harmless(name: str, value: object) -> bool:
     text = str(value)
     if _ID.match(text) or not text:
         return True
+    if name == "logger":
+        return logger_in_own_words(text) == text
     if name in _WORDS:
         return bool(_WORD.match(text))
     return bool((name in _NAMES and _NAME.match(text)) or (name == "route" and _ROUTE.match(text)))

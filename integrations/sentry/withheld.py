@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -20,6 +21,12 @@ _WITHHELD = "[withheld]"
 _HEADERS = frozenset({"host", "user-agent", "content-type", "content-length", "accept", "x-request-id"})
 _REQUEST = ("method", "url")
 _CRUMB = ("timestamp", "type", "category", "level")
+_LEVELS = frozenset({"debug", "info", "warning", "error", "fatal", "critical"})
+_USER = ("id",)
+# How the program names its operations, loggers and kinds of breadcrumbs; numbers of parts have digits or capitals.
+_WORD = re.compile(r"[a-z_][a-z_.]{0,99}\Z")
+# A route, a path, or the dotted name of a view or task.
+_TRANSACTION = re.compile(r"[^\s]*/[^\s]*\Z|[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+\Z", re.ASCII)
 _SPAN = (
     "span_id", "parent_span_id", "trace_id", "same_process_as_parent", "op", "origin", "start_timestamp", "timestamp",
     "status",
@@ -86,9 +93,25 @@ def withhold(event: dict[str, Any], hint: dict[str, Any], scrubber: Scrubber) ->
     url = (event.get("request") or {}).get("url")
     if isinstance(url, str):
         event["request"]["url"] = _url_of_ids(url, scrubber)
+    if event.get("level", "error") not in _LEVELS:
+        event["level"] = "error"
     name = event.get("transaction")
-    if isinstance(name, str) and name.startswith("/") and "<" not in name and scrubber.path_of_ids is not None:
-        event["transaction"] = scrubber.path_of_ids(name)
+    if isinstance(name, str):
+        event["transaction"] = _transaction(name, scrubber)
+
+
+def _transaction(name: str, scrubber: Scrubber) -> str:
+    if name.startswith("/") and "<" not in name:
+        return scrubber.path_of_ids(name) if scrubber.path_of_ids is not None else _WITHHELD
+    return name if _WORD.match(name) or _TRANSACTION.match(name) else _WITHHELD
+
+
+def _word(value: Any) -> str:
+    return value if isinstance(value, str) and _WORD.match(value) else _WITHHELD
+
+
+def _in_words(holder: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: _word(value) if name in names and value else value for name, value in holder.items()}
 
 
 def _url_of_ids(url: str, scrubber: Scrubber) -> str:
@@ -108,7 +131,8 @@ def _values(holder: Any) -> list[Any]:
 
 
 def _breadcrumbs(holder: Any) -> Any:
-    return {"values": [_only(crumb, _CRUMB) for crumb in _values(holder)]}
+    crumbs = [_only(crumb, _CRUMB) for crumb in _values(holder)]
+    return {"values": [_in_words(crumb, "type", "category", "level") for crumb in crumbs]}
 
 
 def _exception(holder: Any) -> Any:
@@ -121,6 +145,7 @@ def _exception(holder: Any) -> Any:
 
 def _threads(holder: Any) -> Any:
     for thread in _values(holder):
+        thread.pop("name", None)
         _without_locals(thread.get("stacktrace"))
     return holder
 
@@ -140,7 +165,11 @@ def _request(request: Any) -> Any:
 
 
 def _spans(spans: Any) -> Any:
-    return [_only(span, _SPAN) for span in spans] if isinstance(spans, list) else []
+    return [_in_words(_only(span, _SPAN), "op") for span in spans] if isinstance(spans, list) else []
+
+
+def _user(user: Any) -> Any:
+    return _only(user, _USER)
 
 
 def _tags(tags: Any) -> Any:
@@ -150,7 +179,7 @@ def _tags(tags: Any) -> Any:
 def _contexts(contexts: Any) -> Any:
     kept = _only(contexts, _CONTEXTS)
     if "trace" in kept:
-        kept["trace"] = _only(kept["trace"], _SPAN)
+        kept["trace"] = _in_words(_only(kept["trace"], _SPAN), "op")
     return kept
 
 
@@ -161,6 +190,8 @@ _PARTS = {
     "stacktrace": _without_locals,
     "request": _request,
     "spans": _spans,
+    "logger": _word,
+    "user": _user,
     "tags": _tags,
     "contexts": _contexts,
 }

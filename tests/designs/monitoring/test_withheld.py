@@ -229,6 +229,25 @@ def by_queries(pk: Any) -> None:
         ErrorTracker.log_error(ValueError(f"about {MARKER}"))
 
 
+def in_names(pk: Any) -> None:
+    """What names a log line, a breadcrumb, a span, a transaction and a user is free text, too."""
+
+    def act(request: Any) -> None:
+        name = load(pk)
+        logging.addLevelName(45, name)
+        logging.getLogger(f"designs.{name}").log(45, "words")
+        logging.addLevelName(45, "Level 45")
+        sentry_sdk.add_breadcrumb(type=name, category=name, level=name)
+        sentry_sdk.set_user({"id": "7", "username": name, name: name})
+        sentry_sdk.capture_exception(ValueError(name))
+        with sentry_sdk.start_span(op=name, name=name):
+            sentry_sdk.get_current_scope().set_transaction_name(name)
+            sentry_sdk.get_current_scope().set_level(name)
+
+    with doing(act):
+        serve("/api/probe/plain/")
+
+
 WAYS: dict[str, Callable[[Any], None]] = {
     "plain view": in_a_view("/api/probe/plain/"),
     "async view": in_an_async_view,
@@ -242,6 +261,7 @@ WAYS: dict[str, Callable[[Any], None]] = {
     "after an eager task": after_an_eager_task,
     "command": in_a_command,
     "queries": by_queries,
+    "names": in_names,
 }
 
 
@@ -263,6 +283,23 @@ def test_no_report_of_a_controlled_design_holds_content(
     assert [line for line in later if MARKER in line] == []
     assert [raw for raw in heard.raw if MARKER.encode() in raw] == []
     assert MARKER not in repr(heard.events)
+
+
+def test_names_of_the_program_stay(controlled: Design, heard: Collecting, lines: io.StringIO) -> None:
+    def act(request: Any) -> None:
+        load(controlled.pk)
+        sentry_sdk.add_breadcrumb(category="designs.scan", level="warning")
+        log.error("words")
+
+    with doing(act):
+        serve("/api/probe/plain/")
+
+    error, transaction = heard.events[0], heard.events[-1]
+    assert error["logger"] == "designs.somewhere"
+    assert [crumb["category"] for crumb in error["breadcrumbs"]["values"]][-1] == "designs.scan"
+    assert (error["transaction"], transaction["transaction"]) == ("/api/probe/plain/",) * 2
+    assert transaction["contexts"]["trace"]["op"] == "http.server"
+    assert '"logger": "designs.somewhere", "message": "words"' in lines.getvalue()
 
 
 def test_it_holds_until_the_operation_ends_and_no_longer(controlled: Design, make_design: Any) -> None:
