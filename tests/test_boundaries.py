@@ -91,7 +91,7 @@ LATE_IMPORTS = {
     "integrations.tracing": {"init_tracing"},  # an extra that costs nothing where it is off
     "enginel.local.cli": {"_check_settings", "_compare", "_sample"},  # Django is set up
     # The settings and Redis's client are loaded; until then a process has standard error all the same.
-    "designs.standard_error": {"_was_logged", "_scrubbed", "_readable", "_json_of_text", "_json_line"},
+    "designs.standard_error": {"_was_logged", "_is_withheld", "_scrubbed", "_readable", "_json_of_text", "_json_line"},
     # Only the kernel's own processes pay for loading it.
     "designs.cad.kernel_host": {"_serve"},
     "designs.cad.kernel_child": {"_read"},
