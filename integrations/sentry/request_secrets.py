@@ -26,6 +26,7 @@ _MAX_CHARS = 4_096
 _MIN_CHARS = 8
 _MIN_WORD_CHARS = 16
 _SCHEME = re.compile(r"(?:bearer|basic|token|negotiate|digest) +", re.IGNORECASE)
+_SEPARATORS = re.compile("[&;]")
 
 # OAuth's: a code beside one of these can be exchanged for a token.
 _CODES = frozenset({"code", "state", "code_verifier"})
@@ -77,7 +78,9 @@ def _hidden(value: Any, pattern: re.Pattern[str]) -> Any:
 def _all_secrets(request: Mapping[str, Any], scrubber: Scrubber) -> Iterator[str]:
     query = request.get("query_string")
     if isinstance(query, str):
-        yield from _of_pairs([pair.partition("=")[::2] for pair in query[:_MAX_CHARS].split("&")], scrubber)
+        # Servers other than Django take a semicolon for a separator, too, and clients use it.
+        pairs = _SEPARATORS.split(query[:_MAX_CHARS])
+        yield from _of_pairs([pair.partition("=")[::2] for pair in pairs], scrubber)
     for part in ("headers", "env", "data"):
         yield from _of_value(request.get(part), scrubber, 0)
 

@@ -45,6 +45,17 @@ def test_a_secret_of_the_request_is_in_no_part_of_the_event(transport: Collectin
     assert "cannot use " in event["exception"]["values"][-1]["value"]
 
 
+def test_a_secret_after_a_semicolon_is_in_no_part_of_the_event(transport: Collecting) -> None:
+    def split_and_fail(request: Any) -> None:
+        raise LookupError(f"cannot use {request.GET['page'].rpartition('=')[2]}")
+
+    with doing(split_and_fail):
+        serve("/api/probe/plain/", QUERY_STRING=f"page=2;sid={SECRET}")
+
+    assert SECRET not in written(transport)
+    assert transport.events[0]["request"]["query_string"] == "page=2;sid=[filtered]"
+
+
 @pytest.mark.parametrize("query", ["code=M4x0481516234", "page=2&state=finalized481516234", "q=481516234"])
 def test_a_code_or_a_state_alone_is_sent(transport: Collecting, query: str) -> None:
     with doing(read_and_fail):
