@@ -20,6 +20,7 @@ class DesignsConfig(AppConfig):
     def ready(self) -> None:
         # Models must be loaded before these can be imported.
         from designs import (  # noqa: PLC0415
+            carrying,
             celery_messages,
             celery_metrics,
             celery_signals,
@@ -41,6 +42,7 @@ class DesignsConfig(AppConfig):
         from integrations import heartbeat, results  # noqa: PLC0415
         from integrations.health import CADKernel  # noqa: PLC0415
         from integrations.redis import redis_for  # noqa: PLC0415
+        from integrations.sentry import fresh_scope  # noqa: PLC0415
         from integrations.tracing import TracingOptions, init_tracing  # noqa: PLC0415
 
         standard_error.connect()
@@ -61,6 +63,7 @@ class DesignsConfig(AppConfig):
         health_rounds.connect()
         got_request_exception.connect(middleware.record_unhandled, dispatch_uid="enginel.record_unhandled")
         start_sentry()
+        carrying.connect(fresh_scope)
         # After Sentry's own hook, so that the failure is recorded before the SDK sees it.
         commands.connect()
         context.trace_with(

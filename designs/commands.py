@@ -14,6 +14,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from designs import context, standard_error
 from designs.exceptions import EnginelBaseException
 from designs.monitoring import ErrorTracker, guarded
 from designs.monitoring.redaction import FILTERED, is_secret_key
@@ -30,6 +31,9 @@ _last: list[BaseException] = []
 
 def connect() -> None:
     """Extend ``sys.excepthook``; it still prints what it printed."""
+    if standard_error.runs_command(sys.argv[0]):
+        # Event loops work in copies of a command's context, and share only what it holds.
+        context.bind()
     if not isinstance(sys.excepthook, _Hook):
         sys.excepthook = _Hook(sys.excepthook)
 

@@ -18,11 +18,14 @@ from typing import Any, NamedTuple
 
 __all__ = [
     "HEADER",
+    "TAG",
     "RunContext",
     "State",
     "UserId",
     "accept_request_id",
     "bind",
+    "carrier",
+    "cells",
     "current",
     "current_request",
     "current_state",
@@ -48,6 +51,9 @@ __all__ = [
 HEADER = "enginel_context"
 """Name of the Celery message header that carries the context."""
 
+TAG = "__enginel_withheld__"
+"""Attribute of an exception that concerns a controlled design; some look at it after its request or task."""
+
 UserId = str | int
 """A user's key: a number stays one; an empty string where no user is known."""
 
@@ -72,6 +78,10 @@ request_ids = _Ids()
 os.register_at_fork(after_in_child=request_ids.start_over)
 
 
+_has_controlled = False
+"""Whether this process has met an export-controlled or classified design; most checks end here."""
+
+
 @dataclass(frozen=True)
 class RunContext:
     """Where the running code stands. Empty strings where nothing is known.
@@ -90,6 +100,8 @@ class RunContext:
     """It concerns an export-controlled or classified design, see `set_controlled`."""
 
     def __post_init__(self) -> None:
+        global _has_controlled  # noqa: PLW0603 - one process
+        _has_controlled = _has_controlled or self.is_controlled
         facts = vars(self)
         for name, value in facts.items():
             if isinstance(value, str) and not (value.isascii() and value.isprintable()):
@@ -115,6 +127,9 @@ class _Bound(NamedTuple):
     """Not empty once `set_controlled` was called. Contexts that are copies of one another share it."""
 
 
+Cells = tuple[set[bool], ...]
+"""Sets of which one is not empty once the work they belong to is controlled; they outlive it."""
+
 State = RunContext | _Bound | _Parts
 """The value of the context variable: all of a context in one object, so that to set it back restores all."""
 
@@ -128,12 +143,10 @@ start_with = _current.set
 """Replace the context by a request's bare parts, as `start_request` does, or by an earlier state; for hot paths."""
 
 
-_has_controlled = False
-"""Whether this process has met an export-controlled or classified design; most checks end here."""
-
 _is_met_outside = False
-
-_on_controlled: Callable[[], None] | None = None
+_on_controlled: list[Callable[[], None]] = []
+carrier: Any = None
+"""Knows of code outside of requests and tasks whose work it does, see `designs.carrying.Carrier`."""
 
 tracer: Callable[[], str] | None = None
 """Gives the id of the current trace; set by `trace_with`."""
@@ -156,7 +169,7 @@ def trace_id() -> str:
 
 def current() -> RunContext:
     state = _current.get()
-    if tracer is None and isinstance(state, RunContext):
+    if tracer is None and isinstance(state, RunContext) and (state.is_controlled or not is_controlled()):
         return state
     run, request, identify, _ = _whole()
     if _has_controlled and not run.is_controlled and is_controlled():
@@ -197,34 +210,29 @@ def known() -> dict[str, UserId]:
 def set_controlled() -> None:
     """Note that what runs now concerns an export-controlled or classified design.
 
-    It holds until the request, task or command ends: also for what fails later, and for the tasks it queues. Messages
-    and contexts of its failures then carry ids only, see `designs.monitoring.withheld`.
+    It holds until the request, task or command ends, and for the tasks, threads and work of pools that it starts.
+    Messages and contexts of failures then carry ids only, see `designs.monitoring.withheld`.
     """
     global _has_controlled, _is_met_outside  # noqa: PLW0603 - one process
     whole = _whole()
     if whole.controlled:
         return
     _has_controlled = True
-    run = whole.run
-    _is_met_outside = _is_met_outside or not (run.request_id or run.task_id)
-    whole.controlled.add(True)
-    # Threads and coroutines that serve the same request have contexts of their own.
-    facts = getattr(whole.request(), "__dict__", None)
-    if facts is not None:
-        facts[_REQUEST_ATTRIBUTE] = True
+    if carrier is not None:
+        carrier.start()
+    _is_met_outside = _is_met_outside or _is_outside(whole.run)
+    # Threads and coroutines that work for the same request or task have contexts of their own.
+    for cell in (whole.controlled, *_cells_of(whole)):
+        cell.add(True)
     _current.set(whole)
-    if _on_controlled is not None:
-        _on_controlled()
+    for act in _on_controlled:
+        act()
 
 
-def on_controlled(act: Callable[[], None] | None) -> None:
-    """Let somebody else know when `set_controlled` is called for the first time in a request or task.
-
-    Args:
-        act: Must be cheap and must not raise.
-    """
-    global _on_controlled  # noqa: PLW0603 - one listener a process
-    _on_controlled = act
+def on_controlled(act: Callable[[], None]) -> None:
+    """Call a function, which must not raise, when a request, task or other work becomes controlled."""
+    if act not in _on_controlled:
+        _on_controlled.append(act)
 
 
 def is_controlled() -> bool:
@@ -232,19 +240,36 @@ def is_controlled() -> bool:
     if not _has_controlled:
         return False
     state = _current.get()
-    if isinstance(state, RunContext):
-        return state.is_controlled
-    if isinstance(state, _Bound):
-        if state.run.is_controlled or state.controlled:
-            return True
-        request = state.request()
-    else:
-        request = state[3]()
-    return _REQUEST_ATTRIBUTE in getattr(request, "__dict__", ())
+    if not isinstance(state, RunContext | _Bound):
+        return bool(_cell_of(state[3]()))
+    if isinstance(state, _Bound) and (state.run.is_controlled or state.controlled or _cell_of(state.request())):
+        return True
+    run = state.run if isinstance(state, _Bound) else state
+    return run.is_controlled or (carrier is not None and _is_outside(run) and carrier.is_controlled())
+
+
+def cells() -> Cells:
+    """Return what says later, and elsewhere, whether the work that goes on here is controlled."""
+    return ({True},) if is_controlled() else _cells_of(_whole())
+
+
+def _cells_of(whole: _Bound) -> Cells:
+    own = (whole.controlled, _cell_of(whole.request()))
+    return (*own, *carrier.cells()) if carrier is not None and _is_outside(whole.run) else own
+
+
+def _cell_of(request: Any) -> set[bool]:
+    # Of a request that is gone, none that anybody else has.
+    cell: set[bool] = getattr(request, "__dict__", {}).setdefault(_REQUEST_ATTRIBUTE, set())
+    return cell
+
+
+def _is_outside(run: RunContext) -> bool:
+    return not (run.request_id or run.task_id)
 
 
 def is_met_outside() -> bool:
-    """Return whether code outside of requests and tasks, such as a thread of a pool, met a controlled design."""
+    """Return whether code outside of requests and tasks met a controlled design."""
     return _is_met_outside
 
 
@@ -356,14 +381,11 @@ def to_headers(context: RunContext) -> dict[str, UserId]:
 
 def from_headers(headers: Mapping[str, Any] | None) -> RunContext:
     """Read `to_headers`' output back; anything that is not text of a known field is ignored."""
-    global _has_controlled  # noqa: PLW0603 - one process
     carried = (headers or {}).get(HEADER)
     if not isinstance(carried, Mapping):
         return RunContext()
-    controlled = carried.get(_CONTROLLED) is True
-    _has_controlled = _has_controlled or controlled
     return RunContext(
-        is_controlled=controlled,
+        is_controlled=carried.get(_CONTROLLED) is True,
         **{
             name: _bounded(value)
             for name, value in carried.items()

@@ -25,7 +25,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO, cast
 
-__all__ = ["ScrubbedStream", "command", "connect", "serve"]
+__all__ = ["ScrubbedStream", "command", "connect", "runs_command", "serve"]
 
 LOGGER = "enginel.uncaught"
 """The name that lines about uncaught exceptions have in place of a logger's."""
@@ -172,12 +172,13 @@ def connect() -> None:
     The hooks for uncaught exceptions are taken over where they are still Python's own. This comes before Sentry extends
     them, so that Sentry calls these.
     """
-    if _runs_command(sys.argv[0]):
+    if runs_command(sys.argv[0]):
         command()
     _take_hooks()
 
 
-def _runs_command(program: str) -> bool:
+def runs_command(program: str) -> bool:
+    """Return whether a program, by its path, runs management commands."""
     path = Path(program)
     return path.name in {"manage.py", "django-admin"} or path.parts[-2:] == ("django", "__main__.py")
 

@@ -18,7 +18,9 @@ _FOREIGN_PARTS = ("/site-packages/", "/dist-packages/")
 _STDLIB = sysconfig.get_paths()["stdlib"]
 _SCRIPTS = frozenset({"__main__", "__mp_main__"})
 # Wraps the application's code, as a library does: switching it on must not regroup what runs inside.
-_PLUMBING = ("designs.monitoring", "designs.middleware", "designs.celery_signals", "designs.celery_messages")
+_PLUMBING = (
+    "designs.monitoring", "designs.middleware", "designs.celery_signals", "designs.celery_messages", "designs.carrying",
+)  # fmt: skip
 _COUNTER = re.compile(r"_?0x[0-9a-fA-F]{1,32}+|(?<=[-_])\d{1,20}+(?=>)")
 
 

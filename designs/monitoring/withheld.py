@@ -40,8 +40,8 @@ __all__ = [
 WITHHELD = "[withheld: export-controlled or classified design]"
 """Stands for a text that may hold content."""
 
-_TAG = "__enginel_withheld__"
 _POOL = "concurrent.futures.thread"
+_CARRYING = "designs.carrying"
 _MAX_FRAMES = 100
 _MAX_WRITER_FRAMES = 30
 _MAX_TEXT_CHARS = 2_048
@@ -91,13 +91,13 @@ def is_withheld(error: object = None) -> bool:
         return True
     if not is_exception(error):
         return False
-    return dict.get(attributes_of(error), _TAG) is True or (context.is_met_outside() and _is_of_a_pool(error))
+    return dict.get(attributes_of(error), context.TAG) is True or (context.is_met_outside() and _is_of_a_pool(error))
 
 
 def tag(error: object) -> None:
     """Note on an exception that it concerns a controlled design: some look at it after its request or task."""
     if is_exception(error):
-        dict.__setitem__(attributes_of(error), _TAG, True)
+        dict.__setitem__(attributes_of(error), context.TAG, True)
 
 
 def own_words(exc: BaseException) -> str:
@@ -185,13 +185,13 @@ def without_words(fingerprint: Fingerprint) -> Fingerprint:
 
 
 def _is_of_a_pool(exc: BaseException) -> bool:
-    """Return whether a thread of a pool raised an exception, which knows nothing of the request it works for."""
+    """Return whether a thread of a pool raised an exception in work that does not know what submitted it."""
+    names = set()
     step = traceback_of(exc)
     while step is not None:
-        if step.tb_frame.f_globals.get("__name__") == _POOL:
-            return True
+        names.add(step.tb_frame.f_globals.get("__name__"))
         step = step.tb_next
-    return False
+    return _POOL in names and _CARRYING not in names
 
 
 def _is_harmless(name: str, value: object) -> bool:

@@ -1,0 +1,233 @@
+"""Carries into threads, pools and event loops whether their work concerns a controlled design.
+
+Python starts a thread with an empty context, and one of a pool keeps it from one piece of work to the next. So a thread
+notes what started it, and work of a pool what submitted it. Each may become controlled later, and the other with it.
+Python's classes are extended when the process meets its first controlled design: before that, nothing costs.
+
+Work may also be handed over by a queue. A thread is therefore in doubt, and treated as controlled, if the process has
+met a controlled design since its start, or if it was started before all this.
+
+This module imports the context only, because processes of a pool import it to do their work.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from typing import Any, NamedTuple
+
+from designs import context
+
+__all__ = ["Carrier", "connect"]
+
+_ORIGIN = "enginel_origin"
+# Threads of this service hold nothing of designs: counts, scrubbed records, findings of health checks.
+_OWN_THREADS = "enginel-"
+
+_attributes_of: Callable[[BaseException], dict[str, object]] = vars(BaseException)["__dict__"].__get__
+
+
+class _Origin(NamedTuple):
+    """What a thread notes at its start."""
+
+    cells: context.Cells
+    met: int
+
+
+class _Here(threading.local):
+    """What the piece of a pool's work belongs to that this thread does; None outside of one.
+
+    No context variable, because asgiref copies those to other threads.
+    """
+
+    work: context.Cells | None = None
+
+
+_here = _Here()
+
+
+class Carrier:
+    """Answers for code outside of requests and tasks.
+
+    Attributes:
+        met: How many requests, tasks and other pieces of work of this process were found to be controlled.
+    """
+
+    def __init__(self) -> None:
+        self.met = 0
+        self._lock = threading.Lock()
+
+    def start(self) -> None:
+        """Note that a controlled design was met; extend Python's classes at the first."""
+        with self._lock:
+            self.met += 1
+            if self.met == 1:
+                _extend()
+
+    def is_controlled(self) -> bool:
+        """Return whether the running code works for something controlled, or may do so."""
+        work = _here.work
+        if work is not None:
+            return any(work)
+        thread = threading.current_thread()
+        origin = vars(thread).get(_ORIGIN)
+        if origin is not None:
+            return any(origin.cells) or (origin.met != self.met and not _is_own(thread))
+        return self.met > 0 and thread is not threading.main_thread() and not _is_own(thread)
+
+    def cells(self) -> context.Cells:
+        """Return what becomes controlled together with the running code."""
+        work = _here.work
+        if work is not None:
+            return work
+        origin = vars(threading.current_thread()).get(_ORIGIN)
+        return origin.cells if origin is not None else ()
+
+
+_carrier = Carrier()
+_scope: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext
+
+
+def connect(scope: Callable[[], AbstractContextManager[None]]) -> None:
+    """Begin to answer for code outside of requests and tasks.
+
+    Args:
+        scope: Keeps what is noted of one piece of work of a pool's process from the next.
+    """
+    global _scope  # noqa: PLW0603 - one process
+    _scope = scope
+    context.carrier = _carrier
+
+
+def _is_own(thread: threading.Thread) -> bool:
+    return thread.name.startswith(_OWN_THREADS)
+
+
+def _extend() -> None:
+    threading.Thread.start = _starting(threading.Thread.start)  # type: ignore[method-assign]
+    ThreadPoolExecutor.submit = _submitting(ThreadPoolExecutor.submit, _in_thread)  # type: ignore[method-assign]
+    ProcessPoolExecutor.submit = _submitting(ProcessPoolExecutor.submit, _in_process)  # type: ignore[method-assign]
+    Future.add_done_callback = _adding(Future.add_done_callback)  # type: ignore[method-assign]
+    loops: Any = asyncio.BaseEventLoop
+    loops.call_exception_handler = _reporting(loops.call_exception_handler)
+    sys.unraisablehook = _ignoring(sys.unraisablehook)
+
+
+def _starting(begin: Callable[..., None]) -> Callable[..., None]:
+    @functools.wraps(begin)
+    def start(self: threading.Thread, *args: Any, **kwargs: Any) -> None:
+        vars(self).setdefault(_ORIGIN, _Origin(() if _is_own(self) else context.cells(), _carrier.met))
+        begin(self, *args, **kwargs)
+
+    return start
+
+
+def _submitting(
+    queue: Callable[..., Future[Any]], wrap: Callable[[Callable[..., Any]], Callable[..., Any]]
+) -> Callable[..., Future[Any]]:
+    @functools.wraps(queue)
+    def submit(self: Any, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        return queue(self, wrap(fn), *args, **kwargs)
+
+    return submit
+
+
+def _in_thread(fn: Callable[..., Any]) -> Callable[..., Any]:
+    return functools.partial(_run, context.cells(), fn)
+
+
+def _in_process(fn: Callable[..., Any]) -> Callable[..., Any]:
+    return functools.partial(_run_in_process, context.is_controlled(), fn)
+
+
+def _adding(add: Callable[..., None]) -> Callable[..., None]:
+    @functools.wraps(add)
+    def add_done_callback(self: Future[Any], fn: Callable[[Future[Any]], object]) -> None:
+        add(self, functools.partial(_run, context.cells(), fn))
+
+    return add_done_callback
+
+
+def _run(work: context.Cells, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+    """Do a piece of work for what submitted it; the thread keeps nothing of it."""
+    before, before_work = context.current_state(), _here.work
+    run = context.current()
+    if not (run.request_id or run.task_id):
+        # Work of before the classes were extended may have left something.
+        context.start(context.RunContext())
+    elif any(work):
+        context.bind(is_controlled=True)
+    _here.work = work
+    try:
+        return fn(*args, **kwargs)
+    except BaseException as exc:
+        _tag(exc)
+        raise
+    finally:
+        context.start_with(before)
+        _here.work = before_work
+
+
+def _run_in_process(is_controlled: bool, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+    """Do a piece of work in a process that was started by any other."""
+    with _scope():
+        context.start(context.RunContext())
+        return _run((set(),), functools.partial(_controlled, fn) if is_controlled else fn, *args, **kwargs)
+
+
+def _controlled(fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+    context.set_controlled()
+    return fn(*args, **kwargs)
+
+
+def _tag(exc: BaseException) -> None:
+    """Note on an exception that leaves its work that it concerns a controlled design."""
+    if context.is_controlled():
+        dict.__setitem__(_attributes_of(exc), context.TAG, True)
+
+
+def _reporting(report: Callable[..., None]) -> Callable[..., None]:
+    @functools.wraps(report)
+    def call_exception_handler(self: Any, details: dict[str, Any]) -> None:
+        if not _is_of_controlled(details):
+            report(self, details)
+            return
+        token = context.bind(is_controlled=True)
+        try:
+            if isinstance(exc := details.get("exception"), BaseException):
+                _tag(exc)
+            report(self, details)
+        finally:
+            context.unbind(token)
+
+    return call_exception_handler
+
+
+def _ignoring(hook: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    @functools.wraps(hook)
+    def unraisablehook(args: Any) -> None:
+        # Objects may end long after the work that made them, in any thread.
+        if args.exc_value is not None:
+            dict.__setitem__(_attributes_of(args.exc_value), context.TAG, True)
+        hook(args)
+
+    return unraisablehook
+
+
+def _is_of_controlled(details: dict[str, Any]) -> bool:
+    """Return whether what an event loop reports comes from controlled work; so in doubt.
+
+    Futures do not say in which context they were made, nor do tasks and callbacks before Python 3.12.
+    """
+    for name in ("task", "future", "handle"):
+        get_context = getattr(details.get(name), "get_context", None)
+        if get_context is not None:
+            # A copy, because the context itself may be in use.
+            return bool(get_context().copy().run(context.is_controlled))
+    return True
