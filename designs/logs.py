@@ -21,6 +21,7 @@ from typing import Any, TextIO
 from designs import context
 from designs.conf import conf
 from designs.monitoring.failure_line import SCRUBBED
+from designs.monitoring.own_names import known_stack
 from designs.monitoring.redaction import (
     is_plain,
     is_secret_name,
@@ -143,6 +144,8 @@ def _in_own_words(record: logging.LogRecord) -> logging.LogRecord:
         {name: value for name, value in vars(record).items() if name in _NOT_EXTRA and name != "args"}
     )
     copy.msg, copy.name = line_in_own_words(record), logger_in_own_words(record.name)
+    if copy.stack_info:
+        copy.stack_info = known_stack(safe_str(copy.stack_info, _STACK_MAX_CHARS))
     if copy.levelno not in _LEVELS:
         copy.levelname = f"Level {copy.levelno:d}"
     vars(copy).update(ids_only({name: value for name, value in vars(record).items() if name not in _NOT_EXTRA}))

@@ -46,6 +46,7 @@ PURE = (
     "designs.monitoring.messages",
     "designs.monitoring.metrics.names",
     "designs.monitoring.outline",
+    "designs.monitoring.own_names",
     "designs.monitoring.records",
     "designs.monitoring.redacted_text",
     "designs.monitoring.secret_cards",

@@ -213,7 +213,7 @@ def _record_new(
         event,
         fingerprint,
         traceback=traceback,
-        operation="" if type(operation) is str and not operation else operation_of(operation),
+        operation="" if type(operation) is str and not operation else operation_of(operation, is_withheld(exc)),
         describe=not known,
     )
     if exc is not None:
@@ -247,7 +247,7 @@ def _record_new(
 def fingerprint_of(exc: BaseException, event: ErrorEvent) -> Fingerprint:
     try:
         fingerprint = fingerprint_exception(exc, event.task)
-        return without_words(fingerprint) if is_withheld(exc) else fingerprint
+        return without_words(fingerprint, exc) if is_withheld(exc) else fingerprint
     except Exception as failure:  # noqa: BLE001 - see below
         swallow("fingerprint", failure)
     # One that cannot be grouped by its stack is still an occurrence.

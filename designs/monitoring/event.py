@@ -16,10 +16,11 @@ from designs.conf import conf
 from designs.context import RunContext, UserId
 from designs.monitoring.bare import is_exception
 from designs.monitoring.foreign import attribute_of
+from designs.monitoring.own_names import WITHHELD_NAME, known_type_names
 from designs.monitoring.redaction import redact, redacted_str
 from designs.monitoring.safe import raw_text, safe_str, type_names
 from designs.monitoring.severity import severity_of
-from designs.monitoring.withheld import ids_only, is_withheld, own_words, path_of_ids, said_in_own_words, tag
+from designs.monitoring.withheld import ids_only, is_id, is_withheld, own_words, path_of_ids, said_in_own_words, tag
 
 __all__ = ["ErrorEvent", "build_event", "iso_utc", "operation_of"]
 
@@ -104,7 +105,8 @@ def build_event(
         facts = ids_only(facts)
     if run.trace_id:
         facts = {"trace_id": run.trace_id, **facts}
-    module, name = type_names(error) if is_exception(error) else ("", "message")
+    names_of = known_type_names if withheld else type_names
+    module, name = names_of(error) if is_exception(error) else ("", "message")
     event = object.__new__(ErrorEvent)
     # What the frozen class's own __init__ would do, in a third of its time.
     vars(event).update(
@@ -114,32 +116,33 @@ def build_event(
         error_type=name,
         error_message=_own_words(error) if withheld else _message(error),
         severity=severity_of(severity),
-        user_id=_user(run.user_id) if (user := _user(user_id)) is None else user,
-        request_path=_path(_field(request_path) or _field(run.path), withheld),
+        user_id=_user(run.user_id, withheld) if (user := _user(user_id, withheld)) is None else user,
+        request_path=_path(_field(request_path), _field(run.path), withheld),
         context=facts,
         request_id=run.request_id,
         task=run.task,
         release=conf.release,
-        source=source if type(source) is str and source in _SOURCES else _source(source),
+        source=source if type(source) is str and source in _SOURCES else _source(source, withheld),
     )
     return event
 
 
-def _source(source: object) -> str:
+def _source(source: object, withheld: bool) -> str:
     """Return a source that is none of ours: it becomes part of a name, and a label of metrics."""
-    if source is None:
+    if source is None or withheld:
         return "explicit"
     return _NOT_OF_SOURCES.sub("_", safe_str(source, 2 * _MAX_SOURCE_CHARS).lower())[:_MAX_SOURCE_CHARS] or "explicit"
 
 
-def operation_of(value: object) -> str:
+def operation_of(value: object, withheld: bool = False) -> str:
     """Return an operation's id such that the store can hold it; empty where there is none.
 
     Ids of tasks are whatever a message says. One that is too long, or no plain text, goes as its digest.
     """
     try:
         text = "" if value is None else str(value)
-        if len(text) <= _MAX_OPERATION_CHARS and text.isascii() and text.isprintable():
+        is_plain = len(text) <= _MAX_OPERATION_CHARS and text.isascii() and text.isprintable()
+        if is_plain and (is_id(text) or not withheld):
             return text
         return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
     except Exception:  # noqa: BLE001 - one that cannot be told is no id, and must not cost the record
@@ -166,8 +169,12 @@ def _iso_second(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat()[: -len("+00:00")]
 
 
-def _path(path: str, withheld: bool) -> str | None:
-    return (path_of_ids(path) if withheld else path) or None
+def _path(given: str, here: str, withheld: bool) -> str | None:
+    path = given or here
+    if not withheld:
+        return path or None
+    # A word of the path that is requested is the program's, for a route has taken it. Any other may say anything.
+    return path_of_ids(path, here if given else None) or None
 
 
 def _own_words(error: object) -> str:
@@ -202,11 +209,12 @@ def _field(value: object) -> str:
     return redacted_str(value, MAX_FIELD_CHARS)
 
 
-def _user(value: object) -> UserId | None:
+def _user(value: object, withheld: bool) -> UserId | None:
     """Return a user's id: a whole number as it is, anything else as text, None for none."""
     if value is None:
         return None
     # Others' subclasses of int may have a text of their own; redaction takes numbers that may be payment cards.
     if type(value) is int and -_LARGEST_ID <= value < _LARGEST_ID and redact(value) == value:
         return value
-    return _field(value) or None
+    text = _field(value)
+    return (WITHHELD_NAME if text and withheld and not is_id(text) else text) or None

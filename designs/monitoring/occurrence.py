@@ -10,7 +10,7 @@ from designs.monitoring.outline import outline_of
 from designs.monitoring.redaction import redacted_str
 from designs.monitoring.safe import raw_text
 from designs.monitoring.store import Outcome
-from designs.monitoring.withheld import is_withheld, own_words
+from designs.monitoring.withheld import is_withheld, is_word, own_words
 from integrations.sentry import Occurrence
 
 __all__ = ["inert_text_of", "occurrence_of", "short_text_of"]
@@ -53,4 +53,5 @@ def inert_text_of(exc: BaseException) -> str | None:
 
 def _code_of(exc: BaseException | None) -> str:
     code = attribute_of(exc, "default_code")
-    return "" if code is None else raw_text(code)
+    text = "" if code is None else raw_text(code)
+    return "" if is_withheld(exc) and not is_word(text) else text

@@ -9,8 +9,9 @@ from designs.monitoring.accounting import Account, account_of
 from designs.monitoring.errors import store
 from designs.monitoring.file_content import first_with_content
 from designs.monitoring.occurrence import inert_text_of
+from designs.monitoring.own_names import is_known_frame, is_known_type
 from designs.monitoring.redaction import redact, redacted_str
-from designs.monitoring.withheld import ids_only, is_withheld, path_of_ids
+from designs.monitoring.withheld import ids_only, is_id, is_withheld, path_of_ids
 from integrations.redis import RedisUnavailable
 from integrations.sentry import Scrubber
 
@@ -38,6 +39,9 @@ SCRUBBER = Scrubber(
     withholds=is_withheld,
     ids_only=ids_only,
     path_of_ids=path_of_ids,
+    knows_type=is_known_type,
+    knows_frame=is_known_frame,
+    is_id=is_id,
     first_closed=first_with_content,
 )
 

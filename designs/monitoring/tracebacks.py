@@ -12,11 +12,12 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 from designs.monitoring.bare import attributes_of, cause_of, context_of, led_to_by, members_of, traceback_of
 from designs.monitoring.foreign import needs_io
 from designs.monitoring.outline import outline_of
+from designs.monitoring.own_names import format_known_frames, known_type_name
 from designs.monitoring.redaction import redacted_str, redacted_tail
 from designs.monitoring.safe import type_name
 from designs.monitoring.withheld import is_withheld, own_words
@@ -45,7 +46,7 @@ def format_traceback(exc: BaseException, message: str = "") -> str:
         # Exceptions may break their own formatting.
         with suppress(Exception):
             text = "".join(traceback.format_exception(exc, limit=-_MAX_FRAMES))
-    text = text or "".join(_links(exc, message, own_words if withheld else str))
+    text = text or "".join(_links(exc, message, _WITHHELD if withheld else _WHOLE))
     if len(text) <= MAX_CHARS:
         return redacted_tail(text, MAX_CHARS)[:MAX_CHARS]
     head = MAX_CHARS // 4
@@ -83,7 +84,7 @@ def _notes_chars(exc: BaseException) -> int:
     return sum(map(len, notes))
 
 
-def _links(exc: BaseException, message: str, tell: Callable[[Any], str]) -> Iterator[str]:
+def _links(exc: BaseException, message: str, tell: _Telling) -> Iterator[str]:
     """Give the root first, as Python does, and how many were left out between it and the outermost ones."""
     chain, length, root = _chain(exc)
     if root is not None:
@@ -124,14 +125,26 @@ def _frames(link: TracebackType) -> list[str]:
         return list(innermost)
 
 
-def _link(exc: BaseException, message: str, tell: Callable[[Any], str]) -> Iterator[str]:
+class _Telling(NamedTuple):
+    """How an exception is put into words."""
+
+    text: Callable[[Any], str]
+    type: Callable[[object], str]
+    frames: Callable[[TracebackType], list[str]]
+
+
+_WHOLE = _Telling(str, type_name, _frames)
+_WITHHELD = _Telling(own_words, known_type_name, lambda first: format_known_frames(first, _MAX_FRAMES))
+
+
+def _link(exc: BaseException, message: str, tell: _Telling) -> Iterator[str]:
     if (frames := traceback_of(exc)) is not None:
         yield "Traceback (most recent call last):\n"
-        yield from _frames(frames)
-    yield f"{type_name(exc)}: {message or redacted_str(exc, _MAX_MESSAGE_CHARS, tell)}\n"
+        yield from tell.frames(frames)
+    yield f"{tell.type(exc)}: {message or redacted_str(exc, _MAX_MESSAGE_CHARS, tell.text)}\n"
     if issubclass(type(exc), BaseExceptionGroup):
         members = members_of(exc)
         for member in members[:_MAX_LINKS]:
-            yield f"  | {type_name(member)}: {redacted_str(member, _MAX_MESSAGE_CHARS // 8, tell)}\n"
+            yield f"  | {tell.type(member)}: {redacted_str(member, _MAX_MESSAGE_CHARS // 8, tell.text)}\n"
         if len(members) > _MAX_LINKS:
             yield f"  | [{len(members) - _MAX_LINKS} more]\n"

@@ -21,13 +21,16 @@ from designs import context
 from designs.monitoring.bare import attributes_of, is_exception, traceback_of
 from designs.monitoring.fingerprint.model import Fingerprint, make
 from designs.monitoring.foreign import attribute_of
+from designs.monitoring.own_names import WITHHELD_NAME, foreign_names, known_type_name
 from designs.monitoring.safe import raw_text
 
 __all__ = [
     "WITHHELD",
     "OwnWords",
     "ids_only",
+    "is_id",
     "is_withheld",
+    "is_word",
     "line_in_own_words",
     "logger_in_own_words",
     "own_words",
@@ -52,6 +55,7 @@ _REQUEST_LINE = "%s %s %s"
 _UUID = r"[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}"
 # An id, or the name of a stored file, which is made of ids.
 _ID = re.compile(rf"(?:designs/{_UUID}/)?{_UUID}(?:\.[a-z]{{2,4}})?\Z")
+_DIGITS = re.compile(r"\d{1,19}\Z", re.ASCII)
 _WORD = re.compile(r"[a-z][a-z_]{0,39}\Z|SIG[A-Z0-9]{1,8}\Z|(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS)\Z")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,99}\Z")
 _LOGGER = re.compile(r"[a-z_][a-z_.]{0,99}\Z")
@@ -72,6 +76,8 @@ _WORDS = frozenset(
 # Names that the program gives itself.
 _NAMES = frozenset({"view", "task", "operation", "component", "required", "current", "required_role", "current_role"})
 _NESTED = frozenset({"details"})
+_FACTS = _NUMBERS | _WORDS | _NAMES | {"id", "design", "series", "organization", "user", "trace", "logger", "route"}
+_FACT = re.compile(r"(?:is|has|was|are|can)_[a-z_]{1,30}\Z|[a-z_]{1,30}_ids?\Z")
 # How the parts of a key begin that say types, frames, source lines and rules, never values.
 _OWN_PARTS = (
     "type ", "frame ", "line ", "recursion ", "group", "leaf", "all frames", "rule ", "task ", "view ", "codes ",
@@ -92,6 +98,18 @@ def is_withheld(error: object = None) -> bool:
     if not is_exception(error):
         return False
     return dict.get(attributes_of(error), context.TAG) is True or (context.is_met_outside() and _is_of_a_pool(error))
+
+
+def is_id(value: object) -> bool:
+    """Return whether a value is a number or a text that is the id of something."""
+    if type(value) is int or type(value) is uuid.UUID:
+        return True
+    return type(value) is str and bool(_ID.match(value) or _DIGITS.match(value))
+
+
+def is_word(text: str) -> bool:
+    """Return whether a text looks like a word of the program."""
+    return bool(_WORD.match(text))
 
 
 def tag(error: object) -> None:
@@ -168,20 +186,32 @@ def ids_only(value: object, depth: int = 0) -> dict[str, Any]:
     return {**kept, "withheld": withheld} if withheld else kept
 
 
-def path_of_ids(path: str) -> str:
-    """Return a URL path without what is neither an id nor a plain word, and without its query."""
-    segments = path.partition("?")[0].split("/")
-    return "/".join(segment if _SEGMENT.match(segment) else "[withheld]" for segment in segments)
+def path_of_ids(path: str, known: str | None = None) -> str:
+    """Return a URL path without what is neither an id nor a plain word, and without its query.
+
+    Args:
+        path: The path.
+        known: A path that has the only words that may be kept; without it all plain words are.
+    """
+    words = None if known is None else {*known.split("/"), ""}
+    return "/".join(
+        segment if _SEGMENT.match(segment) and (words is None or segment in words or is_id(segment)) else WITHHELD_NAME
+        for segment in path.partition("?")[0].split("/")
+    )
 
 
-def without_words(fingerprint: Fingerprint) -> Fingerprint:
+def without_words(fingerprint: Fingerprint, exc: BaseException) -> Fingerprint:
     """Return a fingerprint that is made of types, frames and rules only; mostly the one that was given."""
-    parts = fingerprint.parts
+    parts, site = fingerprint.parts, fingerprint.site
     kept = [part for part in parts if part.startswith(_OWN_PARTS)] if parts[:1] != ("custom",) else []
-    if len(kept) == len(parts):
+    if names := foreign_names(exc):
+        # A source line of code that was made at run time may hold anything, too.
+        kept = [part for part in kept if not (part.startswith("line ") or any(name in part for name in names))]
+        site = known_type_name(exc) if any(name in site for name in names) else site
+    if len(kept) == len(parts) and site == fingerprint.site:
         return fingerprint
     hashed = [part for part in kept if not part.startswith("note: ")]
-    return make([*hashed, f"withheld {fingerprint.site}"], fingerprint.site, aliases=fingerprint.aliases)
+    return make([*hashed, f"withheld {site}"], site, aliases=fingerprint.aliases)
 
 
 def _is_of_a_pool(exc: BaseException) -> bool:
@@ -197,19 +227,24 @@ def _is_of_a_pool(exc: BaseException) -> bool:
 def _is_harmless(name: str, value: object) -> bool:
     kind = type(value)
     if value is None or kind is bool or kind is uuid.UUID:
-        return True
+        return _is_known_fact(name)
     if kind is int or kind is float:
         return name in _NUMBERS or name == "id" or name.endswith("_id")
     if kind is not str:
         return False
     text = str(value)
     if _ID.match(text) or not text:
-        return True
+        return _is_known_fact(name)
     if name == "logger":
         return logger_in_own_words(text) == text
     if name in _WORDS:
         return bool(_WORD.match(text))
     return bool((name in _NAMES and _NAME.match(text)) or (name == "route" and _ROUTE.match(text)))
+
+
+def _is_known_fact(name: str) -> bool:
+    """Return whether the program gives a fact this name: a caller may make names of data."""
+    return bool(name in _FACTS or _FACT.match(name))
 
 
 def _argument(value: object) -> object:

@@ -56,6 +56,10 @@ Gate = Callable[[Mapping[str, Any], Mapping[str, Any]], Decision]
 """Decides on (event, hint) of the SDK. Must not raise; should it, the event passes."""
 
 
+def _knows_none(*_: object) -> bool:
+    return False
+
+
 class Scrubber(NamedTuple):
     """How secrets are removed.
 
@@ -66,6 +70,9 @@ class Scrubber(NamedTuple):
         withholds: Whether what runs now, or this exception, concerns what must not leave.
         ids_only: Of a context, what may leave then.
         path_of_ids: Of a URL path, what may leave then.
+        knows_type: Whether a type, by module and qualified name, is the program's. Others' names stay here then.
+        knows_frame: Whether a frame, by module, path and qualified name of its function, is the program's.
+        is_id: Whether a value is the id of something.
         first_closed: The place of the first frame of a stack whose locals must never leave, nor those of the frames
             further in; the number of frames if there is none.
     """
@@ -76,4 +83,7 @@ class Scrubber(NamedTuple):
     withholds: Callable[[BaseException | None], bool] | None = None
     ids_only: Callable[[object], dict[str, Any]] | None = None
     path_of_ids: Callable[[str], str] | None = None
+    knows_type: Callable[[str, str], bool] = _knows_none
+    knows_frame: Callable[[str, str, str], bool] = _knows_none
+    is_id: Callable[[object], bool] = _knows_none
     first_closed: Callable[[Sequence[FrameType]], int] | None = None

@@ -79,6 +79,7 @@ def withhold(event: dict[str, Any], hint: dict[str, Any], scrubber: Scrubber) ->
     The texts of exceptions are those of `reword` by now.
     """
     hint["attachments"] = []
+    _withhold_names(event, scrubber)
     for part, cut in _PARTS.items():
         if part in event:
             event[part] = cut(event[part])
@@ -98,6 +99,28 @@ def withhold(event: dict[str, Any], hint: dict[str, Any], scrubber: Scrubber) ->
     name = event.get("transaction")
     if isinstance(name, str):
         event["transaction"] = _transaction(name, scrubber)
+
+
+def _withhold_names(event: dict[str, Any], scrubber: Scrubber) -> None:
+    """Leave out names of types and frames that the program may have made of data, and source of such frames."""
+    holders = [event, *_values(event.get("exception")), *_values(event.get("threads"))]
+    for value in holders[1:]:
+        if "type" in value and not scrubber.knows_type(str(value.get("module") or "builtins"), str(value["type"])):
+            value["type"] = _WITHHELD
+            value.pop("module", None)
+    for holder in holders:
+        stack = holder.get("stacktrace") or {}
+        stack["frames"] = [_frame(frame, scrubber) for frame in stack.get("frames") or ()]
+    if "user" in event:
+        user = _user(event["user"])
+        event["user"] = {name: value if scrubber.is_id(value) else _WITHHELD for name, value in user.items()}
+
+
+def _frame(frame: dict[str, Any], scrubber: Scrubber) -> dict[str, Any]:
+    names = (str(frame.get(name) or "") for name in ("module", "abs_path", "function"))
+    if scrubber.knows_frame(*names):
+        return frame
+    return {"filename": _WITHHELD, "function": _WITHHELD, **_only(frame, ("lineno", "in_app"))}
 
 
 def _transaction(name: str, scrubber: Scrubber) -> str:
