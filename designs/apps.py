@@ -28,6 +28,7 @@ class DesignsConfig(AppConfig):
             checks,
             commands,
             context,
+            controlled_tasks,
             health_rounds,
             kernel_check,
             login_limit,
@@ -36,7 +37,7 @@ class DesignsConfig(AppConfig):
         )
         from designs.cad import kernel_status  # noqa: PLC0415
         from designs.monitoring import HealthChecker  # noqa: PLC0415
-        from designs.monitoring.kept_results import kept_text, kept_values  # noqa: PLC0415
+        from designs.monitoring.kept_results import kept_text, kept_type, kept_values  # noqa: PLC0415
         from designs.older_database import refuse_older_database  # noqa: PLC0415
         from designs.sentry import start_sentry  # noqa: PLC0415
         from integrations import heartbeat, results  # noqa: PLC0415
@@ -49,7 +50,8 @@ class DesignsConfig(AppConfig):
         checks.register_checks()
         pre_migrate.connect(refuse_older_database, sender=self, dispatch_uid="enginel.refuse_older_database")
         kernel_check.register_checks()
-        results.use_scrubbers(kept_values, kept_text)
+        results.use_scrubbers(kept_values, kept_text, kept_type, controlled_tasks.is_noted)
+        controlled_tasks.connect()
         celery_signals.connect()
         celery_messages.connect()
         celery_workers.connect()

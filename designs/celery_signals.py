@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import re
 import sys
 import threading
 from collections import OrderedDict
@@ -26,9 +27,10 @@ from celery.exceptions import Ignore, Reject, Retry
 from celery.exceptions import TimeLimitExceeded as CeleryTimeLimitExceeded
 from celery.utils.serialization import UnpickleableExceptionWrapper
 
-from designs import context, tasks
+from designs import context, controlled_tasks, tasks
 from designs.exceptions import EnginelBaseException, TaskTimeoutError
-from designs.monitoring import ErrorTracker, guarded, is_withheld, own_words, redact_text
+from designs.monitoring import WITHHELD, ErrorTracker, guarded, is_withheld, own_words, redact_text
+from integrations.results import ends_controlled_chord
 from integrations.sentry import fresh_scope
 
 __all__ = ["connect"]
@@ -40,6 +42,9 @@ _INTERRUPTED = "Processing was interrupted. Finalize the design again."
 _ENDED_BY_POOL = (TimeLimitExceeded, CeleryTimeLimitExceeded, WorkerLostError)
 _MAX_CONTEXTS = 20
 _REPRESENTATIONS = frozenset({"argsrepr", "kwargsrepr"})
+_UUID = r"'[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}'"
+# Arguments that are ids, or none.
+_IDS = re.compile(rf"\(\)\Z|\{{\}}\Z|[(\[]{_UUID},?(?: {_UUID},?)*[)\]]\Z")
 
 
 @dataclass
@@ -79,18 +84,28 @@ def carry_context(headers: dict[str, Any] | None = None, **kwargs: object) -> No
     """Put the queueing request's context into the message headers, and remove secrets from what they say."""
     with guarded("carry_context"):
         if headers is not None:
-            headers.setdefault(context.HEADER, context.to_headers(context.current()))
+            carried = headers.setdefault(context.HEADER, context.to_headers(context.current()))
+            is_controlled = context.is_controlled() or ends_controlled_chord()
+            if is_controlled:
+                # A retry has the headers of an attempt that may have met the design only later.
+                given = carried if isinstance(carried, Mapping) else {}
+                carried = headers[context.HEADER] = {**given, "is_controlled": True}
+            is_to_be_withheld = context.from_headers(headers).is_controlled
             # Workers show and send these in place of the arguments.
             for name in _REPRESENTATIONS.intersection(headers):
-                headers[name] = redact_text(str(headers[name]))
+                text = str(headers[name])
+                headers[name] = redact_text(text) if not is_to_be_withheld or _IDS.match(text) else WITHHELD
 
 
 def remember_request(request: Any = None, **kwargs: object) -> None:
     """Main process: keep what a later failure signal of this task will not carry."""
     with guarded("remember_request"):
         headers = request.request_dict
+        delivery = _delivery_of(headers, request.id)
+        if delivery.run.is_controlled:
+            controlled_tasks.note(request.id)
         with _received_lock:
-            _keep(request.id, _delivery_of(headers, request.id))
+            _keep(request.id, delivery)
 
 
 def _keep(task_id: str, delivery: _Delivery) -> _Delivery:
@@ -131,7 +146,6 @@ def leave_task(task_id: str = "", task: Any = None, **kwargs: object) -> None:
     if tokens:
         is_controlled = context.is_controlled()
         context.unbind(tokens.pop())
-        _latest_internal.controlled = task_id if is_controlled else ""
         # What an eager task dealt with, the code that runs it deals with, too.
         if is_controlled and task is not None and task.request.is_eager:
             context.set_controlled()
@@ -257,7 +271,7 @@ def _follows_a_recorded(task_id: str, exc: BaseException) -> bool:
 def _run_of(sender: Any, task_id: str, carried: context.RunContext) -> context.RunContext:
     known = {**_fields(carried), "task": sender.name, "task_id": task_id}
     # Some failures are reported after the context of the task has ended.
-    known["is_controlled"] = carried.is_controlled or getattr(_latest_internal, "controlled", "") == task_id != ""
+    known["is_controlled"] = carried.is_controlled or controlled_tasks.is_noted(task_id)
     return context.RunContext(**known)
 
 

@@ -7,7 +7,10 @@ stored, and every event of a worker that sends events, pass the scrubbers. Witho
 
 from __future__ import annotations
 
+import contextlib
+import functools
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any
 
 from celery import states
@@ -15,13 +18,17 @@ from celery.app.events import Events as CeleryEvents
 from celery.backends.redis import RedisBackend
 from celery.events.dispatcher import EventDispatcher
 
-__all__ = ["EventsWithoutSecrets", "ResultsWithoutSecrets", "use_scrubbers"]
+__all__ = ["EventsWithoutSecrets", "ResultsWithoutSecrets", "ends_controlled_chord", "use_scrubbers"]
 
 _JSON = "json"
 # The fields of events that hold arguments, results and failures of tasks, all of them text.
 _FREE_FIELDS = frozenset({"args", "exception", "kwargs", "result", "traceback"})
 
 _HIDDEN = "[filtered]"
+_CHORD_SECONDS = 86_400
+
+_ending: ContextVar[Callable[[], bool] | None] = ContextVar("enginel_ending_chord", default=None)
+"""Asks whether the chord is to be withheld of which a part ends here."""
 
 
 def _hide_value(value: Any) -> Any:
@@ -32,19 +39,36 @@ def _hide_text(text: str) -> str:
     return _HIDDEN
 
 
+def _same_type(module: str, name: str) -> tuple[str, str]:
+    return module, name
+
+
+def _withholds_none(task_id: str) -> bool:
+    return False
+
+
 _scrub_value: Callable[[Any], Any] = _hide_value
 _scrub_text: Callable[[str], str] = _hide_text
+_scrub_type: Callable[[str, str], tuple[str, str]] = _same_type
+_withholds_task: Callable[[str], bool] = _withholds_none
 
 
-def use_scrubbers(value: Callable[[Any], Any], text: Callable[[str], str]) -> None:
+def use_scrubbers(
+    value: Callable[[Any], Any],
+    text: Callable[[str], str],
+    type_names: Callable[[str, str], tuple[str, str]] = _same_type,
+    withholds_task: Callable[[str], bool] = _withholds_none,
+) -> None:
     """Set how secrets are removed.
 
     Args:
         value: Returns a scrubbed copy of a list of JSON values: the arguments of an exception.
         text: Returns a scrubbed text: a traceback, or what represents a value.
+        type_names: Returns module and name of the type of an exception as they may be stored.
+        withholds_task: Returns whether the task with this id concerns what must not be said in an event.
     """
-    global _scrub_value, _scrub_text
-    _scrub_value, _scrub_text = value, text
+    global _scrub_value, _scrub_text, _scrub_type, _withholds_task
+    _scrub_value, _scrub_text, _scrub_type, _withholds_task = value, text, type_names, withholds_task
 
 
 class ResultsWithoutSecrets(RedisBackend):
@@ -85,6 +109,33 @@ class ResultsWithoutSecrets(RedisBackend):
         stored = store_result or self._is_read_by_chord(request)
         super().mark_as_revoked(task_id, reason, request, stored, state)
 
+    def on_chord_part_return(
+        self, request: Any, state: str, result: Any, propagate: bool | None = None, **kwargs: Any
+    ) -> None:
+        """Note of a part that is to be withheld that its chord is, and let the last part know while it starts the body.
+
+        Any worker may run the last part, so the note is in Redis.
+        """
+        group_id = getattr(request, "group", None)
+        if group_id and _withholds_task(str(request.id)):
+            seconds = self.prepare_expires(None, type=int) or _CHORD_SECONDS
+            with contextlib.suppress(Exception):
+                self.client.set(self._key_of_chord(group_id), 1, ex=seconds)
+        token = _ending.set(functools.partial(self._is_noted, group_id) if group_id else None)
+        try:
+            super().on_chord_part_return(request, state, result, propagate=propagate, **kwargs)
+        finally:
+            _ending.reset(token)
+
+    def _key_of_chord(self, group_id: str) -> Any:
+        return self.get_key_for_group(group_id, ".withheld")
+
+    def _is_noted(self, group_id: str) -> bool:
+        try:
+            return bool(self.client.exists(self._key_of_chord(group_id)))
+        except Exception:  # noqa: BLE001 - Redis is away, so nobody knows
+            return True
+
     def _is_read_by_chord(self, request: Any) -> bool:
         """Return whether a task is part of a chord whose structure Celery has saved, to read its results by it."""
         group_id = getattr(request, "group", None) if getattr(request, "chord", None) else None
@@ -95,13 +146,21 @@ class ResultsWithoutSecrets(RedisBackend):
             return super().encode_result(result, state)
         # As JSON whatever the serializer: a pickled exception cannot be scrubbed.
         prepared = self.prepare_exception(result, _JSON)  # type: ignore[arg-type]  # any exception, says Celery
-        return {**prepared, "exc_message": _scrub_value(list(prepared["exc_message"]))}
+        module, name = _scrub_type(str(prepared["exc_module"]), str(prepared["exc_type"]))
+        message = _scrub_value(list(prepared["exc_message"]))
+        return {**prepared, "exc_type": name, "exc_module": module, "exc_message": message}
 
     def store_result(
         self, task_id: str, result: Any, state: str, traceback: Any = None, request: Any = None, **kwargs: Any
     ) -> Any:
         scrubbed = None if traceback is None else _scrub_text(str(traceback))
         return super().store_result(task_id, result, state, traceback=scrubbed, request=request, **kwargs)
+
+
+def ends_controlled_chord() -> bool:
+    """Return whether what is published now is the body of a chord of which any part is to be withheld."""
+    ask = _ending.get()
+    return ask is not None and ask()
 
 
 class DispatcherWithoutSecrets(EventDispatcher):
@@ -123,7 +182,6 @@ class EventsWithoutSecrets(CeleryEvents):
 
 
 def _without_secrets(fields: dict[str, Any]) -> dict[str, Any]:
-    return {
-        name: value if name not in _FREE_FIELDS or value is None else _scrub_text(str(value))
-        for name, value in fields.items()
-    }
+    scrub = _hide_text if _withholds_task(str(fields.get("uuid"))) else _scrub_text
+    free = {name for name in _FREE_FIELDS.intersection(fields) if fields[name] is not None}
+    return {name: scrub(str(value)) if name in free else value for name, value in fields.items()}

@@ -331,3 +331,17 @@ def quote_design(design_id: str) -> None:
         raise GeometryProcessingError(
             f"{design} holds {content}", details={"design_id": str(design.pk), "line": content}
         ) from error
+
+
+@app.task(name="probe.meets_controlled")
+def meets_controlled(backwards: str, then: str = "") -> str:
+    """Finds out as it runs that it concerns a controlled design, and reads a name from it."""
+    from designs import context
+
+    context.set_controlled()
+    name = backwards[::-1]
+    if then == "fails":
+        raise type(name, (ValueError,), {})(name)
+    if then == "queues":
+        fail.delay(name)
+    return name

@@ -112,5 +112,54 @@ def test_events_of_a_worker_hold_no_secret(running: RunningStack, app: Celery) -
     assert SECRET not in json.dumps(seen)
 
 
+MARKER = "ZQX-Marker-7341"
+BACKWARDS = MARKER[::-1]
+
+
+def test_events_of_controlled_tasks_hold_ids_only(running: RunningStack, app: Celery, store: redis.Redis) -> None:
+    seen: list[dict[str, Any]] = []
+    with Connection(app.conf.broker_url) as connection:
+        receiver = EventReceiver(connection, handlers={"*": seen.append}, app=app)
+        capture = receiver.itercapture(limit=None, timeout=20, wakeup=False)
+        next(capture)
+        app.control.enable_events(reply=True, limit=1, timeout=5)
+        try:
+            failed, queued = (running.send("probe.meets_controlled", BACKWARDS, then) for then in ("fails", "queues"))
+            ordinary = running.send("probe.succeed")
+            wait_for(lambda: next(capture) or _of(seen, failed, "task-failed"))
+            wait_for(lambda: next(capture) or _of(seen, queued, "task-succeeded"))
+            wait_for(lambda: next(capture) or _of(seen, ordinary, "task-succeeded"))
+            wait_for(lambda: next(capture) or [e for e in seen if e["type"] == "task-failed" and e["uuid"] != failed])
+        finally:
+            app.control.disable_events(reply=True, limit=1, timeout=5)
+
+    assert [event for event in seen if MARKER in json.dumps(event)] == []
+    [event] = _of(seen, failed, "task-failed")
+    assert (event["exception"], event["traceback"]) == ("[filtered]", "[filtered]")
+    assert _of(seen, ordinary, "task-succeeded")[0]["result"] == "'fine'"
+    running.marker()
+    wait_for(lambda: MARKER not in everything_in(store))
+
+
+def test_a_body_of_a_chord_is_controlled_if_any_part_is(running: RunningStack, app: Celery, store: redis.Redis) -> None:
+    def body_of(*parts: Any) -> dict[str, Any]:
+        body = uuid.uuid4().hex
+        start(app, chord(list(parts), app.signature("probe.fail_with", task_id=body), app=app))
+        [record] = running.errors_of(body)
+        return record
+
+    def part(name: str, *args: str) -> Any:
+        return app.signature(f"probe.{name}", args, immutable=True)
+
+    # The ordinary part is the last, and starts the body.
+    mixed = body_of(part("meets_controlled", BACKWARDS), part("succeed").set(countdown=1))
+    ordinary = body_of(part("succeed"), part("succeed"))
+
+    assert MARKER not in json.dumps(mixed)
+    assert ordinary["error_message"] == "['fine', 'fine']"
+    running.marker()
+    wait_for(lambda: MARKER not in everything_in(store))
+
+
 def _of(events: list[dict[str, Any]], task_id: str, kind: str) -> list[dict[str, Any]]:
     return [event for event in events if event.get("uuid") == task_id and event["type"] == kind]
