@@ -38,6 +38,7 @@ class DesignsConfig(AppConfig):
         from designs.cad import kernel_status  # noqa: PLC0415
         from designs.monitoring import HealthChecker  # noqa: PLC0415
         from designs.monitoring.kept_results import kept_text, kept_type, kept_values  # noqa: PLC0415
+        from designs.monitoring.own_names import is_known_type  # noqa: PLC0415
         from designs.older_database import refuse_older_database  # noqa: PLC0415
         from designs.sentry import start_sentry  # noqa: PLC0415
         from integrations import heartbeat, results  # noqa: PLC0415
@@ -76,6 +77,9 @@ class DesignsConfig(AppConfig):
                     environment=settings.ENGINEL_ENVIRONMENT,
                     release=settings.ENGINEL_RELEASE,
                     sample_rate=settings.ENGINEL_OTLP_SAMPLE_RATE,
+                    withholds=context.is_controlled,
+                    knows_type=is_known_type,
+                    on_withheld=context.on_controlled,
                 )
             )
         )

@@ -15,12 +15,12 @@ from opentelemetry.instrumentation.django import DjangoInstrumentor
 from opentelemetry.instrumentation.redis import RedisInstrumentor
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import Decision, ParentBased, Sampler, SamplingResult, TraceIdRatioBased
 from opentelemetry.trace import Link, SpanKind, TraceState
 from opentelemetry.util.types import Attributes
 
 from integrations.tracing import TracingOptions
+from integrations.withheld_spans import WithholdingProcessor
 
 __all__ = ["current_trace_id", "start"]
 
@@ -45,7 +45,11 @@ def start(options: TracingOptions) -> Callable[[], str]:
     )
     # Fork-aware: a child starts a queue and a thread of its own.
     exporter = OTLPSpanExporter(_traces_url(options.endpoint), timeout=_EXPORT_SECONDS)
-    provider.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=int(_SPAN_SECONDS * 1000)))
+    processor = WithholdingProcessor(
+        exporter, options.withholds, options.knows_type, schedule_delay_millis=int(_SPAN_SECONDS * 1000)
+    )
+    provider.add_span_processor(processor)
+    options.on_withheld(processor.withhold_trace)
     trace.set_tracer_provider(provider)
     _instrument(provider)
 

@@ -13,6 +13,14 @@ from importlib.util import find_spec
 __all__ = ["TracingOptions", "init_tracing", "is_tracing_installed"]
 
 
+def _never(*_: object) -> bool:
+    return False
+
+
+def _ignore(act: Callable[[], None]) -> None:
+    return
+
+
 @dataclass(frozen=True)
 class TracingOptions:
     """How to trace.
@@ -23,6 +31,9 @@ class TracingOptions:
         environment: Where it runs.
         release: Version of the running code.
         sample_rate: Share of traces begun here that are kept, 0 to 1.
+        withholds: Whether what runs now must not be told: spans then have names of the program, numbers and ids only.
+        knows_type: Whether a type, by module and qualified name, is the program's.
+        on_withheld: Takes a function to call when what runs now must not be told from now on.
     """
 
     endpoint: str
@@ -30,6 +41,9 @@ class TracingOptions:
     environment: str = "production"
     release: str = ""
     sample_rate: float = 1.0
+    withholds: Callable[[], bool] = _never
+    knows_type: Callable[[str, str], bool] = _never
+    on_withheld: Callable[[Callable[[], None]], None] = _ignore
 
 
 def is_tracing_installed() -> bool:

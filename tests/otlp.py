@@ -35,6 +35,7 @@ class Receiver:
 
     url: str = ""
     spans: list[Span] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
 
     def of(self, **facts: str) -> list[Span]:
         """Return spans with these facts, such as ``kind="SERVER"``."""
@@ -63,6 +64,7 @@ def otlp_receiver() -> Iterator[Receiver]:
             if self.headers.get("Content-Encoding") == "gzip":
                 body = gzip.decompress(body)
             if self.path == "/v1/traces":
+                receiver.bodies.append(body)
                 receiver.spans.extend(_spans(body))
             answer = ExportTraceServiceResponse().SerializeToString()
             self.send_response(200)

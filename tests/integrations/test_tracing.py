@@ -160,6 +160,77 @@ class TestOneProcess:
         assert [span.name for span in servers] == ["GET api/designs/"]
 
 
+MARKER = "ZQX-Marker-7341"
+
+CONTROLLED = f"""
+import logging, django
+django.setup()
+from celery import shared_task
+from django.conf import settings
+from django.db import connection
+from django.test import override_settings
+from opentelemetry import trace
+from designs import context
+from enginel.celery import app
+from integrations.redis import redis_for
+from tests.probe_views import doing
+from tests.sentry_capture import answer
+logging.disable()
+app.conf.task_eager_propagates = False
+tracer = trace.get_tracer("test")
+
+def work(text, error):
+    connection.cursor().execute(f"SELECT 41 AS \\"{{text}}\\"")
+    redis_for(settings.REDIS_URL).run(lambda client: client.set(text, text))
+    span = trace.get_current_span()
+    span.set_attribute(text, text)
+    span.add_event(text, {{text: text}})
+    span.update_name(text)
+    with tracer.start_as_current_span(text, attributes={{"http.route": "api/x/", "db.query.text": text}}):
+        span.record_exception(error)
+    raise error
+
+@shared_task(name="probe.spans")
+def task(text):
+    context.set_controlled()
+    work(text, type(text, (ValueError,), {{}})(text))
+
+@shared_task(name="probe.carried")
+def carried(text):
+    work(text, ValueError(text))
+
+def controlled(request):
+    context.set_controlled()
+    work("{MARKER}", KeyError("{MARKER}"))
+
+with override_settings(ROOT_URLCONF="tests.urls"):
+    with doing(controlled):
+        answer("/api/probe/long/{MARKER}?part={MARKER}", HTTP_HOST="localhost")
+    task.apply(("{MARKER}",))
+    context.start(context.RunContext())
+    context.set_controlled()
+    carried.apply(("{MARKER}",))
+    context.start(context.RunContext())
+    with doing(lambda request: work("Plain-Part-11", KeyError("Plain-Part-11"))):
+        answer("/api/probe/long/Plain-Part-11", HTTP_HOST="localhost")
+"""
+
+
+def test_spans_of_controlled_work_have_names_of_the_program_only(tmp_path: Path) -> None:
+    with otlp_receiver() as receiver:
+        env = {"ENGINEL_STATE_DIR": str(tmp_path), "ENGINEL_ENVIRONMENT": "test", "ENGINEL_TASKS_EAGER": "1"}
+        python(CONTROLLED, ENGINEL_OTLP_ENDPOINT=receiver.url, ENGINEL_OTLP_SAMPLE_RATE="1", DATABASE_URL="", **env)
+
+    sent = b"".join(receiver.bodies)
+    assert MARKER.encode() not in sent
+    assert b"Plain-Part-11" in sent
+    withheld = [span for span in receiver.spans if span.name == "[withheld]"]
+    assert {span.kind for span in withheld} == {"SERVER", "CONSUMER", "INTERNAL"}
+    [server] = [span for span in withheld if span.kind == "SERVER"]
+    assert server.facts.keys() >= {"http.method", "http.status_code"}
+    assert "KeyError" in str(sent)
+
+
 @pytest.mark.slow
 def test_a_collector_that_is_away_delays_no_request_and_little_of_the_end() -> None:
     code = ONE_PROCESS.replace("SELECT 41", "SELECT 43")
