@@ -1,0 +1,115 @@
+"""Designs and what processing found in them on the admin site."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from designs.admin_members import user_of
+from designs.lifecycle import delete_design, put_back
+from designs.models import IN_WORK, BOMItem, Design, Geometry
+from designs.permissions import administered_designs, with_visible_version
+
+__all__ = ["BOMItemAdmin", "DesignAdmin", "GeometryAdmin"]
+
+
+@admin.register(Design)
+class DesignAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
+    list_display = [
+        "part_number", "visible_version", "organization", "status", "step", "error_code",
+        "kind", "size_bytes", "is_itar", "classification", "created_at",
+    ]  # fmt: skip
+    list_filter = ["status", "step", "error_code", "kind", "is_itar", "classification", "created_at"]
+    list_select_related = ["series__organization"]
+    search_fields = ["id", "series__part_number", "file_name", "sha256", "error_id"]
+    # All but what an export officer may have to correct. The file itself is left out: its field links to it.
+    readonly_fields = [
+        "id", "series", "visible_version", "status", "step",
+        "stored_as", "file_name", "size_bytes", "sha256", "kind",
+        "schema", "unit", "unit_millimetres", "defined_solids",
+        "error_id", "error_code", "error_detail", "error_status",
+        "created_by", "created_at", "finalized_at", "processed_at", "task_id",
+    ]  # fmt: skip
+    fields = ["is_itar", "classification", *readonly_fields]
+    actions = ["process_again"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Design]:
+        shown: QuerySet[Design] = super().get_queryset(request)
+        visible = administered_designs(user_of(request))
+        return with_visible_version(shown.filter(pk__in=visible.values("pk")), visible)
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
+        # The stored number says how many versions are hidden.
+        return not lookup.startswith("version") and super().lookup_allowed(lookup, value, request)
+
+    @admin.display(description="version", ordering="visible_version")
+    def visible_version(self, design: Design) -> int:
+        return design.shown_version
+
+    @admin.display(ordering="series__part_number")
+    def part_number(self, design: Design) -> str:
+        return design.series.part_number
+
+    @admin.display(ordering="series__organization__name")
+    def organization(self, design: Design) -> str:
+        return design.series.organization.name
+
+    @admin.action(description="Put back to uploaded, to be finalized again", permissions=["change"])
+    def process_again(self, request: HttpRequest, queryset: QuerySet[Design]) -> None:
+        count = put_back(queryset)
+        self.message_user(request, f"{count} designs can be finalized again.", messages.SUCCESS)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Design | None = None) -> bool:
+        in_work = obj is not None and obj.status in IN_WORK
+        return not in_work and bool(super().has_delete_permission(request, obj))
+
+    def delete_model(self, request: HttpRequest, obj: Design) -> None:
+        delete_design(obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Design]) -> None:
+        # A delete of the query would go past the files.
+        for design in queryset:
+            delete_design(design)
+
+
+class _PartOfDesignAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
+    """What processing found in a design: shown where the design is, never edited."""
+
+    # Not the design itself: its text has a number that counts hidden versions.
+    exclude = ["design"]
+    readonly_fields = ["of_design"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        shown: QuerySet[Any] = super().get_queryset(request)
+        return shown.filter(design__in=administered_designs(user_of(request)).values("pk"))
+
+    @admin.display(description="design", ordering="design__series__part_number")
+    def of_design(self, row: Any) -> str:
+        return f"{row.design.series.part_number} {row.design_id}"
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+
+@admin.register(Geometry)
+class GeometryAdmin(_PartOfDesignAdmin):
+    list_display = ["of_design", "solids", "faces", "volume_mm3", "duration_seconds", "peak_memory_bytes"]
+    list_filter = ["kernel_version"]
+    list_select_related = ["design__series"]
+    search_fields = ["design__id", "design__series__part_number"]
+
+
+@admin.register(BOMItem)
+class BOMItemAdmin(_PartOfDesignAdmin):
+    list_display = ["of_design", "position", "part", "quantity"]
+    list_select_related = ["design__series"]
+    search_fields = ["design__id", "part"]
