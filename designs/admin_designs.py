@@ -4,16 +4,44 @@ from __future__ import annotations
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from designs.admin_members import user_of
+from designs.admin_members import user_id_of, user_of
+from designs.exceptions import InsufficientPermissions
 from designs.lifecycle import delete_design, put_back
-from designs.models import IN_WORK, BOMItem, Design, Geometry
+from designs.marking import Marks, judge_marks, log_marks
+from designs.models import IN_WORK, BOMItem, Design, Geometry, User
 from designs.permissions import administered_designs, with_visible_version
 
 __all__ = ["BOMItemAdmin", "DesignAdmin", "GeometryAdmin"]
+
+
+class _MarksForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs only
+    """The marks of a design. Lowering one needs the rights that `designs.permissions.require_may_mark` names."""
+
+    marking_user: User
+    stored: Marks
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if self.errors:
+            return cleaned
+        try:
+            self.stored = judge_marks(
+                self.marking_user, self.instance, Marks(cleaned["is_itar"], cleaned["classification"])
+            )
+        except InsufficientPermissions as exc:
+            raise ValidationError({exc.field: str(exc.detail)}) from exc
+        return cleaned
+
+    def changed_marks(self) -> dict[str, Any]:
+        """Return the marks that differ from the stored ones."""
+        wanted = Marks(self.cleaned_data["is_itar"], self.cleaned_data["classification"])
+        return {name: value for name, value in wanted._asdict().items() if value != getattr(self.stored, name)}
 
 
 @admin.register(Design)
@@ -44,6 +72,17 @@ class DesignAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
         # The stored number says how many versions are hidden.
         return not lookup.startswith("version") and super().lookup_allowed(lookup, value, request)
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        form = type("MarksForm", (_MarksForm,), {"marking_user": user_of(request)})
+        return super().get_form(request, obj, change, **{**kwargs, "form": form})
+
+    def save_model(self, request: HttpRequest, obj: Design, form: Any, change: bool) -> None:
+        # The changed marks only: a worker may have written the other fields since the row was read.
+        if changed := form.changed_marks():
+            obj.save(update_fields=list(changed))
+            after = form.stored._replace(**changed)
+            log_marks(obj.pk, obj.series.organization_id, form.stored, after, by=user_id_of(request))
 
     @admin.display(description="version", ordering="visible_version")
     def visible_version(self, design: Design) -> int:

@@ -34,6 +34,7 @@ __all__ = [
     "organizations_with_role",
     "require_access",
     "require_may_grant",
+    "require_may_mark",
     "require_role",
     "require_user",
     "visible_designs",
@@ -205,6 +206,41 @@ def require_may_grant(by: Membership, *, role: Role, clearance: int, is_us_perso
         )
     if is_us_person and not by.is_us_person:
         raise InsufficientPermissions("Only a US person can register a US person.", field="is_us_person")
+
+
+def require_may_mark(
+    by: Membership | None, *, was_itar: bool, was_classification: int, is_itar: bool, classification: int
+) -> None:
+    """Judge whether a user may change the marks of a design. To raise them is allowed to all who see it.
+
+    Args:
+        by: The user's membership in the organization of the design, if there is one.
+        was_itar: Whether the design is export-controlled so far.
+        was_classification: Of the design so far.
+        is_itar: Whether it is to be export-controlled.
+        classification: That it is to have.
+
+    Raises:
+        InsufficientPermissions: A mark is lowered and ``by`` is no admin, no US person or not cleared; ``field`` names
+            the mark.
+    """
+    if was_itar and not is_itar and not _admin(by, "is_itar").is_us_person:
+        raise InsufficientPermissions("Only a US person can remove the mark of export control.", field="is_itar")
+    if classification < was_classification:
+        cleared = _admin(by, "classification").clearance
+        if cleared < was_classification:
+            own, stored = Clearance(cleared).name, Clearance(was_classification).name
+            raise InsufficientPermissions(
+                f"You have the clearance {own} and cannot lower the classification {stored}.", field="classification"
+            )
+
+
+def _admin(by: Membership | None, field: str) -> Membership:
+    if by is None or not Role(by.role).at_least(Role.ADMIN):
+        raise InsufficientPermissions(
+            "Only admins and owners of the organization can lower the marks of a design.", field=field
+        )
+    return by
 
 
 def may_grant_secrecy(by: Membership, *, clearance: int, is_us_person: bool) -> bool:

@@ -133,3 +133,31 @@ def test_organizations_with_role_are_those_where_the_role_suffices(
 def test_a_role_that_suffices_nowhere_is_refused(viewer: User) -> None:
     with pytest.raises(InsufficientPermissions):
         permissions.organizations_with_role(viewer, Role.ENGINEER)
+
+
+@pytest.mark.parametrize(
+    ("role", "facts", "was", "field"),
+    [
+        (Role.ADMIN, {"clearance": 2, "is_us_person": True}, (True, 2), None),
+        (Role.ENGINEER, {"clearance": 3, "is_us_person": True}, (True, 0), "is_itar"),
+        (Role.ENGINEER, {"clearance": 3, "is_us_person": True}, (False, 1), "classification"),
+        (Role.OWNER, {"clearance": 3}, (True, 0), "is_itar"),
+        (Role.OWNER, {"clearance": 1, "is_us_person": True}, (False, 2), "classification"),
+        (None, {}, (True, 0), "is_itar"),
+        (None, {}, (False, 1), "classification"),
+        (None, {}, (False, 0), None),
+    ],
+)
+def test_marks_are_lowered_by_cleared_admins_only(
+    make_member: MakeMember, role: Role | None, facts: dict[str, int], was: tuple[bool, int], field: str | None
+) -> None:
+    by = None if role is None else membership_of(make_member(role, **facts))
+    stored = {"was_itar": was[0], "was_classification": was[1]}
+
+    if field is None:
+        permissions.require_may_mark(by, **stored, is_itar=False, classification=0)
+    else:
+        with pytest.raises(InsufficientPermissions) as refused:
+            permissions.require_may_mark(by, **stored, is_itar=False, classification=0)
+        assert refused.value.field == field
+    permissions.require_may_mark(by, **stored, is_itar=True, classification=3)
