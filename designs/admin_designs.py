@@ -35,7 +35,7 @@ class _MarksForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the s
                 self.marking_user, self.instance, Marks(cleaned["is_itar"], cleaned["classification"])
             )
         except InsufficientPermissions as exc:
-            raise ValidationError({exc.field: str(exc.detail)}) from exc
+            raise ValidationError({str(exc.field): str(exc.detail)}) from exc
         return cleaned
 
     def changed_marks(self) -> dict[str, Any]:

@@ -1,13 +1,15 @@
 """Ending logins: all tokens and sessions of a user end when the password or the rights of the account change.
 
 Django itself ends sessions after a change of the password. It knows no tokens, and a session outlives the loss of staff
-rights.
+rights. Logins end both when an account is deactivated and when it is activated again: SQL of an administrator may have
+deactivated it, or a login may have begun just before.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from django.contrib.auth import SESSION_KEY
@@ -18,19 +20,21 @@ from django.utils import timezone
 from knox.models import get_token_model
 
 from designs.models import User
+from designs.models.users import LOGIN_FIELDS, rights_updated
 
 __all__ = ["EndLoginsOnPasswordChange", "connect", "end_all_logins"]
 
 audit_logger = logging.getLogger("enginel.audit")
 
 _RIGHTS = ("is_active", "is_staff", "is_superuser")
-_WATCHED = {*_RIGHTS, "password"}
+_NEW_PASSWORD = "password changed"  # noqa: S105  # a reason
 
 
 def connect() -> None:
     """Connect the receivers that see an account lose rights."""
-    pre_save.connect(_note_lost_rights, sender=User, dispatch_uid="enginel.note_lost_rights")
-    post_save.connect(_end_after_lost_rights, sender=User, dispatch_uid="enginel.end_after_lost_rights")
+    pre_save.connect(_note_before_save, sender=User, dispatch_uid="enginel.note_before_save")
+    post_save.connect(_end_after_save, sender=User, dispatch_uid="enginel.end_after_save")
+    rights_updated.connect(_end_after_update, sender=User, dispatch_uid="enginel.end_after_update")
 
 
 def end_all_logins(user: User, *, reason: str) -> tuple[int, int]:
@@ -39,12 +43,7 @@ def end_all_logins(user: User, *, reason: str) -> tuple[int, int]:
     Returns:
         How many tokens and how many sessions there were.
     """
-    tokens, _ = get_token_model().objects.filter(user=user).delete()
-    sessions = _delete_sessions(user)
-    audit_logger.info(
-        "Logins ended", extra={"ended_for": user.pk, "reason": reason, "tokens": tokens, "sessions": sessions}
-    )
-    return tokens, sessions
+    return _end({user.pk: reason})[user.pk]
 
 
 class EndLoginsOnPasswordChange:
@@ -66,38 +65,76 @@ class EndLoginsOnPasswordChange:
             end_all_logins(user, reason="password changed")
 
 
-def _delete_sessions(user: User) -> int:
+def _end(reasons: Mapping[Any, str]) -> dict[Any, tuple[int, int]]:
+    """Delete all tokens and sessions of users, named by their keys; return how many of each there were."""
+    model = get_token_model()
+    # The tokens of one user at a time: databases limit the parameters of a query.
+    tokens = {pk: model.objects.filter(user=pk).delete()[0] for pk in reasons}
+    sessions = _delete_sessions({str(pk): pk for pk in reasons})
+    for pk, reason in reasons.items():
+        audit_logger.info(
+            "Logins ended",
+            extra={"ended_for": pk, "reason": reason, "tokens": tokens[pk], "sessions": sessions.get(pk, 0)},
+        )
+    return {pk: (tokens[pk], sessions.get(pk, 0)) for pk in reasons}
+
+
+def _delete_sessions(users: Mapping[str, Any]) -> Counter[Any]:
     # The store has no index by user: sessions name their user inside of signed data.
     live = Session.objects.filter(expire_date__gte=timezone.now())
-    own = [row.pk for row in live.iterator() if row.get_decoded().get(SESSION_KEY) == str(user.pk)]
-    return Session.objects.filter(pk__in=own).delete()[0]
+    owners = ((row.pk, users.get(str(row.get_decoded().get(SESSION_KEY)))) for row in live.iterator())
+    own = {session: owner for session, owner in owners if owner is not None}
+    Session.objects.filter(pk__in=own).delete()
+    return Counter(own.values())
 
 
-def _note_lost_rights(instance: User, update_fields: Collection[str] | None = None, **kwargs: object) -> None:
+def _note_before_save(instance: User, update_fields: Collection[str] | None = None, **kwargs: object) -> None:
     # A login saves its time only, and must not cost a query more.
-    if instance.pk is None or (update_fields is not None and not _WATCHED & set(update_fields)):
+    if instance.pk is None or (update_fields is not None and LOGIN_FIELDS.isdisjoint(update_fields)):
         return
-    stored = User.objects.filter(pk=instance.pk).values(*_WATCHED).first()
-    if stored is None:
+    instance.before_save = User.objects.filter(pk=instance.pk).values(*LOGIN_FIELDS).first()
+
+
+def _end_after_save(instance: User, update_fields: Collection[str] | None = None, **kwargs: object) -> None:
+    before, instance.before_save = instance.before_save, None
+    if before is None:
         return
-    instance.lost_rights = [name for name in _RIGHTS if stored[name] and not getattr(instance, name)]
-    instance.is_password_replaced = _is_replaced(stored["password"], instance.password, update_fields)
-
-
-def _is_replaced(stored: str, password: str, update_fields: Collection[str] | None) -> bool:
-    """Return whether a save replaces the password, also where Django's validators are not called for it.
-
-    They are not when a password is made unusable or when code assigns a hash. A login that renews the hash of the same
-    password saves this field alone.
-    """
-    is_renewed = update_fields is not None and set(update_fields) == {"password"} and is_password_usable(password)
-    return stored != password and not is_renewed
-
-
-def _end_after_lost_rights(instance: User, **kwargs: object) -> None:
-    lost, is_replaced = instance.lost_rights, instance.is_password_replaced
-    instance.lost_rights, instance.is_password_replaced = [], False
+    written = LOGIN_FIELDS if update_fields is None else LOGIN_FIELDS.intersection(update_fields)
+    after = {**before, **{name: getattr(instance, name) for name in written}}
+    if any(hasattr(value, "resolve_expression") for value in after.values()):
+        after = User.objects.values(*LOGIN_FIELDS).get(pk=instance.pk)
+    is_replaced = before["password"] != after["password"] and not _is_renewed(after["password"], update_fields)
     if is_replaced:
-        instance.ended_for_password = instance.password
-    if lost or is_replaced:
-        end_all_logins(instance, reason=f"lost {', '.join(lost)}" if lost else "password changed")
+        instance.ended_for_password = after["password"]
+    reason = _lost(before, after) or (_NEW_PASSWORD if is_replaced else "")
+    if reason:
+        end_all_logins(instance, reason=reason)
+
+
+def _is_renewed(password: str, update_fields: Collection[str] | None) -> bool:
+    """Return whether a save renews the hash of the same password, as a login does that saves this field alone.
+
+    Other saves replace the password, also where Django's validators are not called for it: they are not when a password
+    is made unusable or when code assigns a hash.
+    """
+    return update_fields is not None and set(update_fields) == {"password"} and is_password_usable(password)
+
+
+def _end_after_update(
+    before: Mapping[Any, Mapping[str, Any]], after: Mapping[Any, Mapping[str, Any]], **kwargs: object
+) -> None:
+    reasons = {pk: _changed(before[pk], row) for pk, row in after.items() if pk in before}
+    if ended := {pk: reason for pk, reason in reasons.items() if reason}:
+        _end(ended)
+
+
+def _changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    return _lost(before, after) or (_NEW_PASSWORD if before["password"] != after["password"] else "")
+
+
+def _lost(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    """Return why logins end with this change of rights; empty if they stay."""
+    lost = [name for name in _RIGHTS if before[name] and not after[name]]
+    if lost:
+        return f"lost {', '.join(lost)}"
+    return "activated again" if after["is_active"] and not before["is_active"] else ""

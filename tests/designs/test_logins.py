@@ -5,12 +5,17 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from typing import Any
+from unittest import mock
 
 import pytest
 from django.conf import settings
+from django.contrib import admin
 from django.contrib.auth.hashers import make_password
-from django.contrib.auth.models import Permission
+from django.contrib.auth.models import Group, Permission
+from django.contrib.sessions.models import Session
 from django.core.management import CommandError, call_command
+from django.db import connection
+from django.db.models import Q, Value
 from django.test import Client, override_settings
 from django.urls import reverse
 from knox.models import get_token_model
@@ -33,6 +38,10 @@ def doors(staff: User, client_of: ClientOf) -> dict[str, Client]:
     session = Client()
     session.force_login(staff)
     return {"token": client_of(staff), "session": session}
+
+
+def session_of(doors: dict[str, Client]) -> str:
+    return doors["session"].cookies[settings.SESSION_COOKIE_NAME].value
 
 
 def statuses(doors: dict[str, Client]) -> dict[str, int]:
@@ -75,6 +84,52 @@ def save(**changes: Any) -> Callable[[User, Client], None]:
     return change
 
 
+def update(**changes: Any) -> Callable[[User, Client], None]:
+    def change(user: User, admin_client: Client) -> None:
+        User.objects.filter(pk=user.pk).update(**changes)
+
+    return change
+
+
+def update_by_an_expression(user: User, admin_client: Client) -> None:
+    User.objects.filter(pk=user.pk).update(is_active=Q(is_superuser=True))
+
+
+def update_through_a_group(user: User, admin_client: Client) -> None:
+    group = Group.objects.create(name="contractors")
+    group.user_set.add(user)
+    group.user_set.update(is_active=False)
+
+
+def bulk_update(user: User, admin_client: Client) -> None:
+    user.is_staff = False
+    User.objects.bulk_update([user], ["is_staff"])
+
+
+def bulk_create_over_it(user: User, admin_client: Client) -> None:
+    User.objects.bulk_create(
+        [User(username=user.username, is_active=False)],
+        update_conflicts=True,
+        update_fields=["is_active"],
+        unique_fields=["username"],
+    )
+
+
+def save_an_expression(user: User, admin_client: Client) -> None:
+    user.is_active = Value(False)
+    user.save()
+
+
+def act_on_a_list_of_the_admin(user: User, admin_client: Client) -> None:
+    def deactivate(page: Any, request: Any, queryset: Any) -> None:
+        queryset.update(is_active=False)
+
+    page = admin.site.get_model_admin(User)
+    with mock.patch.object(page, "actions", [deactivate]):
+        form = {"action": "deactivate", "_selected_action": [user.pk]}
+        assert admin_client.post(reverse("admin:designs_user_changelist"), form).status_code == 302
+
+
 def end_by_command(user: User, admin_client: Client) -> None:
     out = io.StringIO()
     call_command("end_logins", user.username, stdout=out)
@@ -96,6 +151,15 @@ def end_in_the_admin(user: User, admin_client: Client) -> None:
         assign_a_hash,
         save(is_active=False),
         save(is_staff=False),
+        update(is_active=False),
+        update(is_staff=False),
+        update(password=make_password(NEW_PASSWORD)),
+        update_by_an_expression,
+        update_through_a_group,
+        bulk_update,
+        bulk_create_over_it,
+        save_an_expression,
+        act_on_a_list_of_the_admin,
         end_by_command,
         end_in_the_admin,
     ],
@@ -109,6 +173,8 @@ def test_all_logins_end(
 
     assert statuses(doors) == {"token": 401, "session": 401}
     assert not get_token_model().objects.filter(user=staff).exists()
+    # What Django refuses for the moment would be valid again with the account.
+    assert not Session.objects.filter(pk=session_of(doors)).exists()
     assert admin_client.get("/admin/").status_code == 200
 
 
@@ -118,6 +184,19 @@ def test_tokens_of_a_user_do_not_come_back_with_the_account(staff: User, doors: 
         staff.save()
 
     assert statuses(doors) == {"token": 401, "session": 401}
+
+
+@pytest.mark.parametrize("activate", [update(is_active=True), save(is_active=True)])
+def test_logins_do_not_come_back_where_only_sql_deactivated_the_account(
+    staff: User, doors: dict[str, Client], admin_client: Client, activate: Callable[[User, Client], None]
+) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE designs_user SET is_active = %s WHERE id = %s", [False, staff.pk])
+
+    activate(staff, admin_client)
+
+    assert statuses(doors) == {"token": 401, "session": 401}
+    assert not Session.objects.filter(pk=session_of(doors)).exists()
 
 
 def renew_hash(user: User) -> None:
@@ -132,12 +211,17 @@ def log_in_again(user: User) -> None:
     assert Client().login(username="staff", password="correct horse battery")
 
 
+def update_other_columns(user: User) -> None:
+    User.objects.update(first_name="Ada", is_active=True)
+    User.objects.exclude(pk=user.pk).update(is_active=False)
+
+
 def rename(user: User) -> None:
     user.first_name = "Ada"
     user.save()
 
 
-@pytest.mark.parametrize("change", [log_in_again, rename, renew_hash])
+@pytest.mark.parametrize("change", [log_in_again, rename, renew_hash, update_other_columns])
 def test_logins_outlive_what_changes_neither_password_nor_rights(
     staff: User, client_of: ClientOf, change: Callable[[User], None]
 ) -> None:
@@ -151,6 +235,25 @@ def test_logins_outlive_what_changes_neither_password_nor_rights(
 def test_a_login_costs_no_query_for_it(staff: User, django_assert_num_queries: Any) -> None:
     with django_assert_num_queries(1):
         staff.save(update_fields=["last_login"])
+
+
+def test_an_update_without_rights_costs_no_query_more(staff: User, django_assert_num_queries: Any) -> None:
+    with django_assert_num_queries(1):
+        User.objects.update(last_login=None)
+
+
+def test_an_update_writes_one_line_for_each_account(staff: User, caplog: pytest.LogCaptureFixture) -> None:
+    User.objects.create_user("other")
+    User.objects.create_user("gone", is_active=False)
+
+    with caplog.at_level("INFO", "enginel.audit"):
+        User.objects.update(is_active=False)
+
+    lines = [vars(record) for record in caplog.records if record.name == "enginel.audit"]
+    ended = User.objects.filter(username__in=["staff", "other"]).values_list("pk", flat=True)
+    assert {line["ended_for"] for line in lines} == set(ended)
+    assert {line["reason"] for line in lines} == {"lost is_active"}
+    assert len(lines) == 2
 
 
 def test_an_end_is_a_line_of_the_audit_log(staff: User, caplog: pytest.LogCaptureFixture) -> None:

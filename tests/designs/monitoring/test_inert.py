@@ -320,13 +320,13 @@ def test_descriptions_stay_readable() -> None:
     )["context"]
 
     assert context == {
-        "job": f"<{__name__}.Job name='scan', found=<QuerySet of User>>",
-        "partial": "functools.partial(<built-in function sorted>, <QuerySet of User>, key=<built-in function len>)",
+        "job": f"<{__name__}.Job name='scan', found=<UserQuerySet of User>>",
+        "partial": "functools.partial(<built-in function sorted>, <UserQuerySet of User>, key=<built-in function len>)",
         "counting": f"<{__name__}.Counting note='kept'>",
         "plain": "Job(name='scan', found=5)",
-        "exception": "ValueError('for', <QuerySet of User>)",
+        "exception": "ValueError('for', <UserQuerySet of User>)",
         "user": f"<{User.__module__}.User {ada.pk}>",
-        "deque": "deque([<QuerySet of User>, 'x'])",
+        "deque": "deque([<UserQuerySet of User>, 'x'])",
     }
 
 
