@@ -20,6 +20,7 @@ class DesignsConfig(AppConfig):
     def ready(self) -> None:
         # Models must be loaded before these can be imported.
         from designs import (  # noqa: PLC0415
+            bodies,
             carrying,
             celery_messages,
             celery_metrics,
@@ -36,6 +37,7 @@ class DesignsConfig(AppConfig):
             middleware,
         )
         from designs.cad import kernel_status  # noqa: PLC0415
+        from designs.credentials import is_login_valid  # noqa: PLC0415
         from designs.monitoring import HealthChecker  # noqa: PLC0415
         from designs.monitoring.kept_results import kept_text, kept_type, kept_values  # noqa: PLC0415
         from designs.monitoring.own_names import is_known_type  # noqa: PLC0415
@@ -59,6 +61,7 @@ class DesignsConfig(AppConfig):
         celery_metrics.connect()
         login_limit.connect()
         logins.connect()
+        bodies.use_login_check(is_login_valid)
         heartbeat.extra_facts["kernel"] = lambda: kernel_status().installed
         HealthChecker.provide(
             "kernel", lambda: CADKernel(heartbeat.extra_facts["kernel"], current_app, redis_for(settings.REDIS_URL))

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from django.core.exceptions import BadRequest
+from collections.abc import Callable
+
+from django.conf import settings
+from django.core.exceptions import BadRequest, RequestDataTooBig
+from django.http import HttpRequest
 
 __all__ = [
     "ANONYMOUS_MAX_BYTES",
@@ -11,12 +15,18 @@ __all__ = [
     "BodyRefused",
     "BodyTooLarge",
     "BodyTooSlow",
+    "LoginNotJudged",
+    "claims_login",
+    "has_user",
+    "refusal_of",
+    "use_login_check",
 ]
 
 ANONYMOUS_MAX_BYTES = 64 * 1024
 """Largest body of a request without a user."""
 DISCARD_MAX_BYTES = 64 * 1024 * 1024
 DISCARD_MAX_SECONDS = 5.0
+_login_checks: list[Callable[[HttpRequest], bool]] = []
 
 
 class BodyRefused(BadRequest):
@@ -41,3 +51,41 @@ class BodyTooLarge(BodyRefused):
     status_code = 413
     code = "request_too_large"
     detail = f"The body of a request without authentication may have at most {ANONYMOUS_MAX_BYTES} bytes."
+
+
+class BodyBeyondMemory(BodyRefused):
+    """The body is neither an upload nor small enough to be received in memory."""
+
+    status_code = 413
+    code = "request_too_large"
+    detail = "The body of this request is too large."
+
+
+def claims_login(request: HttpRequest) -> bool:
+    """Return whether a request has a token or a session, be they valid or not."""
+    return "HTTP_AUTHORIZATION" in request.META or settings.SESSION_COOKIE_NAME in request.COOKIES
+
+
+def use_login_check(check: Callable[[HttpRequest], bool]) -> None:
+    """Set what judges the login of a request: it needs the models, which are loaded after this module."""
+    _login_checks[:] = [check]
+
+
+def has_user(request: HttpRequest) -> bool:
+    """Return whether a request has a valid login. Asks the database if it claims one."""
+    return claims_login(request) and any(check(request) for check in _login_checks)
+
+
+def refusal_of(exc: Exception) -> BodyRefused | None:
+    """Return the refusal that an exception stands for; None if it stands for a malformed body or anything else."""
+    if isinstance(exc, RequestDataTooBig):
+        return BodyBeyondMemory()
+    return exc if isinstance(exc, BodyRefused) else None
+
+
+class LoginNotJudged(BodyRefused):
+    """The login cannot be judged now, and the client sends more than an anonymous request may have."""
+
+    status_code = 503
+    code = "external_service_error"
+    detail = "The login of this request cannot be checked now. Try again later."

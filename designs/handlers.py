@@ -10,7 +10,7 @@ from rest_framework import exceptions as drf
 from rest_framework.response import Response
 from rest_framework.views import exception_handler as drf_exception_handler
 
-from designs.bodies import BodyRefused
+from designs.bodies import refusal_of
 from designs.error_pages import error_page, prefers_json
 from designs.exceptions import EnginelBaseException
 from designs.monitoring import ErrorTracker, guarded
@@ -135,8 +135,8 @@ def method_not_allowed(request: HttpRequest, allowed: Sequence[str]) -> HttpResp
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's handler400: requests that Django itself refuses (host, size, malformed parts), and refused bodies."""
-    if isinstance(exception, BodyRefused):
-        return error_response(request, exception.status_code, exception.detail, exception.code)
+    if (refusal := refusal_of(exception)) is not None:
+        return error_response(request, refusal.status_code, refusal.detail, refusal.code)
     if _is_for_programs(request):
         return error_response(request, 400, "This request cannot be understood.", "bad_request")
     return error_page(

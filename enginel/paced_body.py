@@ -6,13 +6,17 @@ No thread waits for a slow client here; the limits bound memory, disk and connec
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
+from asgiref.sync import sync_to_async
 from django.conf import settings
+from django.core.handlers.asgi import ASGIRequest
+from django.db import connections
 
 from designs.bodies import (
     ANONYMOUS_MAX_BYTES,
@@ -21,12 +25,14 @@ from designs.bodies import (
     BodyRefused,
     BodyTooLarge,
     BodyTooSlow,
+    LoginNotJudged,
+    has_user,
 )
+from designs.monitoring import ErrorTracker
 
 __all__ = ["PacedBody"]
 
 _FORM_MAX_BYTES = 1024 * 1024
-_CREDENTIALS = frozenset({b"authorization", b"cookie"})
 _DISCONNECT = {"type": "http.disconnect"}
 
 
@@ -43,9 +49,9 @@ class PacedBody:
         self._is_whole = False
         self._received = 0
         self._began = time.monotonic()
-        # Whether they are valid is known only when the body is here.
-        has_credentials = any(name in _CREDENTIALS for name, _ in scope["headers"])
-        self._max = settings.ENGINEL_MAX_UPLOAD_BYTES + _FORM_MAX_BYTES if has_credentials else ANONYMOUS_MAX_BYTES
+        self._scope = scope
+        self._max = ANONYMOUS_MAX_BYTES
+        self._is_judged = False
 
     async def receive(self) -> dict[str, Any]:
         """Return the next message; a refused body looks like a client that is gone."""
@@ -58,12 +64,27 @@ class PacedBody:
             self.refusal = BodyTooSlow
             return _DISCONNECT
         self._received += len(message.get("body", b""))
+        if self._received > ANONYMOUS_MAX_BYTES and not self._is_judged:
+            await self._judge_login()
         if self._received > self._max:
-            self.refusal = BodyTooLarge
+            self.refusal = self.refusal or BodyTooLarge
             await self._discard(message)
             return _DISCONNECT
         self._is_whole = not message.get("more_body", False)
         return message
+
+    async def _judge_login(self) -> None:
+        """Raise the limit if the request has a user. Smaller bodies are judged by their views alone."""
+        self._is_judged = True
+        began = time.monotonic()
+        try:
+            if await sync_to_async(_has_user)(self._scope):
+                self._max = settings.ENGINEL_MAX_UPLOAD_BYTES + _FORM_MAX_BYTES
+        except Exception as exc:  # noqa: BLE001  # outside of what Django handles
+            ErrorTracker.log_error(exc, request_path=self._scope.get("path"), source="http")
+            self.refusal = LoginNotJudged
+        # The client did not make the service wait.
+        self._began += time.monotonic() - began
 
     async def _discard(self, message: dict[str, Any]) -> None:
         """Receive the rest as `designs.parsers.discard_body` does: the client would see a reset, not the answer."""
@@ -81,3 +102,14 @@ class PacedBody:
         start = {"type": "http.response.start", "status": refusal.status_code}
         await send({**start, "headers": [*headers, (b"connection", b"close")]})
         await send({"type": "http.response.body", "body": text})
+
+
+def _has_user(scope: dict[str, Any]) -> bool:
+    try:
+        return has_user(ASGIRequest(scope, io.BytesIO()))
+    except UnicodeDecodeError:
+        # Django answers such a request with 400.
+        return False
+    finally:
+        # Django closes connections at the end of requests, and this one may not become any.
+        connections.close_all()

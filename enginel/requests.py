@@ -6,20 +6,23 @@ ones are.
 
 Reading a malformed chunked body raises `OSError`, as reading a truncated body does. gunicorn raises exceptions of its
 own here, which Django does not handle. A body that arrives too slowly, or is too large for a request without a user,
-is refused with `designs.bodies.BodyRefused`.
+is refused with `designs.bodies.BodyRefused`: before the view is called where the request claims no login, else when
+the view reads it, since most views judge the login first.
 """
 
 from __future__ import annotations
 
+import io
 import weakref
 from collections.abc import Callable, Iterator
-from typing import IO, Any
+from typing import IO, Any, BinaryIO, cast
 
 from django.core.handlers.asgi import ASGIHandler, ASGIRequest
 from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
 from django.utils.http import parse_header_parameters
 
-from designs.bodies import ANONYMOUS_MAX_BYTES, BodyTooLarge, BodyTooSlow
+from designs.bodies import ANONYMOUS_MAX_BYTES, BodyRefused, BodyTooLarge, BodyTooSlow, claims_login
+from designs.parsers import discard_body
 from enginel.paced_body import PacedBody
 from enginel.slow_clients import PacedSocket, SlowClient
 
@@ -90,10 +93,47 @@ class _Body:
         request = self._request()
         user = getattr(request, "user", None)
         if not (getattr(request, "discards_body", False) or getattr(user, "is_authenticated", False)):
-            if isinstance(self._connection, PacedSocket):
-                self._connection.close_after_answer()
-            raise BodyTooLarge
+            raise self._too_large()
         self._is_limited = False
+
+    def _too_large(self) -> BodyTooLarge:
+        if isinstance(self._connection, PacedSocket):
+            self._connection.close_after_answer()
+        return BodyTooLarge()
+
+    def judge(self, request: WSGIRequest) -> None:
+        """Judge the size of the body of a request that claims no login, whether its view reads it or not.
+
+        A chunked body is received here: only then its size is known. Django takes it for empty otherwise.
+
+        Raises:
+            BodyRefused: It is too large, too slow or malformed.
+        """
+        is_chunked = not self._declared and request.META.get("wsgi.input_terminated", False)
+        if claims_login(request) or not (is_chunked or self._declared > ANONYMOUS_MAX_BYTES):
+            return
+        received = self._receive_start() if is_chunked else b""
+        if max(self._declared, len(received)) > ANONYMOUS_MAX_BYTES:
+            if is_chunked:
+                request._stream = cast("BinaryIO", self)  # noqa: SLF001  # there is no public name
+            refusal = self._too_large()
+            discard_body(request)
+            raise refusal
+        if is_chunked:
+            request._stream = io.BytesIO(received)  # noqa: SLF001  # there is no public name
+            request.META["CONTENT_LENGTH"] = str(len(received))
+
+    def _receive_start(self) -> bytes:
+        """Return the body, or a start of it that is longer than an anonymous body may be."""
+        received = b""
+        try:
+            while len(received) <= ANONYMOUS_MAX_BYTES and (
+                data := self._receive(self._stream.read, ANONYMOUS_MAX_BYTES + 1 - len(received))
+            ):
+                received += data
+        except OSError as exc:
+            raise BodyRefused from exc
+        return received
 
 
 class _TextWSGIRequest(_TextOnly, WSGIRequest):
@@ -109,6 +149,13 @@ class _TextASGIRequest(_TextOnly, ASGIRequest):
 
 class TextWSGIHandler(WSGIHandler):
     request_class = _TextWSGIRequest
+
+    def resolve_request(self, request: Any) -> Any:
+        match = super().resolve_request(request)
+        body = request.environ["wsgi.input"]
+        if type(body) is _Body:
+            body.judge(request)
+        return match
 
 
 class TextASGIHandler(ASGIHandler):

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from designs.authentication import SessionAuthentication, TokenAuthentication
-from designs.bodies import BodyRefused
+from designs.bodies import refusal_of
 from designs.parsers import UNREADABLE_BODY_ERRORS, JSONParser, discard_body
 
 __all__ = ["WorkloadView"]
@@ -33,11 +33,11 @@ class WorkloadView(APIView):
     def handle_exception(self, exc: Exception) -> Response:
         if isinstance(exc, UNREADABLE_BODY_ERRORS):
             unreadable: APIException = ParseError(
-                "The body of this request cannot be read: it is cut, malformed or too large."
+                "The body of this request cannot be read: it is cut, malformed or has too many parts."
             )
-            if isinstance(exc, BodyRefused):
-                unreadable = APIException(exc.detail, exc.code)
-                unreadable.status_code = exc.status_code
+            if (refusal := refusal_of(exc)) is not None:
+                unreadable = APIException(refusal.detail, refusal.code)
+                unreadable.status_code = refusal.status_code
             unreadable.__cause__ = exc
             exc = unreadable
         response = super().handle_exception(exc)

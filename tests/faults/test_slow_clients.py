@@ -16,7 +16,7 @@ import urllib3
 
 from enginel.local.processes import die_with_parent, stop
 from enginel.local.stack import free_port
-from tests.stack import RunningStack, wait_for
+from tests.stack import RunningStack, manage, wait_for
 
 pytestmark = pytest.mark.timeout(90)
 
@@ -90,6 +90,34 @@ def strict(request: pytest.FixtureRequest, running: RunningStack) -> Iterator[in
         yield port
 
 
+MAKE_LOGINS = """
+from datetime import timedelta
+from django.contrib.auth import SESSION_KEY, BACKEND_SESSION_KEY, HASH_SESSION_KEY
+from knox.models import get_token_model
+from designs.models import User
+from designs.sessions import SessionStore
+make = get_token_model().objects.create
+user = User.objects.create_user("sends-bodies")
+gone = User.objects.create_user("sends-no-bodies", is_active=False)
+session = SessionStore()
+session.update({SESSION_KEY: str(user.pk), BACKEND_SESSION_KEY: "django.contrib.auth.backends.ModelBackend",
+                HASH_SESSION_KEY: user.get_session_auth_hash()})
+session.save()
+print("token: Authorization: Bearer", make(user)[1])
+print("expired token: Authorization: Bearer", make(user, expiry=timedelta(days=-1))[1])
+print("inactive token: Authorization: Bearer", make(gone)[1])
+print(f"session: Cookie: sessionid={session.session_key}; csrftoken={'a' * 32}")
+"""
+
+
+@pytest.fixture(scope="module")
+def logins(running: RunningStack) -> dict[str, str]:
+    """Headers of logins by name."""
+    lines = manage(running.stack, "shell", "--no-imports", "-c", MAKE_LOGINS).splitlines()
+    named = {name: header for name, colon, header in (line.partition(": ") for line in lines) if colon}
+    return {**named, "session": f"{named['session']}\r\nX-CSRFToken: {'a' * 32}"}
+
+
 def slow_client(port: int, data: bytes) -> socket.socket:
     client = socket.socket()
     client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -153,14 +181,102 @@ def test_a_head_that_does_not_arrive_is_answered_and_the_connection_closed(stric
         assert answer_of(client).startswith(b"HTTP/1.1 408 ")
 
 
-@pytest.mark.parametrize("length", [65_537, 1_000_000])
-def test_an_anonymous_body_of_more_than_64_kib_is_refused(strict: int, length: int) -> None:
-    with slow_client(strict, LOGIN + b"Content-Length: %d\r\n\r\n" % length) as client:
-        client.sendall(b" " * length)
-        head, _, body = answer_of(client).partition(b"\r\n\r\n")
+def framed(framing: str, length: int) -> bytes:
+    """Return the header that says how long a body is, and the body."""
+    body = b'{"username": "' + b"x" * (length - 16) + b'"}'
+    if framing == "length":
+        return b"Content-Length: %d\r\n\r\n" % length + body
+    parts = (body[start : start + 50_000] for start in range(0, length, 50_000))
+    return (
+        b"Transfer-Encoding: chunked\r\n\r\n"
+        + b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in parts)
+        + b"0\r\n\r\n"
+    )
 
-    assert head.startswith(b"HTTP/1.1 413 ")
-    assert json.loads(body)["code"] == "request_too_large"
+
+def answer_to(port: int, method: str, path: str, headers: str, body: bytes) -> tuple[int, bytes]:
+    """Send a request with one of its own connections; return status and body of the answer."""
+    head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}".encode()
+    with socket.create_connection(("127.0.0.1", port), 20) as client:
+        client.sendall(head + body)
+        start, _, answered = answer_of(client).partition(b"\r\n\r\n")
+    return int(start.split()[1]), answered
+
+
+TYPES = ["application/json", "application/x-www-form-urlencoded", "multipart/form-data; boundary=b", "text/plain", ""]
+
+
+@pytest.mark.parametrize("length", [65_537, 1_100_000])
+@pytest.mark.parametrize("framing", ["length", "chunked"])
+def test_an_anonymous_body_of_more_than_64_kib_is_refused(strict: int, framing: str, length: int) -> None:
+    body = framed(framing, length)
+    requests = [
+        *(("POST", path, kind) for path in ("/api/auth/login/", "/admin/login/") for kind in TYPES),
+        *((method, "/api/auth/login/", TYPES[0]) for method in ("PUT", "PATCH", "DELETE", "GET", "BREW")),
+        ("POST", "/api/series/", TYPES[0]),
+        ("POST", "/api/designs/upload/", TYPES[2]),
+    ]
+
+    answers = {
+        request: answer_to(strict, request[0], request[1], f"Content-Type: {request[2]}\r\n" * bool(request[2]), body)
+        for request in requests
+    }
+
+    assert {request: status for request, (status, _) in answers.items() if status != 413} == {}
+    assert {json.loads(answered)["code"] for _, answered in answers.values()} == {"request_too_large"}
+
+
+@pytest.mark.parametrize("framing", ["length", "chunked"])
+def test_an_anonymous_body_of_64_kib_is_read(strict: int, framing: str) -> None:
+    status, answered = answer_to(
+        strict, "POST", "/api/auth/login/", f"Content-Type: {TYPES[0]}\r\n", framed(framing, 65_536)
+    )
+
+    assert (status, json.loads(answered)["code"]) == (400, "invalid")
+
+
+def test_a_body_with_a_length_that_is_too_short_is_no_longer_than_it(strict: int) -> None:
+    body = framed("length", 100_000).replace(b"100000", b"100")
+
+    assert answer_to(strict, "POST", "/api/auth/login/", f"Content-Type: {TYPES[0]}\r\n", body)[0] == 400
+
+
+@pytest.mark.parametrize(
+    "login",
+    [
+        "Authorization: Bearer wrong",
+        "Authorization: Bearer \xff",
+        "Authorization: Basic YTpi",
+        "Authorization: ",
+        "Cookie: sessionid=wrong",
+        'Cookie: sessionid="\\000"',
+        "Cookie: csrftoken=a",
+        "Cookie: other=a",
+        "expired token",
+        "inactive token",
+    ],
+)
+def test_a_wrong_login_does_not_lift_the_limit_of_a_body(strict: int, logins: dict[str, str], login: str) -> None:
+    headers = f"{logins.get(login, login)}\r\nContent-Type: {TYPES[0]}\r\n"
+
+    for length in (65_537, 1_100_000):
+        status, answered = answer_to(strict, "POST", "/api/auth/login/", headers, framed("length", length))
+
+        assert (status, json.loads(answered)["code"]) == (413, "request_too_large")
+
+
+@pytest.mark.parametrize("login", ["token", "session"])
+def test_a_user_may_send_more_than_64_kib_and_json_of_a_mebibyte(
+    strict: int, logins: dict[str, str], login: str
+) -> None:
+    headers = f"{logins[login]}\r\nContent-Type: {TYPES[0]}\r\n"
+
+    answers = [
+        answer_to(strict, "POST", "/api/series/", headers, framed("length", size)) for size in (70_000, 1_100_000)
+    ]
+
+    assert [status for status, _ in answers] == [400, 413]
+    assert json.loads(answers[1][1])["detail"] == "The body of this request is too large."
 
 
 def upload(port: int, token: str, sent: bytes, length: int) -> socket.socket:
