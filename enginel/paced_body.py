@@ -99,6 +99,7 @@ class PacedBody:
         refusal = self.refusal or BodyRefused
         text = json.dumps({"detail": refusal.detail, "code": refusal.code, "error_id": None}).encode()
         headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(text))]
+        headers.append((b"cache-control", b"no-store"))
         start = {"type": "http.response.start", "status": refusal.status_code}
         await send({**start, "headers": [*headers, (b"connection", b"close")]})
         await send({"type": "http.response.body", "body": text})

@@ -1,4 +1,4 @@
-"""Headers of answers: nothing below /api/ is kept, and pages run code of this service only."""
+"""Headers of answers: caches keep none but static files, and pages run code of this service only."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from designs.middleware.shared import GetResponse, is_async, ours, within
 
 __all__ = ["CONTENT_SECURITY_POLICY", "HeadersMiddleware"]
 
-_API_PREFIX = "/api/"
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
     "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -23,29 +22,29 @@ CONTENT_SECURITY_POLICY = (
 
 @sync_and_async_middleware
 def HeadersMiddleware(get_response: GetResponse) -> GetResponse:
-    """Sets ``Cache-Control: no-store`` below /api/, and a Content-Security-Policy on pages, where a view set none."""
+    """Sets ``Cache-Control: no-store``, and a Content-Security-Policy on pages, where a view set none."""
     get_response = within(get_response)
     if is_async(get_response):
 
         async def aserve(request: HttpRequest) -> Any:
             response = await get_response(request)
-            _add_headers(request, response)
+            _add_headers(response)
             return response
 
         return ours(aserve)
 
     def serve(request: HttpRequest) -> Any:
         response = get_response(request)
-        _add_headers(request, response)
+        _add_headers(response)
         return response
 
     return ours(serve)
 
 
-def _add_headers(request: HttpRequest, response: HttpResponseBase) -> None:
-    if request.path_info.startswith(_API_PREFIX):
-        # The feeds have a validator and say themselves that it must be asked for.
-        response.headers.setdefault("Cache-Control", "no-store")
+def _add_headers(response: HttpResponseBase) -> None:
+    # Redirects and refusals, too. The feeds have a validator and say themselves that it must be asked for, and static
+    # files how long they hold.
+    response.headers.setdefault("Cache-Control", "no-store")
     # Django's debug pages have their scripts and styles inline.
     if response.headers.get("Content-Type", "").startswith("text/html") and not settings.DEBUG:
         response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)

@@ -81,9 +81,9 @@ def test_every_url_has_rows_and_every_row_has_a_url() -> None:
 
 
 def check(found: Iterator[tuple[str, str, dict[str, Any]]]) -> None:
-    """Hold all answers against the table, HEAD against GET, and bodies against who may see them."""
+    """Hold all answers against the table, HEAD against GET, and bodies against who may see them; caches keep none."""
     rows = expected()
-    wrong, leaks, heads = [], [], []
+    wrong, leaks, heads, kept = [], [], [], []
     by_get: dict[str, tuple[int, str]] = {}
     for label, method, answers_of in found:
         want = rows.get((label, method), "none " * len(IDENTITIES)).split()
@@ -92,6 +92,7 @@ def check(found: Iterator[tuple[str, str, dict[str, Any]]]) -> None:
             where = f"{label} {method} {identity}"
             seen = (answer.status_code, answer.headers.get("Content-Type", ""))
             wrong += [f"{where}: {answer.status_code}, expected {status}"] if str(answer.status_code) != status else []
+            kept += [where] if "no-store" not in answer.headers.get("Cache-Control", "") else []
             leaks += [where] if identity in UNCLEARED and SECRET.encode() in answer.getvalue() else []
             if method == "GET":
                 by_get[identity] = seen
@@ -100,6 +101,7 @@ def check(found: Iterator[tuple[str, str, dict[str, Any]]]) -> None:
     assert not wrong, "\n".join(["Answers that differ from the table:", *wrong])
     assert not leaks, f"The export-controlled design is shown: {leaks}"
     assert not heads, "\n".join(["HEAD differs from GET:", *heads])
+    assert not kept, "\n".join([f"{len(kept)} answers without no-store:", *kept])
 
 
 @pytest.mark.usefixtures("quiet")

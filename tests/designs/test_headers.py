@@ -1,4 +1,4 @@
-"""Nothing below /api/ is kept by caches, and pages run code of this service only."""
+"""Caches keep static files and feeds only, and pages run code of this service only. See the access table, too."""
 
 from __future__ import annotations
 
@@ -74,9 +74,19 @@ def test_readers_of_feeds_may_ask_whether_there_is_a_change(client: Client, kind
     assert again.status_code == 304
 
 
-def test_metrics_keep_their_header_and_the_admin_keeps_its_own(client: Client) -> None:
-    assert client.get("/metrics")["Cache-Control"] == "no-store"
-    assert "no-cache" in client.get("/admin/login/")["Cache-Control"]
+@pytest.mark.parametrize("path", ["/admin", "/admin/", "/admin/login/", "/admin/designs", "/nowhere", "/", "/metrics"])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "OPTIONS", "BREW"])
+def test_no_answer_of_a_page_is_kept(client: Client, admin_client: Client, method: str, path: str) -> None:
+    for visitor in (client, admin_client):
+        assert "no-store" in visitor.generic(method, path)["Cache-Control"]
+
+
+def test_static_files_are_kept(client: Client) -> None:
+    answer = client.get("/static/admin/css/base.css")
+    answer.close()
+
+    assert answer.status_code == 200
+    assert "no-store" not in answer["Cache-Control"]
 
 
 @pytest.mark.parametrize(
