@@ -51,6 +51,7 @@ PURE = (
     "designs.monitoring.redacted_text",
     "designs.monitoring.secret_cards",
     "designs.monitoring.secret_commands",
+    "designs.monitoring.secret_devices",
     "designs.monitoring.secret_markup",
     "designs.monitoring.secret_names",
     "designs.monitoring.secret_pairs",

@@ -15,6 +15,14 @@ from urllib.parse import unquote
 from designs.conf import conf
 from designs.monitoring.secret_cards import filter_cards, may_hold_card
 from designs.monitoring.secret_commands import filter_commands, may_hold_command
+from designs.monitoring.secret_devices import (
+    filter_devices,
+    filter_input,
+    filter_typed,
+    may_hold_device,
+    may_hold_input,
+    may_hold_typed,
+)
 from designs.monitoring.secret_markup import (
     filter_calls,
     filter_fields,
@@ -54,7 +62,13 @@ _INSERT = compile_pattern(
 )
 _COLUMN = compile_pattern(r"\(([^()]{1,200}+)\)=\([^()]*+\)")
 _SQL_PASSWORD = compile_pattern(
-    r"(\b(?:password|identified\s{1,9}+(?:with\s{1,9}+\S{1,64}+\s{1,9}+)?(?:by|as))\s{1,9}+)\\{0,64}+(?:'[^'\n]++'|\"[^\"\n]++\")",
+    r"(\b(?:password(?:\s{1,9}+for\s{1,9}+\S{1,128}+\s{0,9}+(?:=|to))?|identified\s{1,9}+(?:with\s{1,9}+\S{1,64}+\s{1,9}+)?(?:by|as)"
+    r"(?:\s{1,9}+(?:values|password))?)\s{0,9}+)(?<=[\s=])[en]?\\{0,64}+(?:'[^'\n]++'|\"[^\"\n]++\"|\$\$[^$\n]++\$\$)",
+    re.IGNORECASE,
+)
+# Without quotes, as Oracle has it.
+_SQL_USER = compile_pattern(
+    r"(user\s{1,9}+\S{1,128}+\s{1,9}+identified\s{1,9}+by\s{1,9}+)(?!values\b|password\b|\[filtered\])[^\s'\";]++",
     re.IGNORECASE,
 )
 _SCHEME = compile_pattern(
@@ -88,7 +102,7 @@ def is_plain(text: str) -> bool:
         return False
     if conf.redact_email or conf.redact_ip or may_hold_shape(text) or may_hold_card(text):
         return False
-    if may_hold_line(text) or may_hold_command(text):
+    if may_hold_line(text) or may_hold_device(text) or may_hold_input(text) or may_hold_command(text):
         return False
     lowered = text.lower()
     for scheme in _SCHEMES:
@@ -104,6 +118,10 @@ def redact_text(text: str) -> str:
     text = _filter_urls(text)
     if may_hold_line(text):
         text = filter_lines(text)
+    if may_hold_device(text):
+        text = filter_devices(text)
+    if may_hold_input(text):
+        text = filter_input(text)
     text = filter_commands(text)
     lowered = _lowered(text)
     if _may_be_named(text) and has_stem(lowered):
@@ -173,6 +191,8 @@ def _filter_named(text: str, lowered: str) -> str:
         text = filter_parameters(text)
     if "<" in text:
         text = filter_markup(text)
+    if may_hold_typed(text):
+        text = filter_typed(text)
     text = filter_pairs(text, _lowered(text))
     if "value" in lowered:
         text = filter_fields(text)
@@ -180,8 +200,10 @@ def _filter_named(text: str, lowered: str) -> str:
         text = _INSERT.sub(lambda m: m[1] + FILTERED if is_secret_key(m[2]) else m[0], text)
     if ")=(" in lowered:
         text = _COLUMN.sub(lambda m: f"({m[1]})=({FILTERED})" if is_secret_key(m[1]) else m[0], text)
-    if "'" in text or '"' in text:
+    if "'" in text or '"' in text or ("$" in text and "$$" in text) or "identified" in lowered:
         lowered = _lowered(text)
+        if "identified" in lowered:
+            text, lowered = _filter_behind(text, lowered, "user", _SQL_USER)
         for word in ("password", "identified"):
             text, lowered = _filter_behind(text, lowered, word, _SQL_PASSWORD)
         text = filter_calls(text)

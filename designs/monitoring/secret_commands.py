@@ -58,7 +58,39 @@ def _of_user(sign: str, *options: str) -> Callable[[Sequence[str]], Found]:
 
 def _is_cluster(argument: str, options: Sequence[str]) -> bool:
     """Tell whether options of one letter, written as one, end with one of these: `-su bob:S`."""
-    return argument[:1] == "-" and argument[1:].isalpha() and f"-{argument[-1]}" in options
+    return _is_letters(argument) and f"-{argument[-1]}" in options
+
+
+def _behind_mode(mode: str) -> Callable[[Sequence[str]], Found]:
+    """Find the last argument where options of one letter hold a letter: `htpasswd -nb bob S`."""
+
+    def find(arguments: Sequence[str]) -> Found:
+        if len(arguments) > 1 and any(_is_letters(argument) and mode in argument for argument in arguments[:-1]):
+            yield len(arguments) - 1, 0
+
+    return find
+
+
+def _last_behind(word: str) -> Callable[[Sequence[str]], Found]:
+    """Find the last argument of a subcommand that takes a secret as its only plain one: `openssl passwd -6 S`."""
+
+    def find(arguments: Sequence[str]) -> Found:
+        if len(arguments) > 1 and arguments[0] == word and not arguments[-1].startswith(("-", "/")):
+            yield len(arguments) - 1, 0
+
+    return find
+
+
+def _is_letters(argument: str) -> bool:
+    return argument[:1] == "-" and argument[1:].isalpha()
+
+
+def _from_literal(arguments: Sequence[str]) -> Found:
+    """Find the values of a secret that a command makes: `create secret generic x --from-literal=key=S`."""
+    if "secret" in arguments:
+        for place, argument in enumerate(arguments):
+            if argument.startswith("--from-literal=") and argument.count("=") > 1:
+                yield place, argument.index("=", len("--from-literal=")) + 1
 
 
 def _argument(number: int, *, after: str = "") -> Callable[[Sequence[str]], Found]:
@@ -77,7 +109,7 @@ _MYSQL = (_glued("-p"),)
 _LOGIN = (_behind("-p", only="login"), _glued("--password="))
 _LDAP = (_behind("-w"), _glued("-w"))
 _MONGO = (_behind("-p"), _glued("-p"))
-_SNMP = (_behind("-c", "-A", "-X"),)
+_SNMP = (_behind("-c", "-A", "-X"), _glued("-c", "-A", "-X"))
 _ZIP = (_behind("-P"),)
 _MOSQUITTO = (_behind("-P", "--pw"),)
 _ORACLE = (_of_user("/"),)
@@ -94,7 +126,24 @@ _TOOLS: dict[str, tuple[Callable[[Sequence[str]], Found], ...]] = {
         ("mongo", "mongosh", "mongodump", "mongorestore", "mongoexport", "mongoimport", "mongostat"), _MONGO
     ),
     **dict.fromkeys(
-        ("cqlsh", "cypher-shell", "pgbouncer", "smbmap", "rdesktop", "evil-winrm", "hydra", "vsql"), (_behind("-p"),)
+        (
+            "cqlsh",
+            "cypher-shell",
+            "pgbouncer",
+            "smbmap",
+            "rdesktop",
+            "evil-winrm",
+            "hydra",
+            "vsql",
+            "useradd",
+            "usermod",
+            "snowsql",
+            "ncftpput",
+            "ncftpget",
+            "crackmapexec",
+            "nxc",
+        ),
+        (_behind("-p"),),
     ),
     **dict.fromkeys(("redis-cli", "valkey-cli", "keydb-cli", "redis-benchmark"), (_behind("-a"), _glued("-a"))),
     **dict.fromkeys(("curl", "wget", "aria2c"), (_of_user(":", "-u", "--user", "-U", "--proxy-user"),)),
@@ -113,8 +162,9 @@ _TOOLS: dict[str, tuple[Callable[[Sequence[str]], Found], ...]] = {
     **dict.fromkeys(("xfreerdp", "wfreerdp", "mstsc"), (_glued("/p:"),)),
     **dict.fromkeys(("psexec", "wmic", "schtasks"), (_behind("-p", "/p", "/rp"),)),
     "lftp": (_of_user(",", "-u"), _of_user(":", "-u")),
-    "openssl": (_behind("-k", "-K"), _glued("pass:")),
-    "htpasswd": (_argument(3),),
+    "openssl": (_behind("-k", "-K"), _glued("pass:"), _last_behind("passwd")),
+    "htpasswd": (_behind_mode("b"),),
+    "kubectl": (_from_literal,),
     "rabbitmqctl": (
         _argument(2, after="add_user"),
         _argument(2, after="change_password"),

@@ -41,6 +41,13 @@ _CALL = compile_pattern(
     rf"{_QUOTED}(?=\s*+\))",
     re.IGNORECASE,
 )
+# Of functions of databases: the password is the first argument, or the key is the second.
+_CRYPTS = compile_pattern(
+    rf"(\b(?:crypt|(?:en|de)cryptbypassphrase)\s?\(\s{{0,20}}+)[ne]?{_QUOTED}(?=\s*+,)"
+    rf"|(\b(?:pgp_sym_(?:en|de)crypt(?:_bytea)?|(?:aes_)?(?:en|de)crypt(?:_iv)?)\s?\(\s{{0,20}}+(?:[nbe]?{_QUOTED}"
+    rf"|[\w.\"%?$:]{{1,200}}+(?:\([^()\n]{{0,200}}+\))?)(?:::\w{{1,40}}+)?\s{{0,20}}+,\s{{0,20}}+)[nbe]?{_QUOTED}",
+    re.IGNORECASE,
+)
 _MADE = re.compile(rf"(\b(?:Secret(?:Str|String|Bytes|Text)?|Password|PASSWORD|MaskedString)\(){_QUOTED}(?=\s*+\))")
 
 # Lines of protocols and files.
@@ -113,8 +120,11 @@ _WORD = compile_pattern(r"[\w-]{3,64}")
 
 
 def filter_calls(text: str) -> str:
-    """Return the text without the last argument of a call that signs somebody in."""
-    return _MADE.sub(rf"\1{FILTERED}", _CALL.sub(rf"\1{FILTERED}", text)) if "(" in text else text
+    """Return the text without the secrets of calls: the last argument of a login, the key of an encryption."""
+    if "(" not in text:
+        return text
+    text = _CRYPTS.sub(lambda m: (m[1] or m[2]) + FILTERED, text) if "crypt" in text.lower() else text
+    return _MADE.sub(rf"\1{FILTERED}", _CALL.sub(rf"\1{FILTERED}", text))
 
 
 def may_hold_line(text: str) -> bool:

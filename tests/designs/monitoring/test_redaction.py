@@ -241,7 +241,7 @@ def test_models_and_querysets_do_not_ask_the_database(
     with django_assert_num_queries(0):
         copied = redact({"user": admin_user, "all": User.objects.all()})
 
-    assert copied == {"user": f"<designs.models.users.User {admin_user.pk}>", "all": "<QuerySet of User>"}
+    assert copied == {"user": f"<designs.models.users.User {admin_user.pk}>", "all": "<UserQuerySet of User>"}
 
 
 def test_a_lazy_object_is_not_resolved() -> None:
@@ -345,6 +345,25 @@ def test_what_only_looks_like_an_address_stays(text: str) -> None:
         "-eyJ-" * 3000,
         "x" * 60_000 + "::::",
         "@/" + "jdbc:oracle:thin:a/" * 10_000,
+        "echo a " * 3000 + "|",
+        "echo 'a' | " * 2000,
+        "sudo <<<" * 4000,
+        "snmp-server community " * 2000,
+        "snmp-server host a vrf " * 2000,
+        "community a " * 2000,
+        "tacacs-server a key" * 2000,
+        "net use * z: " * 2000,
+        "net user a " * 2000,
+        "password 7 00" * 3000,
+        "password 7 " + "0" * 20_000 + "x",
+        "username a privilege 1 " * 2000,
+        "pre-shared-key local " * 2000,
+        "aes_encrypt(a(" * 2000,
+        "crypt('a', 'b'," * 2000,
+        "user a identified by " * 2000,
+        "password for a = " * 2000,
+        "kubectl secret --from-literal=a=b " * 1000,
+        "htpasswd -b " * 2000,
     ],
 )
 def test_hostile_text_costs_no_time(hostile: str) -> None:
