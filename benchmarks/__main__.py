@@ -29,9 +29,10 @@ def main() -> None:
             import django
 
             django.setup()
-            from benchmarks import errors, exposition, health, middleware, operations, outbox, sentry
+            from benchmarks import errors, exposition, health, middleware, operations, outbox, redaction, sentry
 
             errors.run(server)
+            redaction.run()
             sentry.run()
             outbox.run()
             health.run(server)

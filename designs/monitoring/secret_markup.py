@@ -66,7 +66,8 @@ _LOGIN_LINE = compile_pattern(r"(\bLOGIN[ ]\"[^\"\n]{1,100}+\"[ ]\")[^\"\n]++")
 _AUTH_WORDS = compile_pattern(r"(\b(?:AUTH(?:[ ](?![A-Z]+\b)[\w.-]{1,64}+)?|PASS|LOGIN[ ]\S{1,64}+)[ ])(?=[^\s\"']{8})")
 _PASS_WORD = compile_pattern(r"[^\s\"']++")
 _PUTTY = compile_pattern(
-    r"(PuTTY-User-Key-File-\d: [^\n]*+\n(?:(?!Private-Lines|PuTTY)[^\n]*+\n){0,200}+Private-Lines: \d+\r?\n)"
+    r"(PuTTY-User-Key-File-\d: [^\n]{0,200}+\n"
+    r"(?:(?!Private-Lines|PuTTY)[^\n]{0,200}+\n){0,200}+Private-Lines: \d+\r?\n)"
     r"(?:[\w+/=]++\r?(?:\n|\Z)|Private-(?:MAC|Hash): \S++)++"
 )
 _JWK = compile_pattern(r"(\\{0,8}[\"'](?:d|p|q|dp|dq|qi|k)\\{0,8}[\"']\s{0,8}:\s{0,8}\\{0,8}[\"'])[\w=-]{8,}+")
