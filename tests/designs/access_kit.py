@@ -4,20 +4,35 @@ from __future__ import annotations
 
 import copy
 import itertools
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import transaction
 from django.test import Client
+from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 from django.urls import URLPattern, URLResolver, get_resolver
 from knox.models import get_token_model
 
 from designs.models import BOMItem, Clearance, Design, Geometry, Membership, Organization, Role, Series, User
+from enginel.sample.corpus import sample_path
 
-__all__ = ["IDENTITIES", "METHODS", "SECRET", "UNCLEARED", "World", "address", "answers", "make_world", "named_urls"]
+__all__ = [
+    "IDENTITIES",
+    "METHODS",
+    "SECRET",
+    "UNCLEARED",
+    "World",
+    "address",
+    "answers",
+    "make_world",
+    "named_urls",
+    "valid_bodies",
+]
 
 IDENTITIES = (
     "anonymous", "viewer", "engineer", "admin", "owner", "stranger", "uncleared", "staff", "superuser", "wrong",
@@ -25,6 +40,7 @@ IDENTITIES = (
 )  # fmt: skip
 """Columns of the table. ``staff`` has no permissions; ``uncleared`` is an owner without clearance, no US person."""
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "TRACE", "BREW")
+PASSWORD = "correct horse battery"
 SECRET = "Zweifalter"
 """Stands in each text of the export-controlled design."""
 UNCLEARED = frozenset(IDENTITIES) - {"viewer", "engineer", "admin", "owner"}
@@ -85,7 +101,10 @@ def make_world(make_design: Callable[..., Design], series: Series) -> World:
         "uncleared": (Role.OWNER, {}),
     }
     rival = Organization.objects.create(name="Rival", slug="rival")
-    users = {name: User.objects.create_user(name) for name in (*members, "stranger", "staff", "superuser")}
+    users = {
+        name: User.objects.create_user(name, password=PASSWORD if name == "owner" else None)
+        for name in (*members, "stranger", "staff", "superuser")
+    }
     for name, (role, facts) in members.items():
         Membership.objects.create(user=users[name], organization=series.organization, role=role, **facts)
     Membership.objects.create(user=users["stranger"], organization=rival, role=Role.OWNER, **cleared)
@@ -158,13 +177,26 @@ def address(route: str, arguments: Mapping[str, str]) -> str:
     return _ARGUMENT.sub(lambda found: arguments[found[1]], route)
 
 
-def answers(world: World, url: str, method: str) -> Iterator[tuple[str, Any]]:
+def valid_bodies(series: Series) -> dict[str, tuple[bytes, str]]:
+    """Return a body that is accepted, and its content type, for each URL that answers other bodies with 400 or 415."""
+    file = SimpleUploadedFile("part.step", sample_path("as1-oc-214.stp").read_bytes())
+    form = encode_multipart(BOUNDARY, {"series": str(series.pk), "file": file})
+    bodies = {
+        "login": {"username": "owner", "password": PASSWORD},
+        "member-list": {"username": "new-member", "role": Role.VIEWER},
+        "series-list": {"organization": str(series.organization_id), "part_number": "NEW", "name": "New"},
+    }
+    found = {name: (json.dumps(body).encode(), "application/json") for name, body in bodies.items()}
+    return {**found, "design-upload": (form, MULTIPART_CONTENT)}
+
+
+def answers(world: World, url: str, method: str, body: tuple[bytes, str]) -> Iterator[tuple[str, Any]]:
     """Send one request as each identity; what it changes in the database and in the client's cookies is taken back."""
-    body = () if method in {"GET", "HEAD"} else (b"{}", "application/json")
+    sent = () if method in {"GET", "HEAD"} else body
     for identity in IDENTITIES:
         client = world.clients[identity]
         cookies = copy.deepcopy(client.cookies)
         with transaction.atomic():
-            yield identity, client.generic(method, url, *body)
+            yield identity, client.generic(method, url, *sent)
             transaction.set_rollback(True)
         client.cookies = cookies

@@ -23,6 +23,7 @@ from tests.designs.access_kit import (
     answers,
     make_world,
     named_urls,
+    valid_bodies,
 )
 
 Rows = dict[tuple[str, str], str]
@@ -30,7 +31,11 @@ Rows = dict[tuple[str, str], str]
 TABLE = Path(__file__).with_name("access_table.txt")
 # Of what belongs to one design, the export-controlled one is asked for, too.
 CONTROLLED = ", controlled"
+# A body that is accepted shows the refusals that 400 and 415 hide.
+VALID_BODY = ", valid body"
 ADMIN = "/admin/"
+WITH_BODY = ("login", "member-list", "series-list", "design-upload")
+NO_FIELDS = (b"{}", "application/json")
 OF_A_DESIGN = ("design", "admin:designs_design_", "admin:designs_geometry_", "admin:designs_bomitem_")
 
 
@@ -62,18 +67,29 @@ def labels() -> dict[str, str]:
     return found
 
 
+def methods_of(label: str) -> tuple[str, ...]:
+    return ("POST",) if label.endswith(VALID_BODY) else METHODS
+
+
+def all_labels() -> list[str]:
+    return [*labels(), *(name + VALID_BODY for name in WITH_BODY)]
+
+
 def walk(world: World, chosen: Callable[[str], bool]) -> Iterator[tuple[str, str, dict[str, Any]]]:
     for label, route in labels().items():
         name = label.removesuffix(CONTROLLED)
         if chosen(route):
             url = address(route, world.arguments(name, controlled=label != name))
             for method in METHODS:
-                yield label, method, dict(answers(world, url, method))
+                yield label, method, dict(answers(world, url, method, NO_FIELDS))
+            if label in WITH_BODY:
+                body = valid_bodies(world.series)[label]
+                yield label + VALID_BODY, "POST", dict(answers(world, url, "POST", body))
 
 
 def test_every_url_has_rows_and_every_row_has_a_url() -> None:
-    rows, found = expected(), labels()
-    missing = sorted({label for label in found if any((label, method) not in rows for method in METHODS)})
+    rows, found = expected(), all_labels()
+    missing = sorted({label for label in found if any((label, method) not in rows for method in methods_of(label))})
     removed = sorted({label for label, _ in rows} - set(found))
 
     assert not missing, f"URLs without a row for each method in {TABLE.name}: {missing}"
