@@ -12,7 +12,7 @@ from designs.views.dashboard_page import dashboard
 from designs.views.health import ReadyView, StatusView, liveness
 from designs.views.metrics import metrics
 from designs.views.monitoring import ErrorListView, GroupListView, GroupView
-from designs.views.start import start
+from designs.views.start import favicon, start
 
 handler400 = "designs.handlers.bad_request"
 handler403 = "designs.handlers.permission_denied"
@@ -21,6 +21,7 @@ handler500 = "designs.handlers.server_error"
 
 urlpatterns = [
     path("", start, name="start"),
+    path("favicon.ico", favicon, name="favicon"),
     path("api/health/", liveness, name="health"),
     path("api/health/detailed/", StatusView.as_view(), name="health-detailed"),
     path("api/health/ready/", ReadyView.as_view(), name="health-ready"),

@@ -112,3 +112,19 @@ def test_links_between_pages_lead_somewhere() -> None:
     for page in PAGES:
         for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_commands_run_in_any_shell() -> None:
+    commands = [
+        line
+        for page in PAGES
+        for block in re.findall(
+            r"^```(?:text|console|sh|shell)?\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL
+        )
+        for line in block.splitlines()
+        if line.startswith((".venv/", "$ ", "python", "make ", "    requirements/"))
+    ]
+
+    assert len(commands) > 10
+    # A brace expansion is a word of its own letters for sh.
+    assert [line for line in commands if re.search(r"\{[\w.-]+,[\w.,-]+\}", line)] == []

@@ -1,9 +1,10 @@
-"""The start page: where everything is."""
+"""The start page: where everything is. And the icon that browsers ask for."""
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.template.loader import render_to_string
+from django.templatetags.static import static
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
@@ -11,7 +12,7 @@ from designs.conf import conf
 from designs.error_pages import prefers_json
 from designs.views.pages import sealed
 
-__all__ = ["start"]
+__all__ = ["favicon", "start"]
 
 _LINKS = (
     ("status", "health-detailed", "Status", "How each component is, and was in the last hour."),
@@ -31,3 +32,9 @@ def start(request: HttpRequest) -> HttpResponse:
     # Without the request: nothing here depends on the user, so no session is read.
     page = render_to_string("designs/start.html", {"service": conf.service, "status": "unknown", "links": links})
     return sealed(HttpResponse(page))
+
+
+@require_safe
+def favicon(request: HttpRequest) -> HttpResponse:
+    """Redirect to the icon. Browsers ask for this address where a page names none: JSON, and the admin site."""
+    return HttpResponseRedirect(static("designs/unknown.svg"))

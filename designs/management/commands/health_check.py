@@ -24,12 +24,17 @@ _FAILURES = (500, 503)
 
 class Command(health_check.Command):  # type: ignore[misc] # the base has no types
     help = (
-        "Tell how each component is. Exit code 0: healthy or degraded; 1: a component is unhealthy; "
-        "2: it could not be asked."
+        "Show the state of each component. Exit code 0: healthy or degraded; 1: a component is unhealthy; "
+        "2: the state is not known, for example because the server does not answer."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("endpoint", nargs="?", default="health-detailed", help="URL name (default: %(default)s)")
+        parser.add_argument(
+            "endpoint",
+            nargs="?",
+            default="health-detailed",
+            help="name of the URL to ask: health, health-ready or health-detailed (default: %(default)s)",
+        )
         parser.add_argument(
             "addrport",
             nargs="?",
@@ -37,10 +42,12 @@ class Command(health_check.Command):  # type: ignore[misc] # the base has no typ
             default=os.environ.get("ENGINEL_PORT") or self.default_addrport,
             help="port or address:port (default: ENGINEL_PORT, else 8000)",
         )
-        parser.add_argument("--forwarded-host", default=self.default_forwarded_host, help="host to ask for")
+        parser.add_argument(
+            "--forwarded-host", default=self.default_forwarded_host, help="name of the host that the request is for"
+        )
         parser.add_argument("--forwarded-proto", choices=("http", "https"), default="https")
         parser.add_argument("--timeout", type=float, default=5, help="seconds for the answer (default: %(default)s)")
-        parser.add_argument("--checks", default="", help="components to ask, separated by commas (default: all)")
+        parser.add_argument("--checks", default="", help="components to check, separated by commas (default: all)")
         how = parser.add_mutually_exclusive_group()
         how.add_argument("--http", action="store_true", dest="use_http", default=True, help="ask a server (default)")
         how.add_argument("--no-http", action="store_false", dest="use_http", help="check from this process")

@@ -16,7 +16,7 @@ _DEAD_SHOWN = 5
 
 
 class Command(BaseCommand):
-    help = "Show how delivery to Sentry stands: the outbox, the spool of this host, losses by reason, dead letters."
+    help = "Show the delivery to Sentry: the outbox, the spool of this host, losses by reason, dead letters."
 
     # The others load URLs, models and the admin, which takes longer than the command itself.
     requires_system_checks = ["enginel"]
@@ -39,12 +39,14 @@ class Command(BaseCommand):
 
 
 def _lines(status: dict[str, Any], letters: list[dict[str, Any]]) -> list[str]:
-    reachable = {True: "yes", False: "no", None: "nobody has asked yet"}[status["reachable"]]
+    reachable = {True: "yes", False: "no", None: "not known: no event was sent yet"}[status["reachable"]]
+    if not status["enabled"]:
+        reachable = "-"
     waits = f"{status['outbox_depth']} in the outbox, {status['spool_depth']} in this host's spool"
     if status["outbox_depth"]:
         waits += f", the oldest for {_duration(status['outbox_oldest_seconds'])}"
     facts = {
-        "Sentry": "on" if status["enabled"] else "off: SENTRY_DSN is not set",
+        "Sentry": "on" if status["enabled"] else "off: SENTRY_DSN is not set, so no event is sent",
         "Reachable": f"{reachable} ({status['last_answer']})" if status["last_answer"] else reachable,
         "Limited until": status["rate_limited_until"] or "-",
         "Delivered": f"{status['accepted']}, of them {status['replayed']} later than at once",

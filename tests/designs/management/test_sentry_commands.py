@@ -74,6 +74,13 @@ class TestStatus:
         assert f"dead letter {'b' * 32}" in text
         assert max(width_of(line) for line in text.splitlines()) <= 80
 
+    def test_without_sentry_it_says_that_no_event_is_sent(self) -> None:
+        with override_settings(SENTRY_DSN=""):
+            lines = dict(line.split(maxsplit=1) for line in run("sentry_status").splitlines() if " " in line)
+
+        assert lines["Sentry"] == "off: SENTRY_DSN is not set, so no event is sent"
+        assert lines["Reachable"] == "-"
+
     def test_as_json_it_is_one_document(self, store: Outbox) -> None:
         document = json.loads(run("sentry_status", "--json"))
 

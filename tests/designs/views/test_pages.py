@@ -174,3 +174,12 @@ class TestInABrowser:
         for look in looks.values():
             assert look.status == 200
             assert "Dashboard" in look.text
+
+
+def test_the_icon_that_browsers_ask_for_is_served(client: Client) -> None:
+    redirect = client.get("/favicon.ico")
+    icon = client.get(redirect["Location"])
+    icon.close()
+
+    assert redirect.status_code == 302
+    assert (icon.status_code, icon["Content-Type"]) == (200, "image/svg+xml")
