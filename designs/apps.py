@@ -41,6 +41,7 @@ class DesignsConfig(AppConfig):
         from designs.monitoring import HealthChecker  # noqa: PLC0415
         from designs.monitoring.kept_results import kept_text, kept_type, kept_values  # noqa: PLC0415
         from designs.monitoring.own_names import is_known_type  # noqa: PLC0415
+        from designs.monitoring.real_paths import folders_of  # noqa: PLC0415
         from designs.older_database import refuse_older_database  # noqa: PLC0415
         from designs.sentry import start_sentry  # noqa: PLC0415
         from integrations import heartbeat, results  # noqa: PLC0415
@@ -49,6 +50,8 @@ class DesignsConfig(AppConfig):
         from integrations.sentry import fresh_scope  # noqa: PLC0415
         from integrations.tracing import TracingOptions, init_tracing  # noqa: PLC0415
 
+        # Before a deployment turns the link by which this process has imported its code.
+        folders_of(conf.in_app_roots)
         standard_error.connect()
         checks.register_checks()
         pre_migrate.connect(refuse_older_database, sender=self, dispatch_uid="enginel.refuse_older_database")

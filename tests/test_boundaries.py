@@ -47,6 +47,7 @@ PURE = (
     "designs.monitoring.metrics.names",
     "designs.monitoring.outline",
     "designs.monitoring.own_names",
+    "designs.monitoring.real_paths",
     "designs.monitoring.records",
     "designs.monitoring.redacted_text",
     "designs.monitoring.secret_cards",

@@ -9,13 +9,14 @@ from functools import lru_cache
 from pathlib import PurePath
 
 from designs.conf import conf
+from designs.monitoring.real_paths import folders_of, spellings
 
 __all__ = ["clean_name", "collapse_cycles", "collapse_line", "is_in_app", "is_plumbing", "module_of"]
 
 _LONGEST_CYCLE = 16
 _MAX_LINE_CHARS = 120
 _FOREIGN_PARTS = ("/site-packages/", "/dist-packages/")
-_STDLIB = sysconfig.get_paths()["stdlib"]
+_STDLIBS = tuple(f"{path}/" for path in spellings(sysconfig.get_paths()["stdlib"]))
 _SCRIPTS = frozenset({"__main__", "__mp_main__"})
 # Wraps the application's code, as a library does: switching it on must not regroup what runs inside.
 _PLUMBING = (
@@ -31,10 +32,13 @@ def is_in_app(filename: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def _is_below(filename: str, roots: tuple[str, ...]) -> bool:
-    path = filename.replace("\\", "/")
-    if path.startswith(("<", f"{_STDLIB}/")) or any(part in path for part in _FOREIGN_PARTS):
+    if filename.startswith("<"):
         return False
-    return any(root and path.startswith(f"{root.rstrip('/')}/") for root in roots)
+    paths = spellings(filename.replace("\\", "/"))
+    # Also by one of its names only: installers may link a library's files to a cache elsewhere.
+    if any(path.startswith(_STDLIBS) or any(part in path for part in _FOREIGN_PARTS) for path in paths):
+        return False
+    return any(path.startswith(folders_of(roots)) for path in paths)
 
 
 def is_plumbing(module: str) -> bool:
