@@ -11,7 +11,16 @@ from pathlib import PurePath
 from designs.conf import conf
 from designs.monitoring.real_paths import folders_of, spellings
 
-__all__ = ["clean_name", "collapse_cycles", "collapse_line", "is_in_app", "is_plumbing", "module_of"]
+__all__ = [
+    "clean_name",
+    "collapse_cycles",
+    "collapse_line",
+    "is_comprehension",
+    "is_in_app",
+    "is_plumbing",
+    "module_of",
+    "scope_of",
+]
 
 _LONGEST_CYCLE = 16
 _MAX_LINE_CHARS = 120
@@ -22,6 +31,8 @@ _SCRIPTS = frozenset({"__main__", "__mp_main__"})
 _PLUMBING = (
     "designs.monitoring", "designs.middleware", "designs.celery_signals", "designs.celery_messages", "designs.carrying",
 )  # fmt: skip
+_COMPREHENSIONS = frozenset({"<listcomp>", "<setcomp>", "<dictcomp>"})
+_EXPRESSIONS = frozenset({"<lambda>", "<genexpr>"})
 _COUNTER = re.compile(r"_?0x[0-9a-fA-F]{1,32}+|(?<=[-_])\d{1,20}+(?=>)")
 
 
@@ -55,8 +66,22 @@ def module_of(module_globals: Mapping[str, object], filename: str) -> str:
 
 
 def clean_name(function: str) -> str:
-    """Return a function's name without ``<locals>`` and the counters of generated names."""
-    return _COUNTER.sub("", function.replace("<locals>.", ""))
+    """Return a function's name without ``<locals>``, comprehensions and the counters of generated names."""
+    function = function.replace("<locals>.", "")
+    if "comp>" in function:
+        function = ".".join([part for part in function.split(".") if part not in _COMPREHENSIONS])
+    return _COUNTER.sub("", function)
+
+
+def is_comprehension(function: str) -> bool:
+    """Return whether a function is a list, set or dict comprehension: Python 3.12 and later have no frames for them."""
+    return function.endswith("comp>") and function.rpartition(".")[2] in _COMPREHENSIONS
+
+
+def scope_of(function: str) -> str:
+    """Return ``<lambda>`` or ``<genexpr>`` for a function that is an expression of a larger statement; else nothing."""
+    bare = function.rpartition(".")[2]
+    return bare if bare in _EXPRESSIONS else ""
 
 
 def collapse_line(line: str) -> str:

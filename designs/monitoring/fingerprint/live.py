@@ -5,7 +5,7 @@ from __future__ import annotations
 import linecache
 from collections.abc import Sequence
 from types import CodeType, FrameType, TracebackType
-from typing import Any
+from typing import Any, cast
 
 from designs.conf import conf
 from designs.monitoring.bare import led_to_by, members_of, traceback_of
@@ -14,8 +14,9 @@ from designs.monitoring.fingerprint.clues import LiveFacts
 from designs.monitoring.fingerprint.core import describe, is_told_by_shape, with_override
 from designs.monitoring.fingerprint.model import MAX_CHAIN, MAX_NODES, Fingerprint, Raised, make
 from designs.monitoring.fingerprint.stacks import KnownStacks, Shape, shape_of
+from designs.monitoring.fingerprint.statements import statement_at
 from designs.monitoring.fingerprint.types import bases_of, name_of
-from designs.monitoring.frames import clean_name, collapse_line, is_in_app, is_plumbing, module_of
+from designs.monitoring.frames import clean_name, is_comprehension, is_in_app, is_plumbing, module_of, scope_of
 from designs.monitoring.safe import raw_text
 
 __all__ = ["fingerprint_exception"]
@@ -28,21 +29,29 @@ _HIDDEN = frozenset({"__traceback_hide__", "__tracebackhide__"})
 class _Code:
     """What the key needs of one code object; holding the object keeps its id its own."""
 
-    __slots__ = ("code", "hidden", "lines", "name", "own")
+    __slots__ = ("code", "gives_line", "hidden", "lines", "name", "own", "scope")
 
-    def __init__(self, code: CodeType, frame: FrameType) -> None:
+    def __init__(self, code: CodeType, frame: FrameType, caller: _Code | None) -> None:
+        """Take the frame in which it runs, and for a comprehension the function that it is written in."""
         module = module_of(frame.f_globals, code.co_filename)
         self.code = code
         self.own = is_in_app(code.co_filename) and not is_plumbing(module)
         # Sentry's JSON has bare names; for own frames `sentry_event` finds the qualified ones, for others it cannot.
-        self.name = f"{module}.{clean_name(code.co_qualname if self.own else code.co_name)}"
+        self.name = f"{module}.{clean_name(code.co_qualname if self.own else code.co_name)}".rstrip(".")
+        self.scope: str = scope_of(code.co_name) if caller is None else caller.scope
         # The names of a frame's locals are at hand; asking for the locals themselves would copy them all.
         self.hidden = module.startswith("sentry_sdk.") or not _HIDDEN.isdisjoint(code.co_varnames)
+        self.gives_line = self.own and not self.hidden
+        if caller is not None:
+            # It is no frame, but what fails in it fails in a line of its function.
+            self.hidden, self.gives_line = True, caller.gives_line
         self.lines: dict[int, str | None] = {}
+        if self.gives_line:
+            linecache.lazycache(code.co_filename, frame.f_globals)
 
     def line(self, number: int) -> str | None:
         if number not in self.lines:
-            self.lines[number] = collapse_line(linecache.getline(self.code.co_filename, number)) or None
+            self.lines[number] = statement_at(self.code.co_filename, number, self.scope)
         return self.lines[number]
 
 
@@ -62,10 +71,28 @@ class _Codes:
 
     def gives_line(self, code: CodeType) -> bool:
         info = self.by_id.get(id(code))
-        return info is not None and info.own and not info.hidden
+        return info is not None and info.gives_line
 
 
 _codes = _Codes()
+
+
+def _learn(known: dict[int, _Code], frame: FrameType, traceback: TracebackType) -> _Code:
+    """Note what there is to know of a frame's code, its callers' being known; the traceback begins its stack."""
+    code, caller = frame.f_code, None
+    if is_comprehension(code.co_name):
+        caller = known.get(id(_caller_of(frame, traceback)))
+    found = known[id(code)] = _Code(code, frame, caller)
+    return found
+
+
+def _caller_of(frame: FrameType, traceback: TracebackType) -> CodeType | None:
+    """Return the code that a comprehension is part of; None if the stack does not begin early enough."""
+    caller: CodeType | None = None
+    link: TracebackType | None = traceback
+    while link is not None and link.tb_frame is not frame:
+        caller, link = link.tb_frame.f_code, link.tb_next
+    return caller if caller is not None and frame.f_code in caller.co_consts else None
 
 
 def fingerprint_exception(exc: BaseException, task: str = "") -> Fingerprint:
@@ -184,7 +211,7 @@ class _Reader:
         own: list[str] = []
         every: list[str] = []
         last: TracebackType | None = None
-        known = self.codes
+        known, first = self.codes, traceback
         add, add_own = every.append, own.append
         while traceback is not None and len(every) < _MAX_FRAMES:
             frame = traceback.tb_frame
@@ -192,13 +219,15 @@ class _Reader:
             try:
                 info = known[id(code)]
             except KeyError:
-                info = known[id(code)] = _Code(code, frame)
+                info = _learn(known, frame, cast("TracebackType", first))
             if not info.hidden:
                 add(info.name)
                 if info.own:
                     add_own(info.name)
                     last = traceback
+            elif info.gives_line:
+                last = traceback
             traceback = traceback.tb_next
         if last is None or not self.with_line:
             return own, every, ""
-        return own, every, known[id(last.tb_frame.f_code)].line(last.tb_lineno)
+        return own, every, known[id(last.tb_frame.f_code)].line(last.tb_lineno or 0)

@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import ast
 import linecache
-import sys
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
+
+from designs.monitoring.fingerprint.statements import loaded_file
 
 __all__ = ["qualified_name"]
 
 _MAX_LINES = 30_000
 _SCOPES: dict[type[ast.AST], str] = {
     ast.Lambda: "<lambda>",
-    ast.ListComp: "<listcomp>",
-    ast.SetComp: "<setcomp>",
-    ast.DictComp: "<dictcomp>",
     ast.GeneratorExp: "<genexpr>",
 }
 
@@ -33,10 +31,10 @@ class _Scope(NamedTuple):
 
 def qualified_name(module: str, filename: str, function: str, line: int) -> str:
     """Return the function's qualified name, without ``<locals>``; the name itself where it cannot be found."""
-    loaded = getattr(sys.modules.get(module), "__file__", None)
-    if not isinstance(loaded, str) or loaded != filename or function == "<module>":
+    loaded = loaded_file(module, filename)
+    if not loaded or function == "<module>":
         return function
-    scopes = _scopes(filename).get(function, ())
+    scopes = _scopes(loaded).get(function, ())
     around = [scope for scope in scopes if scope.first <= line <= scope.last]
     return min(around, key=lambda scope: scope.last - scope.first).path if around else function
 

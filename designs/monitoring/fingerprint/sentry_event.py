@@ -12,11 +12,12 @@ from designs.conf import conf
 from designs.monitoring.fingerprint import override
 from designs.monitoring.fingerprint.clues import constraint_in, host_in
 from designs.monitoring.fingerprint.core import describe, with_override
+from designs.monitoring.fingerprint.event_lines import EventLine
 from designs.monitoring.fingerprint.model import MAX_CHAIN, MAX_NODES, Fingerprint, Raised, make
 from designs.monitoring.fingerprint.qualnames import qualified_name
 from designs.monitoring.fingerprint.types import bases_of, class_named, qualified
 from designs.monitoring.fingerprint.wording import wording
-from designs.monitoring.frames import clean_name, collapse_line, is_in_app, is_plumbing, module_of
+from designs.monitoring.frames import clean_name, is_in_app, is_plumbing, module_of
 
 __all__ = ["fingerprint_answer", "fingerprint_event", "fingerprint_message"]
 
@@ -167,18 +168,19 @@ class _Reader:
         kind, bases = _type(value, frames)
         every: list[str] = []
         own: list[str] = []
-        line: str | None = ""
+        line = EventLine()
         for frame in frames:
+            if line.is_inlined(frame):
+                continue
             name, is_own, hidden = _frame(frame)
+            line.add(frame, counts=is_own and not hidden)
             if hidden:
                 continue
             every.append(name)
             if is_own:
                 own.append(name)
-                line = collapse_line(_text(frame.get("context_line"))) or None
-        return Raised(
-            kind, bases, own, every, line if self.with_line else "", facts, None, [] if _is_group(value) else None
-        )
+        text = line.text() if self.with_line else ""
+        return Raised(kind, bases, own, every, text, facts, None, [] if _is_group(value) else None)
 
 
 class EventFacts:
@@ -246,7 +248,7 @@ def _frame(frame: dict[str, Any]) -> tuple[str, bool, bool]:
         function = qualified_name(_text(frame.get("module")), path, function, line)
     shown = _dict(frame.get("vars"))
     hidden = module.startswith("sentry_sdk.") or any(shown.get(flag) in (True, "True") for flag in _HIDDEN)
-    return f"{module}.{clean_name(function)}", own, hidden
+    return f"{module}.{clean_name(function)}".rstrip("."), own, hidden
 
 
 def _path(frame: dict[str, Any]) -> str:

@@ -208,7 +208,7 @@ def test_a_host_without_source_has_the_key_without_the_line(monkeypatch: pytest.
     with override_settings(ENGINEL_FINGERPRINT_SOURCE_LINE=False):
         off = run(SOURCE)
     with monkeypatch.context() as patched:
-        patched.setattr(linecache, "getline", lambda *_: "")
+        patched.setattr(linecache, "getlines", lambda *_: [])
         missing = run(SOURCE)
 
     assert missing.key == off.key
