@@ -81,7 +81,7 @@ _FACT = re.compile(r"(?:is|has|was|are|can)_[a-z_]{1,30}\Z|[a-z_]{1,30}_ids?\Z")
 # How the parts of a key begin that say types, frames, source lines and rules, never values.
 _OWN_PARTS = (
     "type ", "frame ", "line ", "recursion ", "group", "leaf", "all frames", "rule ", "task ", "view ", "codes ",
-    "family ", "dependency ", "constraint ", "sqlstate ", "note: ",
+    "family ", "dependency ", "constraint ", "sqlstate ", "library ", "note: ",
 )  # fmt: skip
 
 

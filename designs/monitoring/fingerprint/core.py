@@ -1,22 +1,25 @@
 """From exceptions as plain data to the parts of the key. Pure; knows neither tracebacks nor JSON.
 
-Identity is the types of the chain and the own frames below them, the innermost own source line of each, and the
-message only where no exception has a frame. Groups follow Sentry's RFC 0079, but without an order: what they hold is
+Identity is the types of the chain and the own frames below them, and the innermost own source line of each. Where no
+frame is own it is the innermost frames of libraries, with what the messages name; where no frame but outer ones is
+left, the message. Groups follow Sentry's RFC 0079, but without an order: what they hold is
 flattened, sorted and de-duplicated.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from designs.conf import conf
 from designs.monitoring.fingerprint.model import MAX_CHAIN, Fingerprint, Raised, key_of, make
+from designs.monitoring.fingerprint.named import names_in
 from designs.monitoring.fingerprint.rules import details_of, reads_exception, rule_for
 from designs.monitoring.fingerprint.wording import wording
 from designs.monitoring.frames import collapse_cycles
+from designs.monitoring.outer_frames import has_inner, inner_frames, library_of
 
-__all__ = ["describe", "is_told_by_shape", "with_override"]
+__all__ = ["describe", "names_of", "told_by", "with_override"]
 
 _MAX_FOREIGN_FRAMES = 12
 _MAX_LEAVES = 50
@@ -63,10 +66,25 @@ def links(raised: Raised) -> Iterator[Raised]:
         link = link.cause if link.members is None else None
 
 
-def is_told_by_shape(raised: Raised) -> bool:
-    """Tell whether types and frames are all that the key is made of: no rule reads the exceptions themselves."""
+def told_by(raised: Raised) -> str:
+    """Return what the key is made of: ``shape``, types and frames alone, ``names`` where the messages' count, too.
+
+    Empty where a rule reads more of the exceptions than that.
+    """
     chain = list(links(raised))
-    return _mode(chain) != "none" and not any(link.members is not None or reads_exception(link) for link in chain)
+    mode = _mode(chain)
+    if mode not in {"own", "all"} or any(link.members is not None or reads_exception(link) for link in chain):
+        return ""
+    return "names" if mode == "all" else "shape"
+
+
+def names_of(chain: Iterable[tuple[frozenset[str], Callable[[], str]]]) -> tuple[str, ...]:
+    """Return what the messages of a chain name, each once: a driver's error and the one it led to say the same.
+
+    Args:
+        chain: The bases of each exception, and what gives its message.
+    """
+    return tuple(dict.fromkeys(name for bases, text in chain for name in names_in(bases, text())))
 
 
 def _chain_parts(raised: Raised, task: str) -> tuple[list[str], bool]:
@@ -79,29 +97,36 @@ def _chain_parts(raised: Raised, task: str) -> tuple[list[str], bool]:
     chain = list(links(raised))
     mode = _mode(chain)
     plain = chain[-1].members is None
-    parts = [part for link in chain[: None if plain else -1] for part in _link_parts(link, mode)]
+    told = chain[: None if plain else -1]
+    parts = [part for link in told for part in _link_parts(link, mode)]
+    named = [] if mode in {"own", "none"} else names_of((link.bases, link.facts.message) for link in told)
+    parts += [f"names {name}" for name in named]
     if not plain:
         parts += _group_parts(chain[-1], task, alone=len(chain) == 1)
-    elif mode == "none":
+    elif mode == "none" or (mode == "outer" and not named):
         parts.append(f"message {wording(raised.facts.message())}")
     return parts, plain
 
 
 def _mode(chain: Sequence[Raised]) -> str:
+    """Return which frames count: ``own`` ones, else ``all`` but outer ones; ``outer`` if there are no others."""
     if any(link.own for link in chain):
         return "own"
-    return "all" if any(link.every for link in chain) else "none"
+    if not any(link.every for link in chain):
+        return "none"
+    return "all" if any(has_inner(link.every) for link in chain) else "outer"
 
 
 def _link_parts(link: Raised, mode: str) -> list[str]:
     parts = [f"type {link.type}", *details_of(link)]
     if mode == "own":
         return _own_parts(link, parts)
-    names = link.every
+    names = inner_frames(link.every)
+    if not names:
+        return [*parts, f"library {library_of(link.every)}"] if link.every else parts
     if link.type == _RECURSION and (path := _recursion(names)):
         return parts + path
-    parts += [f"frame {name}" for name in collapse_cycles(names)[-_MAX_FOREIGN_FRAMES:]]
-    return parts
+    return [*parts, *(f"frame {name}" for name in collapse_cycles(names)[-_MAX_FOREIGN_FRAMES:])]
 
 
 def _own_parts(link: Raised, parts: list[str]) -> list[str]:

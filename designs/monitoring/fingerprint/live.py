@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import linecache
 from collections.abc import Sequence
+from functools import partial
 from types import CodeType, FrameType, TracebackType
 from typing import Any, cast
 
@@ -11,9 +12,9 @@ from designs.conf import conf
 from designs.monitoring.bare import led_to_by, members_of, traceback_of
 from designs.monitoring.fingerprint import override
 from designs.monitoring.fingerprint.clues import LiveFacts
-from designs.monitoring.fingerprint.core import describe, is_told_by_shape, with_override
+from designs.monitoring.fingerprint.core import describe, names_of, told_by, with_override
 from designs.monitoring.fingerprint.model import MAX_CHAIN, MAX_NODES, Fingerprint, Raised, make
-from designs.monitoring.fingerprint.stacks import KnownStacks, Shape, shape_of
+from designs.monitoring.fingerprint.stacks import ByNames, KnownStacks, Shape, shape_of
 from designs.monitoring.fingerprint.statements import statement_at
 from designs.monitoring.fingerprint.types import bases_of, name_of
 from designs.monitoring.frames import clean_name, is_comprehension, is_in_app, is_plumbing, module_of, scope_of
@@ -23,6 +24,7 @@ __all__ = ["fingerprint_exception"]
 
 _MAX_FRAMES = 20_000
 _MAX_CODES = 8_192
+_MAX_NAMED = 256
 _HIDDEN = frozenset({"__traceback_hide__", "__tracebackhide__"})
 
 
@@ -119,16 +121,35 @@ def _fingerprint(exc: BaseException, task: str) -> Fingerprint:
         known = stacks.find(shape, task, with_line) if shape is not None else None
         if known is None:
             return _learnt(exc, shape, task, with_line)
+    found = known if isinstance(known, Fingerprint) else known.get(_names_of(exc))
+    if found is None:
+        return _learnt(exc, shape_of(exc), task, with_line, known)
     wanted = override.from_exception(exc, lambda: raw_text(exc))
-    return known if wanted is None else with_override(wanted, known)
+    return found if wanted is None else with_override(wanted, found)
 
 
-def _learnt(exc: BaseException, shape: Shape | None, task: str, with_line: bool) -> Fingerprint:
-    stacks = _codes.stacks
+def _names_of(exc: BaseException) -> tuple[str, ...]:
+    chain: list[BaseException] = []
+    link: BaseException | None = exc
+    while link is not None and len(chain) < MAX_CHAIN and not any(link is seen for seen in chain):
+        chain.append(link)
+        link = led_to_by(link)
+    return names_of((bases_of(type(link)), partial(raw_text, link)) for link in chain)
+
+
+def _learnt(
+    exc: BaseException, shape: Shape | None, task: str, with_line: bool, known: Fingerprint | ByNames | None = None
+) -> Fingerprint:
     raised = _Reader().read(exc)
     fingerprint, is_ours = _described(exc, raised, task)
-    if is_ours and shape is not None and is_told_by_shape(raised):
-        stacks.keep(shape, task, with_line, fingerprint=fingerprint, gives_line=_codes.gives_line)
+    if not is_ours or shape is None or not (told := told_by(raised)):
+        return fingerprint
+    kept: Fingerprint | ByNames = fingerprint
+    if told == "names":
+        # Names may be as many as the messages: what is kept is bounded.
+        kept = known if isinstance(known, dict) and len(known) < _MAX_NAMED else {}
+        kept[_names_of(exc)] = fingerprint
+    _codes.stacks.keep(shape, task, with_line, fingerprint=kept, gives_line=_codes.gives_line)
     return fingerprint
 
 

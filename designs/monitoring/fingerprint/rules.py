@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from designs.conf import conf
 from designs.monitoring.fingerprint.model import Raised
+from designs.monitoring.fingerprint.named import clean_identifier
 
 __all__ = ["Rule", "details_of", "reads_exception", "rule_for"]
 
@@ -118,6 +119,8 @@ def details_of(raised: Raised) -> list[str]:
     if _INTEGRITY in raised.bases:
         driver = raised.cause.type.rpartition(".")[2] if raised.cause is not None else ""
         found["sqlstate"] = raised.facts.clue("sqlstate") or _SQLSTATES.get(driver, "")
+    else:
+        found["template"] = clean_identifier(found["template"])
     return [f"{name} {text}" for name, text in sorted(found.items()) if text]
 
 

@@ -14,11 +14,14 @@ from typing import Any, NamedTuple
 from designs.monitoring.bare import led_to_by, traceback_of
 from designs.monitoring.fingerprint.model import MAX_CHAIN, Fingerprint
 
-__all__ = ["KnownStacks", "Shape", "shape_of"]
+__all__ = ["ByNames", "KnownStacks", "Shape", "shape_of"]
 
 _MAX_STACKS = 2_048
 _MAX_FRAMES = 512
 _FRAMES = range(_MAX_FRAMES + 1)
+
+ByNames = dict[tuple[str, ...], Fingerprint]
+"""Fingerprints of one stack by what the messages of its chain name."""
 
 
 class Shape(NamedTuple):
@@ -53,7 +56,7 @@ class _Link(NamedTuple):
 class _Stack(NamedTuple):
     settings: tuple[object, ...]
     links: list[_Link]
-    fingerprint: Fingerprint
+    fingerprint: Fingerprint | ByNames
 
 
 class KnownStacks:
@@ -64,15 +67,15 @@ class KnownStacks:
         # Looking whether a stack is the one seen last takes a third of the time that finding it among all does.
         self._last: dict[int, _Stack] = {}
 
-    def last(self, exc: BaseException, *settings: object) -> Fingerprint | None:
-        """Return the fingerprint if the stack is that of the last known exception of this type."""
+    def last(self, exc: BaseException, *settings: object) -> Fingerprint | ByNames | None:
+        """Return the fingerprint, or those by names, if the stack is that of the last known exception of this type."""
         stack = self._last.get(id(type(exc)))
         if stack is None or stack.settings != settings or not _is_same(exc, stack.links):
             return None
         return stack.fingerprint
 
-    def find(self, shape: Shape, *settings: object) -> Fingerprint | None:
-        """Return the fingerprint of a stack that was kept under these settings; None if it was not."""
+    def find(self, shape: Shape, *settings: object) -> Fingerprint | ByNames | None:
+        """Return the fingerprint, or those by names, of a stack that was kept under these settings; else None."""
         stack = self._by_key.get(shape.key(*settings))
         if stack is None:
             return None
@@ -80,9 +83,13 @@ class KnownStacks:
         return stack.fingerprint
 
     def keep(
-        self, shape: Shape, *settings: object, fingerprint: Fingerprint, gives_line: Callable[[CodeType], bool]
+        self,
+        shape: Shape,
+        *settings: object,
+        fingerprint: Fingerprint | ByNames,
+        gives_line: Callable[[CodeType], bool],
     ) -> None:
-        """Keep a fingerprint.
+        """Keep a fingerprint, or those by names.
 
         Args:
             shape: The stack.
