@@ -8,8 +8,10 @@ enginel.E004  ``ENGINEL_SENTRY_OPTIONS`` sets what Enginel sets itself
 enginel.E005  tracing is switched on and its packages are not installed
 enginel.E006  an ``ENGINEL_*`` variable that nothing reads: it is misspelt
 enginel.E007  an ``ENGINEL_*`` Django setting that nothing reads: it is misspelt
+enginel.E008  ``ENGINEL_IN_APP_PACKAGES`` holds what is no name of a package
 enginel.W002  the CAD kernel is not usable, see `designs.kernel_check`
 enginel.W003  the process that reads uploaded files is confined in part, see `designs.kernel_check`
+enginel.W004  ``ENGINEL_IN_APP_PACKAGES`` names a package that is not installed here
 ========= ===============================================================
 """
 
@@ -39,6 +41,7 @@ def register_checks() -> None:
     checks.register(check_names, TAG)
     checks.register(check_drivers, TAG)
     checks.register(check_sentry, TAG)
+    checks.register(check_in_app_packages, TAG)
 
 
 def check_environment(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
@@ -98,3 +101,28 @@ def check_sentry(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
         )
         for name in sorted(RESERVED_OPTIONS.intersection(conf.sentry_options))
     ]
+
+
+def check_in_app_packages(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
+    """Return an error for each entry that names no package, a warning for each package that cannot be found."""
+    found: list[checks.CheckMessage] = []
+    for name in conf.in_app_packages.names or ():
+        if not isinstance(name, str) or not all(part.isidentifier() for part in name.split(".")):
+            found.append(
+                checks.Error(
+                    "ENGINEL_IN_APP_PACKAGES holds an entry that is no name of a package.",
+                    hint="Use names as import statements have them, such as shop or acme.billing, without paths.",
+                    obj="ENGINEL_IN_APP_PACKAGES",
+                    id="enginel.E008",
+                )
+            )
+        elif find_spec(name.partition(".")[0]) is None:
+            found.append(
+                checks.Warning(
+                    f"ENGINEL_IN_APP_PACKAGES names {name}, which is not installed here.",
+                    hint="Correct the name, or install the package.",
+                    obj="ENGINEL_IN_APP_PACKAGES",
+                    id="enginel.W004",
+                )
+            )
+    return found

@@ -7,13 +7,13 @@ kept as a plain attribute until Django tells that settings changed: an error rea
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 from django.conf import settings
 from django.core.signals import setting_changed
 from django.utils.functional import cached_property
 
-__all__ = ["Conf", "conf", "setting_names"]
+__all__ = ["Conf", "InAppPackages", "conf", "setting_names"]
 
 _KIBIBYTE = 1024
 # What people wait for at a screen, what workers do to a file, and what the network has a say in.
@@ -26,6 +26,20 @@ _SLOW_SECONDS = {
     "file_upload": 60.0,
 }
 _T = TypeVar("_T")
+
+
+class InAppPackages(NamedTuple):
+    """What decides which installed packages are the application's.
+
+    Attributes:
+        names: The packages themselves; None where the setting names none, and the others decide.
+        apps: The installed apps.
+        entries: Modules that the project starts from.
+    """
+
+    names: tuple[str, ...] | None
+    apps: tuple[str, ...]
+    entries: tuple[str, ...]
 
 
 class Conf:
@@ -134,6 +148,19 @@ class Conf:
     def in_app_roots(self) -> tuple[str, ...]:
         """Folders whose code is ours; frames below them decide the grouping."""
         return tuple(self._get("ENGINEL_IN_APP_ROOTS", (str(getattr(settings, "BASE_DIR", "")),)))
+
+    @cached_property
+    def in_app_packages(self) -> InAppPackages:
+        """Packages whose code is ours wherever they are installed; by default those of the project's own apps."""
+        stated: Any = self._get("ENGINEL_IN_APP_PACKAGES", None)
+        # A single name, or what is none at all: the check says so.
+        names = stated if stated is None or isinstance(stated, list | tuple | set | frozenset) else (stated,)
+        entries = ("ROOT_URLCONF", "WSGI_APPLICATION", "ASGI_APPLICATION")
+        return InAppPackages(
+            None if names is None else tuple(names),
+            tuple(getattr(settings, "INSTALLED_APPS", ())),
+            tuple(str(getattr(settings, name, None) or "") for name in entries),
+        )
 
     @cached_property
     def fingerprint_source_line(self) -> bool:

@@ -98,6 +98,8 @@ SENTRY_DSN = services.sentry_dsn(env)
 # Seconds; designs.conf says what it is.
 ENGINEL_WINDOW_SECONDS = env.integer("ENGINEL_WINDOW_SECONDS", 300, minimum=1, maximum=86_400)
 ENGINEL_REDACT_EMAIL, ENGINEL_REDACT_IP = env.flag("ENGINEL_REDACT_EMAIL"), env.flag("ENGINEL_REDACT_IP")
+# None: the packages of the project's own apps.
+ENGINEL_IN_APP_PACKAGES = env.words("ENGINEL_IN_APP_PACKAGES") or None
 ENGINEL_SENTRY_GROUPING = env.choice("ENGINEL_SENTRY_GROUPING", "enginel", ("enginel", "hybrid", "sentry"))
 ENGINEL_SENTRY_CRONS = env.flag("ENGINEL_SENTRY_CRONS")
 ENGINEL_SENTRY_ISSUE_URL = env.url("ENGINEL_SENTRY_ISSUE_URL", ("http", "https"))

@@ -55,6 +55,8 @@ PURE = (
     "designs.monitoring.outline",
     "designs.monitoring.own_names",
     "designs.monitoring.real_paths",
+    "designs.monitoring.own_code",
+    "designs.monitoring.own_packages",
     "designs.monitoring.records",
     "designs.monitoring.redacted_text",
     "designs.monitoring.secret_cards",

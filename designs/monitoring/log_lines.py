@@ -22,7 +22,7 @@ from celery.exceptions import ChordError
 from celery.result import AsyncResult, GroupResult
 
 from designs.monitoring.bare import args_of, cause_of, context_of, retold_by, traceback_of
-from designs.monitoring.frames import is_in_app
+from designs.monitoring.own_code import FOREIGN, ownership
 from designs.monitoring.redacted_text import redact_text
 from designs.monitoring.safe import raw_text, type_name
 
@@ -104,7 +104,7 @@ def _handled() -> Iterator[tuple[Exception, list[BaseException]]]:
 def _kept() -> Iterator[tuple[Exception, list[BaseException]]]:
     """Yield the exceptions that the function which writes the line has kept, as loops keep that of the last attempt."""
     writer = next(_writer_frames(), None)
-    if writer is not None and is_in_app(writer.f_code.co_filename):
+    if writer is not None and _is_own(writer):
         for value in _locals_of(writer):
             # By type: a lazy object would load what it stands for.
             if issubclass(type(value), Exception):
@@ -146,9 +146,13 @@ def _is_written_for(exc: BaseException, text: str) -> bool:
         values = list(_locals_of(frame))
         if any(value is exc for value in values):
             return True
-        if is_in_app(frame.f_code.co_filename) and not (_is_inline(frame) or _passes_on(values, text)):
+        if _is_own(frame) and not (_is_inline(frame) or _passes_on(values, text)):
             return False
     return False
+
+
+def _is_own(frame: FrameType) -> bool:
+    return ownership(str(frame.f_globals.get("__name__")), frame.f_code.co_filename) > FOREIGN
 
 
 def _is_inline(frame: FrameType) -> bool:

@@ -68,6 +68,36 @@ def test_an_unknown_django_setting_is_an_error_that_names_the_nearest(name: str,
     assert found.hint == f"Did you mean {nearest}?"
 
 
+@pytest.mark.parametrize("entry", ["", "shop/billing", "shop.", "shop-tools", 5])
+def test_an_own_package_that_is_no_name_is_an_error(entry: object) -> None:
+    with override_settings(ENGINEL_IN_APP_PACKAGES=("designs", entry)):
+        (found,) = checks.check_in_app_packages(None)
+
+    assert (found.id, found.is_serious(), found.obj) == ("enginel.E008", True, "ENGINEL_IN_APP_PACKAGES")
+    assert "import statements" in (found.hint or "")
+
+
+def test_an_own_package_that_is_not_installed_is_a_warning() -> None:
+    with override_settings(ENGINEL_IN_APP_PACKAGES=["designs", "desings.tasks"]):
+        (found,) = checks.check_in_app_packages(None)
+
+    assert (found.id, found.is_serious(), found.obj) == ("enginel.W004", False, "ENGINEL_IN_APP_PACKAGES")
+    assert "desings.tasks" in found.msg
+
+
+def test_own_packages_that_are_no_list_are_an_error() -> None:
+    with override_settings(ENGINEL_IN_APP_PACKAGES=5):
+        (found,) = checks.check_in_app_packages(None)
+
+    assert found.id == "enginel.E008"
+
+
+@pytest.mark.parametrize("stated", [None, "designs", ("designs", "enginel.settings"), ()])
+def test_usable_own_packages_pass(stated: object) -> None:
+    with override_settings(ENGINEL_IN_APP_PACKAGES=stated):
+        assert checks.check_in_app_packages(None) == []
+
+
 def test_every_setting_that_is_read_is_known() -> None:
     with override_settings(**{name: getattr(conf, name.removeprefix("ENGINEL_").lower()) for name in setting_names()}):
         assert checks.check_names(None) == []

@@ -281,6 +281,18 @@ def test_addresses_are_removed_where_that_is_asked_for(load: Load) -> None:
     assert (settings.ENGINEL_REDACT_IP, settings.ENGINEL_REDACT_EMAIL) == (True, False)
 
 
+@pytest.mark.parametrize(
+    ("stated", "expected"),
+    [(None, None), ("", None), ("shop", ["shop"]), (" shop, acme.billing ,", ["shop", "acme.billing"])],
+)
+def test_own_packages_are_names_between_commas(stated: str | None, expected: list[str] | None, load: Load) -> None:
+    environ = {} if stated is None else {"ENGINEL_IN_APP_PACKAGES": stated}
+    settings = load(ENGINEL_ENVIRONMENT="development", **environ)
+
+    assert expected == settings.ENGINEL_IN_APP_PACKAGES
+    assert settings.ENGINEL_ENV_UNKNOWN == ()
+
+
 def test_error_tracking_is_outermost(load: Load) -> None:
     assert load(**PRODUCTION).MIDDLEWARE[:2] == [
         "designs.middleware.ErrorTrackingMiddleware",

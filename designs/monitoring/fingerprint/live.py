@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import linecache
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from types import CodeType, FrameType, TracebackType
 from typing import Any, cast
@@ -17,7 +17,8 @@ from designs.monitoring.fingerprint.model import MAX_CHAIN, MAX_NODES, Fingerpri
 from designs.monitoring.fingerprint.stacks import ByNames, KnownStacks, Shape, shape_of
 from designs.monitoring.fingerprint.statements import statement_at
 from designs.monitoring.fingerprint.types import bases_of, name_of
-from designs.monitoring.frames import clean_name, is_comprehension, is_in_app, is_plumbing, module_of, scope_of
+from designs.monitoring.frames import clean_name, is_comprehension, is_plumbing, module_of, scope_of
+from designs.monitoring.own_code import FOREIGN, LIKELY, OWN, ownership
 from designs.monitoring.safe import raw_text
 
 __all__ = ["fingerprint_exception"]
@@ -37,13 +38,13 @@ class _Code:
         """Take the frame in which it runs, and for a comprehension the function that it is written in."""
         module = module_of(frame.f_globals, code.co_filename)
         self.code = code
-        self.own = is_in_app(code.co_filename) and not is_plumbing(module)
+        self.own = FOREIGN if is_plumbing(module) else ownership(module, code.co_filename)
         # Sentry's JSON has bare names; for own frames `sentry_event` finds the qualified ones, for others it cannot.
         self.name = f"{module}.{clean_name(code.co_qualname if self.own else code.co_name)}".rstrip(".")
         self.scope: str = scope_of(code.co_name) if caller is None else caller.scope
         # The names of a frame's locals are at hand; asking for the locals themselves would copy them all.
         self.hidden = module.startswith("sentry_sdk.") or not _HIDDEN.isdisjoint(code.co_varnames)
-        self.gives_line = self.own and not self.hidden
+        self.gives_line = self.own > FOREIGN and not self.hidden
         if caller is not None:
             # It is no frame, but what fails in it fails in a line of its function.
             self.hidden, self.gives_line = True, caller.gives_line
@@ -58,22 +59,28 @@ class _Code:
 
 
 class _Codes:
-    """The code objects and the stacks of them seen so far, under the roots that were set then."""
+    """The code objects and the stacks of them seen so far, under the roots and packages that were set then."""
 
     def __init__(self) -> None:
         self.by_id: dict[int, _Code] = {}
         self.stacks = KnownStacks()
-        self.roots: tuple[str, ...] = ()
+        self.settings: tuple[object, object] = (None, None)
 
     def refresh(self) -> None:
         """Forget what is known when there is too much of it, or when other code is ours now."""
-        roots = conf.in_app_roots
-        if roots is not self.roots or len(self.by_id) > _MAX_CODES:
-            self.by_id, self.stacks, self.roots = {}, KnownStacks(), roots
+        roots, packages = conf.in_app_roots, conf.in_app_packages
+        if roots is not self.settings[0] or packages is not self.settings[1] or len(self.by_id) > _MAX_CODES:
+            self.by_id, self.stacks, self.settings = {}, KnownStacks(), (roots, packages)
 
-    def gives_line(self, code: CodeType) -> bool:
-        info = self.by_id.get(id(code))
-        return info is not None and info.gives_line
+    def that_give_lines(self, least: int) -> Callable[[CodeType], bool]:
+        """Return what tells code that can give the source line: it must be own, or likely own, and not hidden."""
+        known = self.by_id
+
+        def gives_line(code: CodeType) -> bool:
+            info = known.get(id(code))
+            return info is not None and info.gives_line and info.own >= least
+
+        return gives_line
 
 
 _codes = _Codes()
@@ -113,7 +120,7 @@ def fingerprint_exception(exc: BaseException, task: str = "") -> Fingerprint:
 def _fingerprint(exc: BaseException, task: str) -> Fingerprint:
     _codes.refresh()
     if conf.fingerprint_hook is not None:
-        return _described(exc, _Reader().read(exc), task)[0]
+        return _described(exc, _read(exc)[0], task)[0]
     stacks, with_line = _codes.stacks, conf.fingerprint_source_line
     known = stacks.last(exc, task, with_line)
     if known is None:
@@ -140,7 +147,7 @@ def _names_of(exc: BaseException) -> tuple[str, ...]:
 def _learnt(
     exc: BaseException, shape: Shape | None, task: str, with_line: bool, known: Fingerprint | ByNames | None = None
 ) -> Fingerprint:
-    raised = _Reader().read(exc)
+    raised, least = _read(exc)
     fingerprint, is_ours = _described(exc, raised, task)
     if not is_ours or shape is None or not (told := told_by(raised)):
         return fingerprint
@@ -148,8 +155,8 @@ def _learnt(
     if told == "names":
         # Names may be as many as the messages: what is kept is bounded.
         kept = known if isinstance(known, dict) and len(known) < _MAX_NAMED else {}
-        kept[_names_of(exc)] = fingerprint
-    _codes.stacks.keep(shape, task, with_line, fingerprint=kept, gives_line=_codes.gives_line)
+        kept[tuple([part[6:] for part in fingerprint.parts if part.startswith("names ")])] = fingerprint
+    _codes.stacks.keep(shape, task, with_line, fingerprint=kept, gives_line=_codes.that_give_lines(least))
     return fingerprint
 
 
@@ -181,11 +188,23 @@ def _for_hook(exc: BaseException, raised: Raised, task: str, parts: Sequence[str
     }
 
 
+def _read(exc: BaseException) -> tuple[Raised, int]:
+    """Return the exception with all that led to it, and what its code must at least be to be own."""
+    reader = _Reader()
+    raised = reader.read(exc)
+    if reader.found != LIKELY | OWN:
+        return raised, LIKELY
+    # Code that is likely own is a library's where other code is.
+    return _Reader(least=OWN).read(exc), OWN
+
+
 class _Reader:
     """One walk over a chain with its groups, in the order in which Sentry's SDK walks it."""
 
-    def __init__(self) -> None:
+    def __init__(self, least: int = LIKELY) -> None:
         self.codes = _codes.by_id
+        self.least = least
+        self.found = FOREIGN
         self.with_line = conf.fingerprint_source_line
         self.seen: set[int] = set()
 
@@ -232,7 +251,7 @@ class _Reader:
         own: list[str] = []
         every: list[str] = []
         last: TracebackType | None = None
-        known, first = self.codes, traceback
+        known, first, least, found = self.codes, traceback, self.least, self.found
         add, add_own = every.append, own.append
         while traceback is not None and len(every) < _MAX_FRAMES:
             frame = traceback.tb_frame
@@ -243,12 +262,14 @@ class _Reader:
                 info = _learn(known, frame, cast("TracebackType", first))
             if not info.hidden:
                 add(info.name)
-                if info.own:
+                if info.own >= least:
                     add_own(info.name)
+                    found |= info.own
                     last = traceback
-            elif info.gives_line:
+            elif info.gives_line and info.own >= least:
                 last = traceback
             traceback = traceback.tb_next
+        self.found = found
         if last is None or not self.with_line:
             return own, every, ""
         return own, every, known[id(last.tb_frame.f_code)].line(last.tb_lineno or 0)

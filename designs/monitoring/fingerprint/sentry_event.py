@@ -17,7 +17,8 @@ from designs.monitoring.fingerprint.model import MAX_CHAIN, MAX_NODES, Fingerpri
 from designs.monitoring.fingerprint.qualnames import qualified_name
 from designs.monitoring.fingerprint.types import bases_of, class_named, qualified
 from designs.monitoring.fingerprint.wording import wording
-from designs.monitoring.frames import clean_name, is_in_app, is_plumbing, module_of
+from designs.monitoring.frames import clean_name, is_plumbing, module_of
+from designs.monitoring.own_code import FOREIGN, LIKELY, OWN, installed_module, ownership_in_event, says_own
 
 __all__ = ["fingerprint_answer", "fingerprint_event", "fingerprint_message"]
 
@@ -55,7 +56,7 @@ def _fingerprint(event: dict[str, Any]) -> Fingerprint:
     if isinstance(stated, list) and len(stated) == 3 and stated[0] == "celery":
         # The SDK's own list for time limits: the rule for them says it, too.
         stated, task = None, _text(stated[2]) or task
-    raised = _Reader(values).read() if values else _from_stack(event)
+    raised = _read(values) if values else _from_stack(event)
 
     def wanted(parts: Sequence[str], site: str) -> list[str] | None:
         found = override.entries_of(stated, lambda: _message(event, raised)) if stated else None
@@ -101,10 +102,18 @@ def _from_stack(event: dict[str, Any]) -> Raised | None:
     return None
 
 
+def _read(values: list[Any]) -> Raised:
+    reader = _Reader(values)
+    raised = reader.read()
+    # Code that is likely own is a library's where other code is.
+    return raised if reader.found != LIKELY | OWN else _Reader(values, least=OWN).read()
+
+
 class _Reader:
     """One walk over the exceptions of an event."""
 
-    def __init__(self, values: list[Any]) -> None:
+    def __init__(self, values: list[Any], least: int = LIKELY) -> None:
+        self.least, self.found = least, FOREIGN
         # Outermost first; a chain of any length ends in what is looked at.
         self.values = [_dict(value) for value in reversed(values[-MAX_NODES:])]
         self.with_line = conf.fingerprint_source_line
@@ -169,15 +178,17 @@ class _Reader:
         every: list[str] = []
         own: list[str] = []
         line = EventLine()
+        flags_count = says_own((_text(frame.get("module")), _path(frame), frame.get("in_app")) for frame in frames)
         for frame in frames:
             if line.is_inlined(frame):
                 continue
-            name, is_own, hidden = _frame(frame)
-            line.add(frame, counts=is_own and not hidden)
+            name, ownership, hidden = _frame(frame, flags_count)
+            line.add(frame, counts=ownership >= self.least and not hidden)
             if hidden:
                 continue
             every.append(name)
-            if is_own:
+            if ownership >= self.least:
+                self.found |= ownership
                 own.append(name)
         text = line.text() if self.with_line else ""
         return Raised(kind, bases, own, every, text, facts, None, [] if _is_group(value) else None)
@@ -237,12 +248,11 @@ def _type(value: dict[str, Any], frames: list[dict[str, Any]]) -> tuple[str, fro
     return full, frozenset({full})
 
 
-def _frame(frame: dict[str, Any]) -> tuple[str, bool, bool]:
-    """Return a frame's name, whether it is the application's, and whether it hides itself."""
+def _frame(frame: dict[str, Any], flags_count: bool) -> tuple[str, int, bool]:
+    """Return a frame's name, what its code is, and whether it hides itself."""
     path, function = _path(frame), _text(frame.get("function")) or "<unknown>"
-    module = module_of({"__name__": _text(frame.get("module")) or None}, path)
-    stated = frame.get("in_app")
-    own = (stated if type(stated) is bool else is_in_app(path)) and not is_plumbing(module)
+    module = module_of({"__name__": _text(frame.get("module")) or installed_module(path) or None}, path)
+    own = FOREIGN if is_plumbing(module) else ownership_in_event(module, path, frame.get("in_app"), flags_count)
     line = frame.get("lineno")
     if own and type(line) is int:
         function = qualified_name(_text(frame.get("module")), path, function, line)
