@@ -11,6 +11,8 @@ __all__ = ["bases_of", "class_named", "name_of", "qualified"]
 
 _MAX_TYPES = 4_096
 _SCRIPTS = frozenset({"__main__", "__mp_main__"})
+# Python 3.13 gave it another name; the old one is still known to all.
+_RENAMED = {"re.PatternError": "re.error"}
 _known: dict[int, tuple[type, str, frozenset[str]]] = {}
 
 
@@ -29,7 +31,8 @@ def qualified(module: str, name: str, stem: str = "") -> str:
     name = name.replace("<locals>.", "")
     if module in _SCRIPTS:
         module = stem or PurePath(str(getattr(sys.modules.get(module), "__file__", None) or module)).stem
-    return name if module in {"", "builtins"} else f"{module}.{name}"
+    full = name if module in {"", "builtins"} else f"{module}.{name}"
+    return _RENAMED.get(full, full)
 
 
 def class_named(module: str, name: str) -> type | None:

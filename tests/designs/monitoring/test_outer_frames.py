@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -108,6 +109,16 @@ def test_what_a_message_names_stands_for_it_where_nothing_else_is_left() -> None
 )
 def test_of_the_standard_library_only_what_was_called_counts(names: list[str], kept: list[str]) -> None:
     assert inner_frames(names) == kept
+
+
+def test_a_type_that_python_has_renamed_is_one_type() -> None:
+    with pytest.raises(re.error) as info:
+        re.compile("(")
+    made = both(failure(ACME, info.value))
+    newer = {"exception": {"values": [{"type": "PatternError", "module": "re", "value": "missing )"}]}}
+
+    assert made.parts[0] == "type re.error"
+    assert fingerprint_event(newer).parts[0] == "type re.error"
 
 
 def test_the_innermost_frames_of_a_long_stack_count_however_it_was_reached() -> None:
