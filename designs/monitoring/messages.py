@@ -1,7 +1,16 @@
-"""Cleaning messages for grouping: what differs from one occurrence to the next becomes a placeholder."""
+"""Cleaning messages for grouping: what differs from one occurrence to the next becomes a placeholder.
+
+Numbers that name a kind of failure stay, see `failure_codes`; so do names that hold a digit, see `message_tokens`.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+
+from designs.monitoring.failure_codes import is_failure_code
+from designs.monitoring.message_patterns import TOKEN
+from designs.monitoring.message_tokens import clean_name
 from designs.patterns import compile_pattern
 
 __all__ = ["normalize_message"]
@@ -9,82 +18,43 @@ __all__ = ["normalize_message"]
 _MAX_CHARS_IN = 4_096
 _MAX_CHARS_OUT = 300
 _MAX_LINES = 2
+_CONTEXT = 16
 
-_MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
-_TIME = r"\d{1,2}:\d\d(?::\d\d)?+(?:[.,]\d{1,9}+)?+"
-_IP4 = r"(?:\d{1,3}\.){3}\d{1,3}(?::\d{1,5}+)?+(?![\w.]\w)"
-_HEX4 = r"[0-9a-fA-F]{1,4}"
-# Whole, or with zeros left out, of three groups or a first one of four digits: a C++ name seldom holds such.
-_IP6 = (
-    rf"(?:{_HEX4}:){{7}}{_HEX4}(?!\w)(?::\d{{1,5}}+)?+"
-    rf"|(?=[a-fA-F:]{{0,39}}+\d)(?:{_HEX4}(?::{_HEX4}){{1,6}}::(?:{_HEX4}(?::{_HEX4}){{0,5}})?|{_HEX4}::{_HEX4}(?::{_HEX4}){{1,5}}"
-    rf"|(?=[a-fA-F]{{0,3}}\d)[0-9a-fA-F]{{4}}::{_HEX4})(?!\w|:[\w:])"
-)
-# Endings of host names that are no endings of modules and files.
-_TLD = (
-    r"(?:com|net|org|edu|gov|mil|local|internal|lan|localdomain"
-    r"|(?!py|js|so|rs|sh|md|cc|go|pl|db|io|id|is|in|it|me|no)[a-z]{2})"
-)
+_ANSI = compile_pattern(r"\x1b\[[0-9;]{0,20}+[A-Za-z]")
+# Several of a kind are one: lists, and what is said again in brackets, as a size in another unit.
+_RUN = compile_pattern(r"(<[a-z]+>)(?:(?:[\s,;|]{1,3}+(?:and )?)\1|[-_]\1| \((?:\1)?\))++")
+# an142 an143; the first of the two is what can be searched quickly.
+_NAMES = compile_pattern(r"<[a-z]+>[\s,;|]{1,3}+[A-Za-z]{1,12}+-?<")
+_RUN_OF_NAMES = compile_pattern(r"([A-Za-z]{1,12}+-?<[a-z]+>)(?:[\s,;|]{1,3}+\1)++")
 
-# The order matters: what a later pattern would eat a part of comes first. All start where no word goes on.
-_PATTERNS: tuple[tuple[str, str], ...] = (
-    ("uuid", r"[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}(?![0-9A-Za-z])"),
-    ("email", r"[A-Za-z0-9._%+-]{1,64}+@[A-Za-z0-9-]{1,63}+(?:\.[A-Za-z0-9-]{1,63}+){1,8}+"),
-    ("url", r"[a-z][a-z0-9+.-]{1,15}+://[^\s\"'<>)\]]{1,2048}+"),
-    (
-        "date",
-        (
-            r"datetime\.(?:datetime|date|time|timedelta)\([^)]{0,100}+\)"
-            r"|\d{4}[-/.]\d\d[-/.]\d\d"
-            r"(?:[T -]\d\d[:.]\d\d(?:[:.]\d\d(?:[.,]\d{1,9}+)?+)?+(?:Z|[+-]\d\d:?+\d\d)?+)?+(?!\w)"
-            rf"|(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? )?+(?:{_MONTH} {{1,2}}\d{{1,2}}|\d{{1,2}}[ /-]{_MONTH})(?!\w)"
-            rf"(?:,?[ /-]\d{{4}}(?!\w))?+(?:[ :]{_TIME}(?: [+-]\d{{4}}| \d{{4}}(?!\w))?+)?+"
-            rf"|{_TIME}(?![\w:])"
-        ),
-    ),
-    ("mac", r"(?:[0-9a-fA-F]{2}[:-]){5}[0-9a-fA-F]{2}(?!\w)"),
-    ("ip", rf"/?{_IP4}|/?(?:{_IP6})"),
-    ("path", r"(?<![.])(?:[A-Za-z]:\\|~?/)[^\s\"'<>|:;,()\[\]]{1,255}+"),
-    (
-        "hex",
-        r"0x[0-9a-fA-F]{1,64}+(?!\w)|(?=[0-9]{0,128}+[a-fA-F])(?=[a-fA-F]{0,128}+[0-9])[0-9a-fA-F]{8,128}+(?![0-9A-Za-z])",
-    ),
-    (
-        "duration",
-        (
-            r"\d{1,12}+(?:\.\d{1,9}+)?+ ?+"
-            r"(?:ns|us|µs|ms|s|secs?|seconds?|mins?|minutes?|hours?|hrs?|h|days?|d|msecs?|millis)(?!\w)"
-        ),
-    ),
-    ("size", r"\d{1,15}+(?:\.\d{1,9}+)?+ ?+(?:[kKMGT]i?B|bytes?|B)(?!\w)"),
-    (
-        "host",
-        rf"(?:[A-Za-z0-9_-]{{1,63}}+\.(?:(?:com|net|edu)(?![\w-])|(?:[A-Za-z0-9_-]{{1,63}}+\.){{1,7}}(?<=\.){_TLD}(?![\w-])))(?!\.\w)(?::\d{{1,5}}+)?+",
-    ),
-    ("id", r"(?=[A-Za-z_-]{0,64}+\d)(?=[\d_-]{0,64}+[A-Za-z])[A-Za-z0-9_-]{12,255}+(?![\w-])"),
-    (
-        "id3",
-        r"(?!utf_|UTF_)[A-Za-z]{1,32}+_-?\d{1,40}+(?!\w|[-_]\d)|(?=[A-Z:-]{0,64}+\d)[A-Z0-9]{1,8}+(?:[-:][A-Z0-9]{1,8}+){3,12}+(?![\w-])",
-    ),
-    # rdd_2_3, R02-M1-N0: two counters and more make no word.
-    ("id2", r"[A-Za-z]{1,32}+(?:[_-]?+\d{1,20}+[A-Za-z]{0,2}){2,9}+(?![\w-])"),
-    ("number", r"(?<!_)(?<![A-Za-z]-)[+-]?+\d{1,40}+(?:\.\d{1,40}+){0,3}+(?:[eE][+-]?\d{1,4}+)?+(?![A-Za-z_])"),
-    (
-        "number2",
-        r"(?<=[A-Za-z][_-])(?<!utf[_-])(?<!sha[_-])(?<!iso[_-])(?<!UTF[_-])(?<!SHA[_-])(?<!ISO[_-])\d{2,40}+(?!\w|[-_]\d)",
-    ),
-)
-_VALUE = r"(?<==)(?P<value>\"[^\"\n]{0,1000}+\"|'[^'\n]{0,1000}+'|(?:true|false|True|False|none|None|null)\b)"
-# Most words hold nothing of the kind; they are passed over before any pattern is tried.
-_PLAIN = r"[A-Za-z]{1,64}+(?:[\s,;)\]'\"]|[:.](?:\s|\Z)|\Z)"
-_DAYS = rf"(?!{_MONTH} |(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? )"
-_CLEAN = compile_pattern(
-    rf"{_VALUE}|(?<![A-Za-z0-9])(?![\s,;:()'\"<>=]|{_DAYS}{_PLAIN})(?:"
-    + "|".join(f"(?P<{name}>{pattern})" for name, pattern in _PATTERNS)
-    + ")"
-)
-_PLACEHOLDERS = {name: f"<{name.rstrip('23')}>" for name in [*dict(_PATTERNS), "value"]}
-_RUN = compile_pattern(r"(<[a-z]+>)(?:[\s,;]{1,3}+\1)++")
+
+def _code(text: str, start: int, end: int) -> str:
+    return text[start:end] if is_failure_code(text, start, end) else "<number>"
+
+
+def _name(text: str, start: int, end: int) -> str:
+    return clean_name(text[start:end], text[max(0, start - _CONTEXT) : start])
+
+
+def _kind(group: str) -> str:
+    return group.rstrip("0123456789")
+
+
+_PLACEHOLDERS = {group: f"<{_kind(group)}>" for group in TOKEN.groupindex}
+_KEPT = frozenset({"plain", *(group for group in TOKEN.groupindex if _kind(group) == "word")})
+_READERS: dict[str, Callable[[str, int, int], str]] = {
+    group: _code if _kind(group) == "code" else _name for group in TOKEN.groupindex if _kind(group) in {"code", "name"}
+}
+
+
+def _replaced(found: re.Match[str]) -> str:
+    group = found.lastgroup
+    if group is None or group in _KEPT:
+        return found[0]
+    read = _READERS.get(group)
+    if read is None:
+        return found[1] + _PLACEHOLDERS[group]
+    return found[1] + read(found.string, found.end(1), found.end())
 
 
 def normalize_message(text: str) -> str:
@@ -92,6 +62,12 @@ def normalize_message(text: str) -> str:
 
     At most 4,096 characters are read and 300 given back, from the first two lines that hold anything.
     """
-    lines = [line.strip() for line in text[:_MAX_CHARS_IN].splitlines() if line.strip()][:_MAX_LINES]
-    cleaned = _CLEAN.sub(lambda match: _PLACEHOLDERS[match.lastgroup or ""], "\n".join(lines))
-    return _RUN.sub(r"\1", cleaned)[:_MAX_CHARS_OUT]
+    text = text[:_MAX_CHARS_IN]
+    if "\x1b" in text:
+        text = _ANSI.sub("", text)
+    lines = [line.strip() for line in text.splitlines() if line.strip()][:_MAX_LINES]
+    cleaned = TOKEN.sub(_replaced, "\n".join(lines))
+    cleaned = _RUN.sub(r"\1", cleaned)
+    if _NAMES.search(cleaned):
+        cleaned = _RUN_OF_NAMES.sub(r"\1", cleaned)
+    return cleaned[:_MAX_CHARS_OUT]

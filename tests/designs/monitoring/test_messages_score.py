@@ -23,7 +23,7 @@ GROUPS: list[list[str]] = [
     ["[instance: 2c5b9a01-1f5e-4c0c-8a59-0e7c4a1f33aa] Took 19.84 seconds to spawn the instance.",
      "[instance: 9c5b9a01-1f5e-4c0c-8a59-0e7c4a1f33ab] Took 2 seconds to spawn the instance."],
     ['10.11.10.1 "GET /v2/54fadb412c4e40cdbaed9335e4c35a9e/servers/detail HTTP/1.1" status: 200 len: 1893 time: 0.24',
-     '10.11.21.3 "GET /v2/e9746973ac574c6b8a9e8857f56a7608/servers/detail HTTP/1.1" status: 404 len: 93 time: 1.5'],
+     '10.11.21.3 "GET /v2/e9746973ac574c6b8a9e8857f56a7608/servers/detail HTTP/1.1" status: 200 len: 93 time: 1.5'],
     ["sshd[24200]: Failed password for root from 173.234.31.186 port 38926 ssh2",
      "sshd[7]: Failed password for root from 5.36.59.76 port 22 ssh2"],
     ["sshd[24200]: Accepted password for root from 173.234.31.186 port 38926 ssh2",
