@@ -13,6 +13,7 @@ from pathlib import PurePath
 
 from designs.monitoring.frames import is_in_app
 from designs.monitoring.own_packages import LIBRARIES, Packages, own_packages
+from designs.monitoring.real_paths import spellings
 
 __all__ = ["FOREIGN", "LIKELY", "OWN", "installed_module", "ownership", "ownership_in_event", "says_own"]
 
@@ -74,7 +75,7 @@ def ownership_in_event(module: str, filename: str, flag: object, flags_count: bo
     known = _by_package(module, filename, own_packages())
     if known == OWN or type(flag) is not bool:
         return OWN if known == OWN or is_in_app(filename) else known
-    if not flag or _is_generated(filename) or _is_standard_library(filename):
+    if not flag or _is_generated(filename) or _is_standard_library(filename) or _is_linked_package(filename):
         return known
     return OWN if not _is_installed(filename) or (flags_count and not _is_known(module)) else known
 
@@ -94,6 +95,11 @@ def says_own(flagged: Iterable[tuple[str, str, object]]) -> bool:
 def _is_installed(filename: str) -> bool:
     """Return whether a file is a library's by its path, or has none that says."""
     return bool(_dotted_of(filename)) or not (filename.startswith("/") or filename[1:2] == ":")
+
+
+def _is_linked_package(filename: str) -> bool:
+    """Return whether a path leads to installed packages by a link: the flag says where the link is."""
+    return any(path != filename and _dotted_of(path) for path in spellings(filename))
 
 
 def _is_known(module: str) -> bool:

@@ -10,29 +10,53 @@ from typing import Any
 from designs.monitoring.fingerprint.types import name_of
 from designs.monitoring.safe import raw_text
 
-__all__ = ["CONSTRAINT", "HOST", "LiveFacts", "constraint_in", "host_in"]
+__all__ = ["CONSTRAINT", "HOST", "LiveFacts", "codes_in", "constraint_in", "host_in"]
 
-HOST = re.compile(r"host='([^'\s]{1,255})'|(?:connecting to|reading from|writing to) ([^\s,]{1,255}?)\.?(?=[\s,]|$)")
+HOST = re.compile(
+    r"host='(?P<host>[^'\s]{1,255})'(?:, port=(?P<port>\d{1,5}+))?"
+    r"|(?:connecting to|reading from|writing to) (?P<server>[^\s,]{1,255}?)\.?(?=[\s,]|$)"
+)
+_USUAL_PORTS = frozenset({"", "80", "443", "None"})
 CONSTRAINT = re.compile(
     r"constraint \"([^\"]{1,200})\""
     r"|([A-Z]{2,9}(?: [A-Z]{2,9})? constraint failed(?:: [\w., ]{1,200})?)"
     r"|for key '([^']{1,200})'"
 )
+_QUOTED = r"'(?:[^'\\]|\\.)*+'|\"(?:[^\"\\]|\\.)*+\""
+# A detail with its code, a field, the beginning or end of an object.
+_DETAIL = re.compile(rf"ErrorDetail\(string=(?:{_QUOTED}), code='([^']{{0,100}}+)'\)|({_QUOTED}|\d+): |([{{}}])")
 _MAX_CODES = 50
 _MAX_FRAMES = 200
 
 
 def host_in(text: str) -> str:
-    """Return the server that a connection error's text names."""
+    """Return the server that a connection error's text names; its port tells services of one machine apart."""
     found = HOST.search(text[:2_000])
-    name = (found[1] or found[2]) if found else ""
-    return "" if name == "server" else name
+    if found is None or found["server"] == "server":
+        return ""
+    return found["server"] or _with_port(found["host"], found["port"] or "")
 
 
 def constraint_in(text: str) -> str:
     """Return the constraint that an integrity error's text names, or SQLite's kind and columns."""
     found = CONSTRAINT.search(text[:2_000])
     return next(filter(None, found.groups()), "") if found else ""
+
+
+def codes_in(text: str) -> str:
+    """Return the codes that the text of an API error's details names, in the form `LiveFacts` gives them."""
+    found, field, outer = set(), "", [""]
+    for detail in _DETAIL.finditer(text[:10_000]):
+        code, name, bracket = detail.groups()
+        if name:
+            field = ".".join(filter(None, (outer[-1], name.strip("'\""))))
+        elif bracket == "{":
+            outer.append(field)
+        elif bracket:
+            field = outer.pop() if len(outer) > 1 else ""
+        else:
+            found.add(f"{field}:{code}" if field else code)
+    return ", ".join(sorted(found)[:_MAX_CODES])
 
 
 class LiveFacts:
@@ -83,7 +107,7 @@ class LiveFacts:
             return found
         exc: Any = self._exc
         request = exc.request
-        return str(request.url.host) if hasattr(request.url, "host") else ""
+        return _with_port(request.url.host, request.url.port) if hasattr(request.url, "host") else ""
 
     def _sqlstate(self) -> str:
         cause: Any = self._exc.__cause__
@@ -112,6 +136,10 @@ class LiveFacts:
             traceback = traceback.tb_next
         for frame in reversed(frames):
             yield frame, str(frame.f_globals.get("__name__", ""))
+
+
+def _with_port(host: object, port: object) -> str:
+    return str(host) if str(port) in _USUAL_PORTS else f"{host}:{port}"
 
 
 def _codes(codes: object, field: str = "", depth: int = 0) -> Iterator[str]:

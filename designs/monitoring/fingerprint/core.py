@@ -103,9 +103,17 @@ def _chain_parts(raised: Raised, task: str) -> tuple[list[str], bool]:
     parts += [f"names {name}" for name in named]
     if not plain:
         parts += _group_parts(chain[-1], task, alone=len(chain) == 1)
-    elif mode == "none" or (mode == "outer" and not named):
+    elif mode == "none":
+        parts += _messages(chain)
+    elif mode == "outer" and not named:
         parts.append(f"message {wording(raised.facts.message())}")
     return parts, plain
+
+
+def _messages(chain: Sequence[Raised]) -> list[str]:
+    """Return the message of the outermost, and those of the others that have one."""
+    messages = [link.facts.message() for link in chain]
+    return [f"message {wording(text)}" for place, text in enumerate(messages) if text or place == 0]
 
 
 def _mode(chain: Sequence[Raised]) -> str:
@@ -118,7 +126,7 @@ def _mode(chain: Sequence[Raised]) -> str:
 
 
 def _link_parts(link: Raised, mode: str) -> list[str]:
-    parts = [f"type {link.type}", *details_of(link)]
+    parts = [f"type {link.type}", *link.details, *details_of(link)]
     if mode == "own":
         return _own_parts(link, parts)
     names = inner_frames(link.every)

@@ -44,7 +44,7 @@ class _Code:
         self.scope: str = scope_of(code.co_name) if caller is None else caller.scope
         # The names of a frame's locals are at hand; asking for the locals themselves would copy them all.
         self.hidden = module.startswith("sentry_sdk.") or not _HIDDEN.isdisjoint(code.co_varnames)
-        self.gives_line = self.own > FOREIGN and not self.hidden
+        self.gives_line = FOREIGN if self.hidden else self.own
         if caller is not None:
             # It is no frame, but what fails in it fails in a line of its function.
             self.hidden, self.gives_line = True, caller.gives_line
@@ -78,7 +78,7 @@ class _Codes:
 
         def gives_line(code: CodeType) -> bool:
             info = known.get(id(code))
-            return info is not None and info.gives_line and info.own >= least
+            return info is not None and info.gives_line >= least
 
         return gives_line
 
@@ -251,7 +251,7 @@ class _Reader:
         own: list[str] = []
         every: list[str] = []
         last: TracebackType | None = None
-        known, first, least, found = self.codes, traceback, self.least, self.found
+        known, least, found, first = self.codes, self.least, self.found, traceback
         add, add_own = every.append, own.append
         while traceback is not None and len(every) < _MAX_FRAMES:
             frame = traceback.tb_frame
@@ -266,7 +266,7 @@ class _Reader:
                     add_own(info.name)
                     found |= info.own
                     last = traceback
-            elif info.gives_line and info.own >= least:
+            elif info.gives_line >= least:
                 last = traceback
             traceback = traceback.tb_next
         self.found = found

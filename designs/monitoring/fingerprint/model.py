@@ -57,6 +57,7 @@ class Raised:
         facts: More, on demand.
         cause: What led to it.
         members: The exceptions of a group, what led to it included; None if it is no group.
+        details: Further parts, where the frames of an event do not identify the failure.
     """
 
     type: str
@@ -67,6 +68,7 @@ class Raised:
     facts: Facts
     cause: Raised | None = None
     members: list[Raised] | None = None
+    details: Sequence[str] = ()
 
 
 def make(parts: Sequence[str], site: str, *, notes: Sequence[str] = (), aliases: Sequence[str] = ()) -> Fingerprint:

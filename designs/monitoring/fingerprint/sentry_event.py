@@ -1,36 +1,43 @@
-"""The front for Sentry's event JSON, as its Python SDK writes it: any structure at all is read, none believed."""
+"""The front for Sentry's event JSON: `event_content` reads any structure, here it gets the parts of the live key."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import PurePath
-from typing import Any
+from typing import Any, NamedTuple
+
+from rest_framework.exceptions import APIException
 
 from designs.conf import conf
 from designs.monitoring.fingerprint import override
-from designs.monitoring.fingerprint.clues import constraint_in, host_in
+from designs.monitoring.fingerprint.clues import codes_in, constraint_in, host_in
 from designs.monitoring.fingerprint.core import describe, with_override
+from designs.monitoring.fingerprint.event_content import Content, content_of
+from designs.monitoring.fingerprint.event_frames import foreign_module, foreign_name, is_python
 from designs.monitoring.fingerprint.event_lines import EventLine
-from designs.monitoring.fingerprint.model import MAX_CHAIN, MAX_NODES, Fingerprint, Raised, make
+from designs.monitoring.fingerprint.event_tree import children_of, has_ids, order_of
+from designs.monitoring.fingerprint.event_values import as_dict, as_text, fact_of
+from designs.monitoring.fingerprint.model import MAX_CHAIN, VERSION, Fingerprint, Raised, make
 from designs.monitoring.fingerprint.qualnames import qualified_name
 from designs.monitoring.fingerprint.types import bases_of, class_named, qualified
-from designs.monitoring.fingerprint.wording import wording
-from designs.monitoring.frames import clean_name, is_plumbing, module_of
+from designs.monitoring.fingerprint.wording import log_wording, wording
+from designs.monitoring.frames import clean_name, is_in_app, is_plumbing, module_of
 from designs.monitoring.own_code import FOREIGN, LIKELY, OWN, installed_module, ownership_in_event, says_own
 
 __all__ = ["fingerprint_answer", "fingerprint_event", "fingerprint_message"]
 
-_MAX_FRAMES = 20_000
 _HIDDEN = ("__traceback_hide__", "__tracebackhide__")
 _OBJECT = re.compile(r"<([\w.<>]{1,200}?) object at 0x")
+_KEY = re.compile(rf"{VERSION}:[0-9a-f]{{32}}")
 _ALIAS = re.compile(r"alias='([^']{1,100})'")
 
 
 def fingerprint_message(message: str, logger: str = "") -> Fingerprint:
     """Return the fingerprint of a failure that has no exception: who reported it and the cleaned text."""
-    return make(["message", logger, wording(message)], logger)
+    return make(["message", logger, log_wording(message)], logger)
 
 
 def fingerprint_answer(route: str, status: int) -> Fingerprint:
@@ -41,65 +48,89 @@ def fingerprint_answer(route: str, status: int) -> Fingerprint:
 def fingerprint_event(sentry_event: dict[str, Any]) -> Fingerprint:
     """Return the fingerprint of a Sentry event: the one its live exception has, wherever the event holds enough.
 
-    The SDK leaves out the members of a group that is not outermost, and stacks of more than 500 frames. Never raises.
+    docs/reference.md names where it does not. Never raises, and takes bounded time.
     """
     try:
-        return _fingerprint(_dict(sentry_event))
-    except Exception:  # noqa: BLE001 - whatever is in it, it gets a key
-        return make(["unreadable event"], "")
+        return _fingerprint(sentry_event)
+    except Exception as error:  # noqa: BLE001 - whatever is in it, it gets a key
+        return make(["unreadable event", f"reading it raised {type(error).__name__}"], "")
 
 
-def _fingerprint(event: dict[str, Any]) -> Fingerprint:
-    values = _values(event.get("exception"))
-    stated: Any = event.get("fingerprint")
-    task = _text(_dict(_dict(event.get("extra")).get("celery-job")).get("task_name"))
+def _fingerprint(event: object) -> Fingerprint:
+    content = content_of(event)
+    key = _sent_key(content)
+    found = _computed(content, None if key else content.stated)
+    if key in {"", found.key}:
+        return found
+    # What was left out before it was sent is missing here, too: the key is the one it was sent with.
+    aliases = tuple(dict.fromkeys((found.key, *(alias for alias in found.aliases if alias != key))))
+    return replace(found, key=key, parts=(*found.parts, "note: the key it was sent with"), aliases=aliases)
+
+
+def _sent_key(content: Content) -> str:
+    """Return the key that an event of this service names: in its fingerprint, or as a tag; else none."""
+    stated = content.stated
+    if isinstance(stated, list) and len(stated) == 2 and stated[0] in ("enginel", "{{ default }}"):
+        named = as_text(stated[1])
+    else:
+        is_ours = bool(as_dict(as_dict(content.event.get("contexts")).get("enginel")))
+        named = fact_of({"tags": content.event.get("tags")}, "fingerprint") if is_ours else ""
+    return named if _KEY.fullmatch(named) else ""
+
+
+def _computed(content: Content, stated: Any) -> Fingerprint:
+    task = content.task
     if isinstance(stated, list) and len(stated) == 3 and stated[0] == "celery":
         # The SDK's own list for time limits: the rule for them says it, too.
-        stated, task = None, _text(stated[2]) or task
-    raised = _read(values) if values else _from_stack(event)
+        stated, task = None, as_text(stated[2]) or task
+    raised = _raised(content)
+
+    def message() -> str:
+        return raised.facts.message() if content.exceptions and raised is not None else content.message
 
     def wanted(parts: Sequence[str], site: str) -> list[str] | None:
-        found = override.entries_of(stated, lambda: _message(event, raised)) if stated else None
+        found = override.entries_of(stated, message) if stated else None
         if found is not None or conf.fingerprint_hook is None:
             return found
         record = {
             "exception": None,
-            "event": event,
+            "event": content.event,
             "type": raised.type if raised is not None else "",
-            "message": _message(event, raised),
+            "message": message(),
             "task": task,
             "parts": list(parts),
             "site": site,
         }
-        return override.from_hook(lambda: record, lambda: _message(event, raised))
+        return override.from_hook(lambda: record, message)
 
     if raised is not None:
         return describe(raised, task, wanted)
-    default = fingerprint_message(_message(event, None), _text(event.get("logger")))
+    default = _without_stack(content)
     return with_override(wanted(default.parts, default.site), default)
 
 
-def _message(event: dict[str, Any], raised: Raised | None) -> str:
-    """Return the template of a log record before its text, and an exception's text before both."""
-    if raised is not None and raised.type:
-        return raised.facts.message()
-    entry, message = _dict(event.get("logentry")), event.get("message")
-    texts = (entry.get("message"), entry.get("formatted"), message, _dict(message).get("message"))
-    return next(filter(None, map(_text, texts)), "")
-
-
-def _from_stack(event: dict[str, Any]) -> Raised | None:
-    """Return a stack that stands alone, as an exception without a type; None where there is a message."""
-    if _message(event, None):
+def _raised(content: Content) -> Raised | None:
+    """Return the exceptions, else a stack trace that stands alone; None where there is neither."""
+    reader = _Reader(content)
+    if content.exceptions:
+        raised = reader.read()
+        # Code that is likely own is a library's where other code is.
+        return raised if reader.found != LIKELY | OWN else _Reader(content, least=OWN).read()
+    if not content.stack or (content.message and not content.is_crash):
+        # The SDK can add to a log message where it was written; its live key does not know.
         return None
-    threads = [_dict(thread) for thread in _values(event.get("threads"))]
-    chosen = next((thread for thread in threads if thread.get("crashed") is True), None) or next(
-        (thread for thread in threads if thread.get("current") is True), {}
-    )
-    for stack in (chosen.get("stacktrace"), event.get("stacktrace")):
-        if _list(_dict(stack).get("frames")):
-            return _Reader([]).one({"stacktrace": stack, "type": "", "mechanism": {}})
-    return None
+    alone = reader.one({"type": "", "module": "", "value": "", "mechanism": {}, "frames": content.stack})
+    alone.type = "stack trace without exception"
+    if content.message:
+        alone.details = [f"logger {content.logger}", f"message {wording(content.message)}"]
+    return alone
+
+
+def _without_stack(content: Content) -> Fingerprint:
+    if content.report or not content.message:
+        parts = content.report or content.rest
+        return make(parts, content.logger or as_text(content.event.get("culprit")))
+    return fingerprint_message(content.message, content.logger)
 
 
 def _read(values: list[Any]) -> Raised:
@@ -112,86 +143,90 @@ def _read(values: list[Any]) -> Raised:
 class _Reader:
     """One walk over the exceptions of an event."""
 
-    def __init__(self, values: list[Any], least: int = LIKELY) -> None:
+    def __init__(self, content: Content, least: int = LIKELY) -> None:
         self.least, self.found = least, FOREIGN
+        self.platform = content.platform
         # Outermost first; a chain of any length ends in what is looked at.
-        self.values = [_dict(value) for value in reversed(values[-MAX_NODES:])]
+        self.values = content.exceptions[::-1]
         self.with_line = conf.fingerprint_source_line
         self.children: dict[int, list[int]] = {}
-        self.causes: dict[int, int] = {}
 
     def read(self) -> Raised:
         """Return the outermost exception with all that hangs on it."""
-        if not _is_group(self.values[0]) or not self._index():
+        mechanisms = [value["mechanism"] for value in self.values]
+        if not has_ids(mechanisms):
             return self._plain()
+        order = order_of(mechanisms)
+        children = children_of([mechanisms[place] for place in order])
+        if children is None:
+            return self._plain(as_listed=True)
+        self.values = [self.values[place] for place in order]
+        self.children = children
         return self._tree(0, 0)
 
-    def _plain(self) -> Raised:
+    def _plain(self, *, as_listed: bool = False) -> Raised:
         chain = [self.one(value) for value in self.values[:MAX_CHAIN]]
         for link, following in pairwise(chain):
-            if link.members is not None:
+            if as_listed:
+                # What the group holds cannot be known: the ids are no tree.
+                link.members = None
+            elif link.members is not None:
                 # Its members are not in the event; what led to it is.
                 link.members.append(following)
             link.cause = following
         return chain[0]
 
-    def _index(self) -> bool:
-        """Note who hangs on whom; False if the ids make no tree, which leaves the list as it is."""
-        places: dict[int, int] = {}
-        for place, value in enumerate(self.values):
-            ident = _dict(value.get("mechanism")).get("exception_id")
-            if type(ident) is not int or ident in places:
-                return False
-            places[ident] = place
-        for place, value in enumerate(self.values[1:], 1):
-            mechanism = _dict(value.get("mechanism"))
-            ident, parent = mechanism["exception_id"], mechanism.get("parent_id")
-            if mechanism.get("source") in {"__cause__", "__context__"}:
-                # The SDK writes 0 as parent of each cause; the cause follows right behind what it led to.
-                if ident - 1 not in places or places[ident - 1] >= place:
-                    return False
-                self.causes[places[ident - 1]] = place
-            elif type(parent) is not int or places.get(parent, place) >= place:
-                return False
-            else:
-                self.children.setdefault(places[parent], []).append(place)
-        return True
-
     def _tree(self, place: int, depth: int) -> Raised:
         first = last = self.one(self.values[place])
+        held = self.children.get(place, ())
         for _ in range(MAX_CHAIN - 1):
-            if last.members is not None or place not in self.causes:
+            if last.members is not None or len(held) != 1:
                 break
-            place = self.causes[place]
-            last.cause = self.one(self.values[place])
-            last = last.cause
+            last.cause = last = self.one(self.values[held[0]])
+            held = self.children.get(held[0], ())
+        if last.members is None and len(held) > 1:
+            # No group, but as many causes: they are compared as a group's members are.
+            last.cause = last = Raised("several causes", frozenset(), [], [], "", last.facts, None, [])
         if last.members is not None and depth < MAX_CHAIN:
-            held = [*([self.causes[place]] if place in self.causes else []), *self.children.get(place, ())]
             last.members += [self._tree(member, depth + 1) for member in held]
         return first
 
     def one(self, value: dict[str, Any]) -> Raised:
         """Return one exception of the event."""
-        frames = [_dict(frame) for frame in _list(_dict(value.get("stacktrace")).get("frames"))[:_MAX_FRAMES]]
+        frames = value["frames"]
         facts = EventFacts(value, frames)
-        kind, bases = _type(value, frames)
-        every: list[str] = []
-        own: list[str] = []
+        kind, bases = _type(value, frames, self.platform)
+        kind = kind or "exception without type"
+        members: list[Raised] | None = [] if value["mechanism"].get("is_exception_group") is True else None
+        raised = Raised(kind, bases, [], [], "", facts, None, members)
         line = EventLine()
-        flags_count = says_own((_text(frame.get("module")), _path(frame), frame.get("in_app")) for frame in frames)
-        for frame in frames:
-            if line.is_inlined(frame):
+        flags_count = says_own((as_text(frame.get("module")), _path(frame), frame.get("in_app")) for frame in frames)
+        read: list[tuple[_Frame, dict[str, Any]]] = []
+        for given in frames:
+            if line.is_inlined(given):
                 continue
-            name, ownership, hidden = _frame(frame, flags_count)
-            line.add(frame, counts=ownership >= self.least and not hidden)
-            if hidden:
+            frame = _frame(given, self.platform, flags_count)
+            line.add(given, counts=frame.own >= self.least and not frame.is_hidden)
+            read.append((frame, given))
+        own: list[str] = []
+        every: list[str] = []
+        is_named = any(frame.is_named and not frame.is_hidden for frame, _ in read)
+        for frame, given in read:
+            if frame.is_hidden:
                 continue
+            number = "" if is_named else as_text(given.get("lineno"))
+            name = f"{frame.name}:{number}" if number else frame.name
             every.append(name)
-            if ownership >= self.least:
-                self.found |= ownership
+            if frame.own >= self.least:
+                self.found |= frame.own
                 own.append(name)
-        text = line.text() if self.with_line else ""
-        return Raised(kind, bases, own, every, text, facts, None, [] if _is_group(value) else None)
+        if every and not is_named:
+            # Files alone do not identify a failure.
+            raised.details = [f"message {wording(facts.message())}"]
+        if own and self.with_line:
+            raised.line = line.text()
+        raised.own, raised.every = own, every
+        return raised
 
 
 class EventFacts:
@@ -204,26 +239,30 @@ class EventFacts:
 
     def message(self) -> str:
         """Return the exception's text."""
-        return _text(self._value.get("value"))
+        return as_text(self._value.get("value"))
 
     def clue(self, name: str) -> str:
-        """Return one fact; empty if unknown. The codes of API errors are not in an event."""
+        """Return one fact; empty if unknown."""
         if name == "client":
-            kind = _text(self._value.get("type"))
-            return kind if kind in {"Http404", "PermissionDenied"} and "rest" not in self._module() else ""
+            return self._client()
         if name == "host":
             return host_in(self.message())
         if name == "constraint":
             return constraint_in(self.message())
         return self._local(name)
 
-    def _module(self) -> str:
-        return _text(self._value.get("module"))
+    def _client(self) -> str:
+        """Return the codes of an API error: those its text names, else the one of its class."""
+        name, module = self._value["type"], self._value["module"]
+        kind = class_named(module, name)
+        if kind is not None and issubclass(kind, APIException):
+            return "" if kind.status_code >= 500 else codes_in(self.message()) or str(kind.default_code)
+        return name if name in {"Http404", "PermissionDenied"} and "rest" not in module else ""
 
     def _local(self, clue: str) -> str:
         for frame in reversed(self._frames):
-            module, found = _text(frame.get("module")), _dict(frame.get("vars"))
-            me = _text(found.get("self"))
+            module, found = as_text(frame.get("module")), as_dict(frame.get("vars"))
+            me = as_text(found.get("self"))
             if clue == "view" and module in {"rest_framework.views", "django.views.generic.base"}:
                 if view := _OBJECT.search(me):
                     return view[1].replace("<locals>.", "")
@@ -231,13 +270,28 @@ class EventFacts:
                 if alias := _ALIAS.search(me):
                     return alias[1]
             elif clue == "template" and module.startswith("django.template") and "template_name" in found:
-                return _text(found["template_name"]).strip("'\"")[:200]
-        missing = clue == "template" and _text(self._value.get("type")) == "TemplateDoesNotExist"
+                return as_text(found["template_name"]).strip("'\"")[:200]
+        missing = clue == "template" and as_text(self._value.get("type")) == "TemplateDoesNotExist"
         return self.message()[:200] if missing else ""
 
 
-def _type(value: dict[str, Any], frames: list[dict[str, Any]]) -> tuple[str, frozenset[str]]:
-    module, name = _text(value.get("module")), _text(value.get("type"))
+class _Frame(NamedTuple):
+    """A frame's name, whether a function or a source line is in it, whether it is own code, whether it hides itself."""
+
+    name: str
+    is_named: bool
+    own: int
+    is_hidden: bool
+
+
+def _type(value: dict[str, Any], frames: list[dict[str, Any]], platform: str) -> tuple[str, frozenset[str]]:
+    module, name = value["module"], value["type"]
+    if platform not in {"", "python"} or "/" in module:
+        full = qualified(foreign_module(module), foreign_module(name))
+        return full, frozenset({full})
+    if not module and class_named(*(parted := name.rpartition("."))[::2]) is not None:
+        # Some clients write the module into the type.
+        module, name = parted[0], parted[2]
     kind = class_named(module, name)
     if kind is not None:
         return qualified(module, name), bases_of(kind)
@@ -248,38 +302,25 @@ def _type(value: dict[str, Any], frames: list[dict[str, Any]]) -> tuple[str, fro
     return full, frozenset({full})
 
 
-def _frame(frame: dict[str, Any], flags_count: bool) -> tuple[str, int, bool]:
-    """Return a frame's name, what its code is, and whether it hides itself."""
-    path, function = _path(frame), _text(frame.get("function")) or "<unknown>"
-    module = module_of({"__name__": _text(frame.get("module")) or installed_module(path) or None}, path)
-    own = FOREIGN if is_plumbing(module) else ownership_in_event(module, path, frame.get("in_app"), flags_count)
-    line = frame.get("lineno")
-    if own and type(line) is int:
-        function = qualified_name(_text(frame.get("module")), path, function, line)
-    shown = _dict(frame.get("vars"))
-    hidden = module.startswith("sentry_sdk.") or any(shown.get(flag) in (True, "True") for flag in _HIDDEN)
-    return f"{module}.{clean_name(function)}".rstrip("."), own, hidden
+def _frame(frame: dict[str, Any], platform: str, flags_count: bool) -> _Frame:
+    path, stated = _path(frame), frame.get("in_app")
+    if is_python(frame, platform):
+        function, given = as_text(frame.get("function")), as_text(frame.get("module"))
+        module = module_of({"__name__": given or installed_module(path) or None}, path)
+        own = FOREIGN if is_plumbing(module) else ownership_in_event(module, path, stated, flags_count)
+        line = frame.get("lineno")
+        if own and function and type(line) is int:
+            function = qualified_name(given, path, function, line)
+    else:
+        module, function = foreign_name(frame)
+        own = OWN if (stated if type(stated) is bool else is_in_app(path)) else FOREIGN
+    shown = as_dict(frame.get("vars"))
+    # As live frames: the name of the local counts, not its value.
+    hidden = module.startswith("sentry_sdk.") or any(flag in shown for flag in _HIDDEN)
+    called = clean_name(function) or " ".join(as_text(frame.get("context_line")).split())[:120]
+    name = called or "<unknown>"
+    return _Frame((f"{module}.{name}" if module else name).rstrip("."), bool(called), own, hidden)
 
 
 def _path(frame: dict[str, Any]) -> str:
-    return _text(frame.get("abs_path")) or _text(frame.get("filename"))
-
-
-def _is_group(value: dict[str, Any]) -> bool:
-    return _dict(value.get("mechanism")).get("is_exception_group") is True
-
-
-def _values(holder: object) -> list[Any]:
-    return _list(holder.get("values")) if isinstance(holder, dict) else _list(holder)
-
-
-def _text(value: object) -> str:
-    return value if type(value) is str else ""
-
-
-def _dict(value: object) -> dict[str, Any]:
-    return value if type(value) is dict else {}
-
-
-def _list(value: object) -> list[Any]:
-    return value if type(value) is list else []
+    return as_text(frame.get("abs_path")) or as_text(frame.get("filename"))

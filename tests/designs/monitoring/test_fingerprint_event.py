@@ -205,7 +205,7 @@ def test_a_group_of_one_kind_has_that_kinds_key() -> None:
             ("message", "app", "row %s bad"),
         ),
         ({"logentry": {"formatted": "row 5 bad"}}, ("message", "", "row <number> bad")),
-        ({}, ("message", "", "")),
+        ({}, ("event without exception, stack trace or message",)),
         (
             {"exception": {"values": [{"type": "ValueError", "value": "row 5"}]}},
             ("type ValueError", "message row <number>"),
@@ -216,7 +216,7 @@ def test_a_group_of_one_kind_has_that_kinds_key() -> None:
         ),
         (
             {"threads": {"values": [{"crashed": True, "stacktrace": {"frames": [{"module": "a", "function": "f"}]}}]}},
-            ("type ", "frame a.f"),
+            ("type stack trace without exception", "frame a.f"),
         ),
     ],
 )
@@ -236,6 +236,7 @@ def test_a_log_record_and_its_event_share_the_key() -> None:
         (["a", "b"], ("custom", "a", "b")),
         (["{{ default }}"], ("message", "", "row <number>")),
         (["{{default}}", "b"], ("message", "", "row <number>", "custom b")),
+        (["{{  default }}", None, 5], ("message", "", "row <number>", "custom 5")),
         (["row 5"], ("custom", "row <number>")),
         ("not a list at all", ("custom", "not a list at all")),
         ({}, ("message", "", "row <number>")),
