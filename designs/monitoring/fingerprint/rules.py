@@ -146,7 +146,7 @@ def _outage(raised: Raised) -> Rule | None:
                 return None
             dependency = family
     off = conf.fingerprint_outage_off
-    if "*" in off or family in off or dependency in off:
+    if not {"*", family, dependency, dependency.rpartition(":")[0]}.isdisjoint(off):
         return None
     return Rule(["rule dependency outage", f"family {family}", f"dependency {dependency}"])
 

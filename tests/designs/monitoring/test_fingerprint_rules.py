@@ -22,7 +22,12 @@ from rest_framework.test import APIRequestFactory
 from rest_framework.views import APIView
 
 from designs.exceptions import DesignNotReady
-from designs.monitoring.fingerprint import Fingerprint, fingerprint_exception, hook_failures, override
+from designs.monitoring.fingerprint import (
+    Fingerprint,
+    fingerprint_exception,
+    hook_failures,
+    override,
+)
 
 
 def caught(act: Callable[[], Any]) -> BaseException:
@@ -88,6 +93,9 @@ def test_outages_of_different_servers_are_different_groups() -> None:
 
     assert connection("a.example").key != connection("b.example").key
     assert connection("a.example").parts[-1] == "dependency a.example"
+    assert connection("127.0.0.1', port=8001").key != connection("127.0.0.1', port=8002").key
+    with override_settings(ENGINEL_FINGERPRINT_OUTAGE_OFF=("127.0.0.1",)):
+        assert connection("127.0.0.1', port=8001").parts[0].startswith("type ")
     assert here(redis).parts == ("rule dependency outage", "family redis", "dependency 10.0.0.1:6379")
     assert here(requests.ConnectionError("gone")).parts[0].startswith("type ")
 
