@@ -62,3 +62,26 @@ def test_a_library_that_is_missing_is_installed(machine: Path) -> None:
     stub(machine, "ldconfig", "echo libX11.so.6")
 
     assert installed(machine) == {"install", "libgl1"}
+
+
+def test_the_tests_run_on_each_further_python_that_is_there(machine: Path) -> None:
+    for command in COMMANDS:
+        stub(machine, command)
+    stub(machine, "make", f'echo "$@" >> {machine}/made')
+    (checkout := machine / "checkout" / ".ci").mkdir(parents=True)
+    shutil.copy(CHECK, checkout / "run")
+    for name in (".venv/bin/python", ".pyenv/versions/3.12.9/bin/python3"):
+        (checkout.parent / name).parent.mkdir(parents=True)
+        (checkout.parent / name).write_text(f"#!{machine}/bash\n")
+        (checkout.parent / name).chmod(0o755)
+    environment = {"PATH": str(machine), "PYENV_ROOT": str(checkout.parent / ".pyenv")}
+
+    done = subprocess.run(
+        [machine / "bash", checkout / "run"], env=environment, capture_output=True, text=True, timeout=30, check=False
+    )
+
+    made = (machine / "made").read_text().splitlines()
+    python = checkout.parent / ".pyenv/versions/3.12.9/bin/python3"
+    assert f"test PYTHON={python} VENV=.venv-3.12" in made, done.stderr
+    assert not any(".venv-3.13" in line for line in made)
+    assert "Python 3.13 is not on this machine: left out" in done.stdout
