@@ -43,6 +43,7 @@ PURE = (
     "designs.monitoring.fingerprint.model",
     "designs.monitoring.fingerprint.named",
     "designs.monitoring.fingerprint.override",
+    "designs.monitoring.fingerprint.places",
     "designs.monitoring.fingerprint.qualnames",
     "designs.monitoring.fingerprint.rules",
     "designs.monitoring.fingerprint.sentry_event",

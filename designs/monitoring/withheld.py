@@ -13,6 +13,7 @@ import re
 import sys
 import uuid
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import islice
 from types import CodeType, FrameType
 from typing import Any, cast
@@ -201,7 +202,10 @@ def path_of_ids(path: str, known: str | None = None) -> str:
 
 
 def without_words(fingerprint: Fingerprint, exc: BaseException) -> Fingerprint:
-    """Return a fingerprint that is made of types, frames and rules only; mostly the one that was given."""
+    """Return a fingerprint that is made of types, frames and rules only; mostly the one that was given.
+
+    Without aliases: they may hold words, and would lead to the group of an open failure with the same words.
+    """
     parts, site = fingerprint.parts, fingerprint.site
     kept = [part for part in parts if part.startswith(_OWN_PARTS)] if parts[:1] != ("custom",) else []
     if names := foreign_names(exc):
@@ -209,9 +213,9 @@ def without_words(fingerprint: Fingerprint, exc: BaseException) -> Fingerprint:
         kept = [part for part in kept if not (part.startswith("line ") or any(name in part for name in names))]
         site = known_type_name(exc) if any(name in site for name in names) else site
     if len(kept) == len(parts) and site == fingerprint.site:
-        return fingerprint
+        return replace(fingerprint, aliases=())
     hashed = [part for part in kept if not part.startswith("note: ")]
-    return make([*hashed, f"withheld {site}"], site, aliases=fingerprint.aliases)
+    return make([*hashed, f"withheld {site}"], site)
 
 
 def _is_of_a_pool(exc: BaseException) -> bool:

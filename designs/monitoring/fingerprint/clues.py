@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from types import FrameType, TracebackType
 from typing import Any
 
+from designs.monitoring.bare import traceback_of
+from designs.monitoring.fingerprint.places import live_places
 from designs.monitoring.fingerprint.types import name_of
 from designs.monitoring.safe import raw_text
 
@@ -70,6 +72,10 @@ class LiveFacts:
     def message(self) -> str:
         """Return the exception's text."""
         return raw_text(self._exc)
+
+    def places(self) -> list[str]:
+        """Return the places of all frames, see `places`."""
+        return live_places(traceback_of(self._exc))
 
     def clue(self, name: str) -> str:
         """Return one fact; empty if unknown."""

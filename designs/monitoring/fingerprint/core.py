@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from designs.conf import conf
 from designs.monitoring.fingerprint.model import MAX_CHAIN, Fingerprint, Raised, key_of, make
 from designs.monitoring.fingerprint.named import names_in
-from designs.monitoring.fingerprint.rules import details_of, reads_exception, rule_for
+from designs.monitoring.fingerprint.rules import RETRIES, details_of, reads_exception, rule_for
 from designs.monitoring.fingerprint.wording import wording
 from designs.monitoring.frames import collapse_cycles
 from designs.monitoring.outer_frames import has_inner, inner_frames, library_of
@@ -38,7 +38,8 @@ def describe(raised: Raised, task: str, override: Callable[[Sequence[str], str],
     parts, plain = _chain_parts(raised, task)
     site = _site(raised, task)
     notes = [] if plain and all(link.line is not None for link in links(raised)) else _notes(raised)
-    aliases = [key_of(_all_frames(raised))] if plain else []
+    alias = _alias_parts(raised, task, parts)
+    aliases = [] if alias is None else [key_of(["all frames", *alias])]
     return with_override(override(parts, site), make(parts, site, notes=notes, aliases=aliases))
 
 
@@ -103,10 +104,8 @@ def _chain_parts(raised: Raised, task: str) -> tuple[list[str], bool]:
     parts += [f"names {name}" for name in named]
     if not plain:
         parts += _group_parts(chain[-1], task, alone=len(chain) == 1)
-    elif mode == "none":
+    elif mode == "none" or (mode == "outer" and not named):
         parts += _messages(chain)
-    elif mode == "outer" and not named:
-        parts.append(f"message {wording(raised.facts.message())}")
     return parts, plain
 
 
@@ -176,16 +175,6 @@ def _leaves(group: Raised, depth: int = 0) -> Iterator[Raised]:
             yield from _leaves(member, depth + 1)
 
 
-def _all_frames(raised: Raised) -> list[str]:
-    parts: list[str] = ["all frames"]
-    for link in links(raised):
-        parts.append(f"type {link.type}")
-        parts += collapse_cycles(link.every)
-        if link.line:
-            parts.append(f"line {link.line}")
-    return parts
-
-
 def _notes(raised: Raised) -> list[str]:
     missing = conf.fingerprint_source_line and any(link.own and link.line is None for link in links(raised))
     return ["the source line cannot be read here"] if missing else []
@@ -208,3 +197,47 @@ def _site(raised: Raised, task: str) -> str:
         kind = kinds.pop()
     where = _where(raised) or task
     return f"{kind} in {where}" if where else kind
+
+
+def _alias_parts(raised: Raised, task: str, parts: Sequence[str]) -> list[str] | None:
+    """Return what tells a failure apart whatever code is the application's: more than any of its keys does.
+
+    Args:
+        raised: The outermost exception.
+        task: Name of the Celery task it ended.
+        parts: Those of its key.
+
+    Returns:
+        None where the key is not made of frames, or a rule says which of them counts.
+    """
+    if parts[0].startswith("rule "):
+        inner = None if parts[0] != RETRIES or raised.cause is None else _alias_parts(raised.cause, task, parts[1:])
+        return None if inner is None else [RETRIES, *inner]
+    chain = list(links(raised))
+    if chain[-1].members is not None:
+        return _group_alias(chain, task)
+    return _chain_alias(chain) if any(link.every for link in chain) else None
+
+
+def _chain_alias(chain: Sequence[Raised]) -> list[str]:
+    alias: list[str] = []
+    for link in chain:
+        alias += [f"type {link.type}", *details_of(link)]
+        places = link.facts.places()
+        way = _recursion(places) if link.type == _RECURSION else []
+        alias += way or collapse_cycles(places)
+    return alias
+
+
+def _group_alias(chain: Sequence[Raised], task: str) -> list[str] | None:
+    distinct: set[tuple[str, ...]] = set()
+    for leaf in _leaves(chain[-1]):
+        parts = _chain_parts(leaf, task)[0]
+        alias = _alias_parts(leaf, task, parts)
+        if alias is None and any(part.startswith("frame ") for part in parts):
+            return None
+        distinct.add(tuple(parts if alias is None else alias))
+    leaves = sorted(distinct)
+    if len(leaves) == 1 and len(chain) == 1:
+        return list(leaves[0])
+    return [*_chain_alias(chain), *(part for leaf in leaves[:_MAX_LEAVES] for part in ("leaf", *leaf))]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 __all__ = ["MAX_CHAIN", "MAX_NODES", "VERSION", "Facts", "Fingerprint", "Raised", "make"]
@@ -33,12 +33,20 @@ class Fingerprint:
     aliases: tuple[str, ...]
     site: str
 
+    def joined_to(self, key: str) -> Fingerprint:
+        """Return the same under the key of the group that counts it; its own key is one of the aliases then."""
+        others = [alias for alias in (self.key, *self.aliases) if alias != key]
+        return replace(self, key=key, aliases=tuple(others))
+
 
 class Facts(Protocol):
     """What is asked for only if a rule needs it, because it costs time to find."""
 
     def message(self) -> str:
         """Return the exception's text."""
+
+    def places(self) -> list[str]:
+        """Return the places of all frames, innermost last: the same whatever code is the application's."""
 
     def clue(self, name: str) -> str:
         """Return one fact the exception or its frames hold, empty if unknown: see `rules`."""
@@ -57,6 +65,7 @@ class Raised:
         facts: More, on demand.
         cause: What led to it.
         members: The exceptions of a group, what led to it included; None if it is no group.
+        known_details: What `rules.details_of` has found.
         details: Further parts, where the frames of an event do not identify the failure.
     """
 
@@ -68,6 +77,7 @@ class Raised:
     facts: Facts
     cause: Raised | None = None
     members: list[Raised] | None = None
+    known_details: list[str] | None = None
     details: Sequence[str] = ()
 
 

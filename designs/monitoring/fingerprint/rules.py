@@ -14,7 +14,7 @@ from designs.conf import conf
 from designs.monitoring.fingerprint.model import Raised
 from designs.monitoring.fingerprint.named import clean_identifier
 
-__all__ = ["Rule", "details_of", "reads_exception", "rule_for"]
+__all__ = ["RETRIES", "Rule", "details_of", "reads_exception", "rule_for"]
 
 # Their stacks end wherever the signal struck, so the task is what identifies them.
 _BY_TASK = frozenset({"SoftTimeLimitExceeded", "TimeLimitExceeded", "WorkerLostError"})
@@ -58,6 +58,7 @@ _TEMPLATE = frozenset(
     }
 )
 _MAX_RETRIES = "celery.exceptions.MaxRetriesExceededError"
+RETRIES = "rule retries used up"
 _SPECIAL = frozenset({*_CLIENT, *_DATABASE, *_FAMILIES, _MAX_RETRIES})
 _DETAILED = frozenset({_INTEGRITY, *_TEMPLATE})
 
@@ -99,7 +100,7 @@ def rule_for(raised: Raised, task: str, where: Callable[[Raised], str]) -> Rule 
     if bases.isdisjoint(_SPECIAL):
         return None
     if _MAX_RETRIES in bases:
-        return Rule(["rule retries used up"], goes_on=True) if raised.cause is not None else None
+        return Rule([RETRIES], goes_on=True) if raised.cause is not None else None
     if not bases.isdisjoint(_CLIENT):
         return _client(raised, where)
     return _outage(raised)
@@ -114,6 +115,13 @@ def details_of(raised: Raised) -> list[str]:
     """Return what belongs to the identity of some errors beside their stack; never a value."""
     if raised.bases.isdisjoint(_DETAILED):
         return []
+    if raised.known_details is None:
+        # Asked for twice, for the key and for the alias.
+        raised.known_details = _details(raised)
+    return raised.known_details
+
+
+def _details(raised: Raised) -> list[str]:
     names = ("constraint",) if _INTEGRITY in raised.bases else ("template",)
     found = {name: raised.facts.clue(name) for name in names}
     if _INTEGRITY in raised.bases:

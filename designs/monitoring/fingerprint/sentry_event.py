@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import PurePath
@@ -21,10 +21,11 @@ from designs.monitoring.fingerprint.event_lines import EventLine
 from designs.monitoring.fingerprint.event_tree import children_of, has_ids, order_of
 from designs.monitoring.fingerprint.event_values import as_dict, as_text, fact_of
 from designs.monitoring.fingerprint.model import MAX_CHAIN, VERSION, Fingerprint, Raised, make
+from designs.monitoring.fingerprint.places import event_places
 from designs.monitoring.fingerprint.qualnames import qualified_name
 from designs.monitoring.fingerprint.types import bases_of, class_named, qualified
 from designs.monitoring.fingerprint.wording import log_wording, wording
-from designs.monitoring.frames import clean_name, is_in_app, is_plumbing, module_of
+from designs.monitoring.frames import clean_name, collapse_line, is_in_app, is_plumbing, module_of
 from designs.monitoring.own_code import FOREIGN, LIKELY, OWN, installed_module, ownership_in_event, says_own
 
 __all__ = ["fingerprint_answer", "fingerprint_event", "fingerprint_message"]
@@ -111,19 +112,24 @@ def _computed(content: Content, stated: Any) -> Fingerprint:
 
 def _raised(content: Content) -> Raised | None:
     """Return the exceptions, else a stack trace that stands alone; None where there is neither."""
-    reader = _Reader(content)
     if content.exceptions:
-        raised = reader.read()
-        # Code that is likely own is a library's where other code is.
-        return raised if reader.found != LIKELY | OWN else _Reader(content, least=OWN).read()
+        return _read(content, _Reader.read)
     if not content.stack or (content.message and not content.is_crash):
         # The SDK can add to a log message where it was written; its live key does not know.
         return None
-    alone = reader.one({"type": "", "module": "", "value": "", "mechanism": {}, "frames": content.stack})
+    stack = {"type": "", "module": "", "value": "", "mechanism": {}, "frames": content.stack}
+    alone = _read(content, lambda reader: reader.one(stack))
     alone.type = "stack trace without exception"
     if content.message:
-        alone.details = [f"logger {content.logger}", f"message {wording(content.message)}"]
+        alone.details = [f"logger {content.logger}", f"message {log_wording(content.message)}"]
     return alone
+
+
+def _read(content: Content, how: Callable[[_Reader], Raised]) -> Raised:
+    reader = _Reader(content)
+    raised = how(reader)
+    # Code that is likely own is a library's where other code is.
+    return raised if reader.found != LIKELY | OWN else how(_Reader(content, least=OWN))
 
 
 def _without_stack(content: Content) -> Fingerprint:
@@ -131,13 +137,6 @@ def _without_stack(content: Content) -> Fingerprint:
         parts = content.report or content.rest
         return make(parts, content.logger or as_text(content.event.get("culprit")))
     return fingerprint_message(content.message, content.logger)
-
-
-def _read(values: list[Any]) -> Raised:
-    reader = _Reader(values)
-    raised = reader.read()
-    # Code that is likely own is a library's where other code is.
-    return raised if reader.found != LIKELY | OWN else _Reader(values, least=OWN).read()
 
 
 class _Reader:
@@ -199,31 +198,28 @@ class _Reader:
         kind = kind or "exception without type"
         members: list[Raised] | None = [] if value["mechanism"].get("is_exception_group") is True else None
         raised = Raised(kind, bases, [], [], "", facts, None, members)
-        line = EventLine()
-        flags_count = says_own((as_text(frame.get("module")), _path(frame), frame.get("in_app")) for frame in frames)
-        read: list[tuple[_Frame, dict[str, Any]]] = []
-        for given in frames:
-            if line.is_inlined(given):
-                continue
-            frame = _frame(given, self.platform, flags_count)
-            line.add(given, counts=frame.own >= self.least and not frame.is_hidden)
-            read.append((frame, given))
+        flags_count = says_own((as_text(given.get("module")), _path(given), given.get("in_app")) for given in frames)
+        read = [_frame(frame, self.platform, flags_count) for frame in frames]
         own: list[str] = []
         every: list[str] = []
-        is_named = any(frame.is_named and not frame.is_hidden for frame, _ in read)
-        for frame, given in read:
+        line = EventLine()
+        is_named = any(frame.is_named and not frame.is_hidden for frame in read)
+        for frame, given in zip(read, frames, strict=True):
+            if line.is_inlined(given):
+                continue
+            line.add(given, counts=frame.ownership >= self.least and not frame.is_hidden)
             if frame.is_hidden:
                 continue
             number = "" if is_named else as_text(given.get("lineno"))
             name = f"{frame.name}:{number}" if number else frame.name
             every.append(name)
-            if frame.own >= self.least:
-                self.found |= frame.own
+            if frame.ownership >= self.least:
+                self.found |= frame.ownership
                 own.append(name)
         if every and not is_named:
             # Files alone do not identify a failure.
             raised.details = [f"message {wording(facts.message())}"]
-        if own and self.with_line:
+        if self.with_line:
             raised.line = line.text()
         raised.own, raised.every = own, every
         return raised
@@ -240,6 +236,10 @@ class EventFacts:
     def message(self) -> str:
         """Return the exception's text."""
         return as_text(self._value.get("value"))
+
+    def places(self) -> list[str]:
+        """Return the places of all frames, see `places`."""
+        return event_places(self._frames)
 
     def clue(self, name: str) -> str:
         """Return one fact; empty if unknown."""
@@ -276,11 +276,11 @@ class EventFacts:
 
 
 class _Frame(NamedTuple):
-    """A frame's name, whether a function or a source line is in it, whether it is own code, whether it hides itself."""
+    """A frame's name, whether a function or a source line is in it, what its code is, and whether it hides itself."""
 
     name: str
     is_named: bool
-    own: int
+    ownership: int
     is_hidden: bool
 
 
@@ -317,9 +317,10 @@ def _frame(frame: dict[str, Any], platform: str, flags_count: bool) -> _Frame:
     shown = as_dict(frame.get("vars"))
     # As live frames: the name of the local counts, not its value.
     hidden = module.startswith("sentry_sdk.") or any(flag in shown for flag in _HIDDEN)
-    called = clean_name(function) or " ".join(as_text(frame.get("context_line")).split())[:120]
-    name = called or "<unknown>"
-    return _Frame((f"{module}.{name}" if module else name).rstrip("."), bool(called), own, hidden)
+    source = "" if function else collapse_line(as_text(frame.get("context_line")))
+    # A comprehension of a module is no function.
+    name = clean_name(function) if function else source or "<unknown>"
+    return _Frame(".".join(filter(None, (module, name))), bool(function or source), own, hidden)
 
 
 def _path(frame: dict[str, Any]) -> str:

@@ -45,7 +45,10 @@ class Shape(NamedTuple):
 
 
 class _Link(NamedTuple):
-    """One exception: its frames down to the one that gives the source line, that one's instruction, and the others."""
+    """One exception: its frames down to the one that gives the source line, that one's instruction, and the others.
+
+    Without such a frame all are in `head`.
+    """
 
     kind: type[BaseException]
     head: list[CodeType]
@@ -130,8 +133,9 @@ def _links_of(shape: Shape, gives_line: Callable[[CodeType], bool]) -> list[_Lin
     links = []
     for kind, begin, end in zip(shape.kinds, shape.begins, [*shape.begins[1:], len(shape.codes)], strict=True):
         own = [index for index in range(begin, end) if gives_line(shape.codes[index])]
-        split = own[-1] + 1 if own else begin
-        stand = shape.stands[own[-1]] if own else -1
+        # Without an own frame the innermost of all: aliases tell its lines apart.
+        split = own[-1] + 1 if own else end
+        stand = shape.stands[split - 1] if split > begin else -1
         links.append(_Link(kind, shape.codes[begin:split], stand, shape.codes[split:end]))
     return links
 
