@@ -46,6 +46,7 @@ def find_group(key: str) -> dict[str, Any] | None:
     return {
         **_summary(found),
         "traceback": _text(found.get("traceback")),
+        "joined": [_text(other) for other in found.get("joined") or []],
         "minutes": [[_text(minute), _number(count)] for minute, count in found.get("minutes") or []],
         "related": [
             {

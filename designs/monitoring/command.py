@@ -21,7 +21,7 @@ MAX_OPERATIONS = 50_000
 GUARD_SECONDS = 172_800
 """How long a command without an answer can be told from one that was lost: two days."""
 
-_SHORT = 2
+_SHORT, _WHOLE = 2, 11
 _KEYS = tuple(PREFIX + name for name in ("ring", "records", "places", "groups", "totals", "pending"))
 
 
@@ -39,6 +39,7 @@ class Outcome(NamedTuple):
         needs_traceback: The group has no stored traceback yet.
         in_window: Occurrences of the group in the gate's window, of all processes.
         first_seen_ms: When the group began, where it is forwarded and Redis was asked; else 0.
+        joined: Key of the group that counted it, where it is not the one that was sent; else empty.
     """
 
     state: str
@@ -52,6 +53,7 @@ class Outcome(NamedTuple):
     needs_traceback: bool = False
     in_window: int = 0
     first_seen_ms: int = 0
+    joined: str = ""
 
     @property
     def first_seen(self) -> str:
@@ -110,9 +112,9 @@ def outcome_of(answer: list[Any], event_id: str) -> Outcome:
     if len(answer) == _SHORT:
         total, in_window = answer
         return Outcome("recorded", event_id, total, in_window=in_window)
-    state, recorded, total, *flags, represents, needs_facts, needs_traceback, in_window, first_seen_ms = answer
+    state, recorded, total, *flags, represents, needs_facts, needs_traceback, in_window, first_seen_ms = answer[:_WHOLE]
     is_new, is_regressed, forward = map(bool, flags)
     return Outcome(
         state.decode(), recorded.decode(), total, is_new, is_regressed, forward, represents or 1,
-        bool(needs_facts), bool(needs_traceback), in_window, first_seen_ms,
+        bool(needs_facts), bool(needs_traceback), in_window, first_seen_ms, b"".join(answer[_WHOLE:]).decode(),
     )  # fmt: skip

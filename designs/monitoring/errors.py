@@ -5,8 +5,6 @@ from __future__ import annotations
 import atexit
 import copy
 import os
-import threading
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
@@ -21,6 +19,7 @@ from designs.monitoring.fingerprint import Fingerprint, fingerprint_exception, f
 from designs.monitoring.guard import guarded, swallow
 from designs.monitoring.health import HealthChecker
 from designs.monitoring.inert import allowing_io, is_refusing
+from designs.monitoring.learnt_groups import known_groups
 from designs.monitoring.marks import mark_as_logged, mark_of, set_mark
 from designs.monitoring.occurrence import inert_text_of, occurrence_of, short_text_of
 from designs.monitoring.request_notes import note
@@ -36,10 +35,6 @@ __all__ = ["ErrorTracker"]
 store = ErrorStore()
 
 Forward = Callable[[BaseException | None, ErrorEvent, Fingerprint, Outcome], None]
-
-_KNOWN_GROUPS_MAX = 2_048
-_KEPT_TRACEBACKS_MAX = 256
-"""Tracebacks kept for log lines (4 MB): each is at most 16 KiB."""
 
 
 class ErrorTracker:
@@ -143,13 +138,14 @@ class ErrorTracker:
         """Return one group in full.
 
         Args:
-            key: Its fingerprint.
+            key: Its fingerprint, an alias or a joined key.
 
         Returns:
             What `get_groups` tells, and ``first_seen``, ``last_seen`` (ISO, UTC), ``why`` (list of the fingerprint's
-            parts), ``aliases`` (other keys that find it, here too), ``minutes`` (``[minute, count]`` of the last 24
-            hours, oldest first, only minutes with occurrences), ``traceback`` (a sample), ``related`` (groups of the
-            same site, at most 49, as `get_groups` tells them). None for an unknown group or while Redis is away.
+            parts), ``aliases`` (other keys that find it, here too), ``joined`` (keys of the same bug whose occurrences
+            count here; they find it as well), ``minutes`` (``[minute, count]`` of the last 24 hours, oldest first,
+            only minutes with occurrences), ``traceback`` (a sample), ``related`` (groups of the same site, at most
+            49, as `get_groups` tells them). None for an unknown group or while Redis is away.
         """
         with guarded("get_group"):
             try:
@@ -161,6 +157,9 @@ class ErrorTracker:
     @staticmethod
     def resolve_group(key: str) -> bool:
         """Mark a group as resolved: its next occurrence is a regression and always passes the gate.
+
+        Args:
+            key: As for `get_group`.
 
         Returns:
             Whether the group is known; False also while Redis is away.
@@ -205,6 +204,7 @@ def _record_new(
     exc = error if is_exception(error) else None
     if fingerprint is None:
         fingerprint = fingerprint_of(exc, event) if exc is not None else _fingerprint_of_message(error, event)
+    own, fingerprint = fingerprint, known_groups.joined(fingerprint)
     known = known_groups.knows(fingerprint.key)
     # One traceback a group: Redis has it, or it waits for Redis.
     has_one = known or bool(store.backlog and store.backlog.traceback_of(fingerprint.key))
@@ -216,6 +216,7 @@ def _record_new(
         operation="" if type(operation) is str and not operation else operation_of(operation, is_withheld(exc)),
         describe=not known,
     )
+    fingerprint = known_groups.settle(own, fingerprint, outcome)
     if exc is not None:
         set_mark(
             exc,
@@ -308,40 +309,6 @@ def _as_record(event: ErrorEvent, key: str, occurrences: int, event_id: str = ""
         "occurrences": occurrences,
         "traceback": "",
     }
-
-
-class _KnownGroups:
-    """Groups that Redis holds with facts and traceback, as far as this process knows: they need not be sent again."""
-
-    def __init__(self) -> None:
-        self.start_over()
-
-    def start_over(self) -> None:
-        self._keys: OrderedDict[str, None] = OrderedDict()
-        self._tracebacks: OrderedDict[str, str] = OrderedDict()
-        self._lock = threading.RLock()
-
-    def knows(self, key: str) -> bool:
-        return key in self._keys
-
-    def traceback_of(self, key: str) -> str:
-        """Return the traceback this process formatted for a group; empty for one that is long ago."""
-        return self._tracebacks.get(key, "")
-
-    def learn(self, key: str, traceback: str = "") -> None:
-        if key in self._keys:
-            return
-        with self._lock:
-            self._keys[key] = None
-            if len(self._keys) > _KNOWN_GROUPS_MAX:
-                self._keys.popitem(last=False)
-            if traceback:
-                self._tracebacks[key] = traceback
-                if len(self._tracebacks) > _KEPT_TRACEBACKS_MAX:
-                    self._tracebacks.popitem(last=False)
-
-
-known_groups = _KnownGroups()
 
 
 def _forget_the_parents() -> None:

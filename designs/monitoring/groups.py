@@ -14,6 +14,7 @@ from integrations.redis import FailFastRedis
 __all__ = [
     "GROUP_PREFIX",
     "PREFIX",
+    "key_of_group",
     "read_group",
     "read_groups",
     "resolve",
@@ -56,10 +57,7 @@ def read_group(redis: FailFastRedis, key: str, now_ms: int) -> dict[str, Any] | 
     Raises:
         RedisUnavailable: Redis does not answer.
     """
-    rows = _rows(redis, [key])
-    if not rows:
-        alias_of = redis.run(lambda client: cast("bytes | None", client.hget(f"{PREFIX}aliases", key)))
-        rows = _rows(redis, [alias_of.decode()]) if alias_of else []
+    rows = _rows(redis, [key]) or _rows(redis, [key_of_group(redis, key)])
     if not rows:
         return None
     row = rows[0]
@@ -67,17 +65,20 @@ def read_group(redis: FailFastRedis, key: str, now_ms: int) -> dict[str, Any] | 
 
     def read(client: Any) -> list[Any]:
         pipe = client.pipeline(transaction=False)
-        pipe.hmget(GROUP_PREFIX + key, "minute", "minute_n", "minutes", "traceback", "aliases")
+        pipe.hmget(GROUP_PREFIX + key, "minute", "minute_n", "minutes", "traceback", "joined")
+        pipe.hget(f"{PREFIX}names", key)
         pipe.zrevrange(f"{PREFIX}site:{row['site']}", 0, _RELATED_MAX - 1)
         return list(pipe.execute())
 
-    (minute, minute_n, minutes, traceback, aliases), same_site = redis.run(read)
+    (minute, minute_n, minutes, traceback, joined), leading, same_site = redis.run(read)
+    joined_keys = (joined or b"").decode().split()
     related = [other.decode() for other in same_site if other.decode() != key] if row["site"] else []
     return {
         **row,
         "first_seen": iso_of(int(row["first_seen_ms"])),
         "last_seen": iso_of(int(row["last_seen_ms"])),
-        "aliases": (aliases or b"").decode().split(),
+        "aliases": [alias for alias in (leading or b"").decode().split() if alias not in joined_keys],
+        "joined": joined_keys,
         "why": json.loads(row["parts"] or "[]"),
         "minutes": _series(minutes or b"", int(minute or 0), int(minute_n or 0), now_ms),
         "traceback": (traceback or b"").decode("utf-8", "replace"),
@@ -85,13 +86,30 @@ def read_group(redis: FailFastRedis, key: str, now_ms: int) -> dict[str, Any] | 
     }
 
 
-def resolve(redis: FailFastRedis, key: str, now_ms: int) -> bool:
-    """Mark a group as resolved at a time; False when it is unknown.
+def key_of_group(redis: FailFastRedis, key: str) -> str:
+    """Return the key of the group that a key or an alias leads to; the key itself where there is none.
 
     Raises:
         RedisUnavailable: Redis does not answer.
     """
-    return bool(redis.script("resolve_group", [GROUP_PREFIX + key], [now_ms]))
+
+    def read(client: Any) -> list[Any]:
+        pipe = client.pipeline(transaction=False)
+        pipe.exists(GROUP_PREFIX + key)
+        pipe.hget(f"{PREFIX}aliases", key)
+        return list(pipe.execute())
+
+    is_group, of = redis.run(read)
+    return key if is_group or of is None else str(of.decode())
+
+
+def resolve(redis: FailFastRedis, key: str, now_ms: int) -> bool:
+    """Mark a group, by its key or an alias of it, as resolved at a time; False when it is unknown.
+
+    Raises:
+        RedisUnavailable: Redis does not answer.
+    """
+    return bool(redis.script("resolve_group", [GROUP_PREFIX + key], [now_ms, key, PREFIX]))
 
 
 def _rows(redis: FailFastRedis, keys: list[str]) -> list[dict[str, Any]]:

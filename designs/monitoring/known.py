@@ -19,6 +19,7 @@ __all__ = [
     "known_errors",
     "known_group",
     "known_groups",
+    "known_key",
     "known_operations",
     "known_requests",
     "known_tasks",
@@ -60,6 +61,18 @@ def known_group(key: str) -> dict[str, Any] | None:
     """
     try:
         return store.group(key)
+    except RedisUnavailable as error:
+        raise StoreAway(str(error)) from error
+
+
+def known_key(key: str) -> str:
+    """Return the key of the group that counts what has this key: another one where it was joined.
+
+    Raises:
+        StoreAway: Redis does not answer.
+    """
+    try:
+        return store.key_of_group(key)
     except RedisUnavailable as error:
         raise StoreAway(str(error)) from error
 

@@ -82,7 +82,7 @@ class ErrorStore:
             outcome = self._keep(pending)
             self.handover.wake()
             return outcome
-        self.backlog.last_known[fingerprint.key] = (outcome.in_window, time.monotonic())
+        self.backlog.last_known[outcome.joined or fingerprint.key] = (outcome.in_window, time.monotonic())
         if self.backlog and not self.handover.wake(at_once=True):
             self.drain()
         return outcome
@@ -192,6 +192,14 @@ class ErrorStore:
             RedisUnavailable: Redis does not answer.
         """
         return groups.read_group(self.redis, key, now_ms())
+
+    def key_of_group(self, key: str) -> str:
+        """Return the key of the group that a key or an alias leads to; the key itself where there is none.
+
+        Raises:
+            RedisUnavailable: Redis does not answer.
+        """
+        return groups.key_of_group(self.redis, key)
 
     def drain(self, batch: int = _DRAIN_BATCH) -> int:
         """Hand over what waits, at most ``batch`` records; return how many went. Stops at the first refusal."""

@@ -16,7 +16,7 @@ from rest_framework.views import APIView
 
 from designs.exceptions import ExternalServiceError
 from designs.groups import KEY, STATES, all_groups, find_group
-from designs.monitoring import SEVERITIES, ErrorTracker, StoreAway, known_errors
+from designs.monitoring import SEVERITIES, ErrorTracker, StoreAway, known_errors, known_key
 from designs.schema import error_responses
 from designs.sentry_links import with_issue_link
 from designs.views.away import store_away
@@ -123,6 +123,9 @@ class GroupDetail(Group):
         child=serializers.ListField(child=serializers.JSONField(), min_length=2, max_length=2),
         help_text="[minute, occurrences] of the last 24 hours, where there are any",
     )
+    joined = serializers.ListField(
+        child=serializers.CharField(), help_text="other keys of the same bug that count here, found by an alias"
+    )
     related = RelatedGroup(many=True, help_text="groups of the same site")
 
 
@@ -149,7 +152,10 @@ class ErrorListView(APIView):
     def get(self, request: Request) -> Response | JsonResponse:
         wanted = _asked(ErrorQuery, request)
         try:
-            return Response(_listed(known_errors(_LIMIT_MAX), wanted))
+            found = known_errors(_LIMIT_MAX)
+            if "fingerprint" in wanted:
+                return Response(_listed(found, {**wanted, "fingerprint": known_key(wanted["fingerprint"])}))
+            return Response(_listed(found, wanted))
         except StoreAway:
             own = _listed(ErrorTracker.get_recent_errors(_LIMIT_MAX), wanted)
             return store_away(request, "errors", this_process=own)

@@ -5,20 +5,39 @@
 -- ARGV  1 event_id  2 additions (JSON, '' = none)  3 traceback ('' = not sent)  4 group facts (JSON, '' = not sent)
 --       5 prefix of all keys  6 fingerprint  7 now_ms
 -- Gives 1 when the record is still in the ring, else 0.
-if (ARGV[3] ~= '' or ARGV[4] ~= '') and redis.call('EXISTS', KEYS[3]) == 1 then
-  if ARGV[3] ~= '' and redis.call('HSETNX', KEYS[3], 'traced', '1') == 1 then
-    redis.call('HSET', KEYS[3], 'traceback', ARGV[3])
-  end
-  if ARGV[4] ~= '' and redis.call('HSETNX', KEYS[3], 'described', '1') == 1 then
-    local facts = cjson.decode(ARGV[4])
-    for field, value in pairs(facts) do redis.call('HSET', KEYS[3], field, value) end
-    local site = ARGV[5] .. 'site:' .. facts.site
-    redis.call('ZADD', site, ARGV[7], ARGV[6])
-    redis.call('ZREMRANGEBYRANK', site, 0, -51)
-    for alias in string.gmatch(facts.aliases or '', '%S+') do
-      redis.call('HSETNX', ARGV[5] .. 'aliases', alias, ARGV[6])
+local group, fingerprint, aliases, names = KEYS[3], ARGV[6], ARGV[5] .. 'aliases', ARGV[5] .. 'names'
+
+-- Describe the group, unless another process did; `record_error.lua` does the same for one that it creates.
+local function describe(facts)
+  for field, value in pairs(facts) do redis.call('HSET', group, field, value) end
+  local site = ARGV[5] .. 'site:' .. facts.site
+  redis.call('ZADD', site, ARGV[7], fingerprint)
+  redis.call('ZREMRANGEBYRANK', site, 0, -51)
+  redis.call('EXPIRE', site, redis.call('TTL', group))
+  for alias in string.gmatch(facts.aliases or '', '%S+') do
+    local before = redis.call('HGET', aliases, alias)
+    if not before or redis.call('EXISTS', ARGV[5] .. 'group:' .. before) == 0 then
+      redis.call('HSET', aliases, alias, fingerprint)
+      redis.call('HSET', names, fingerprint, (redis.call('HGET', names, fingerprint) or '') .. ' ' .. alias)
     end
-    redis.call('EXPIRE', site, redis.call('TTL', KEYS[3]))
+  end
+  -- An index lives at least as long as the group.
+  for _, index in ipairs({aliases, names}) do
+    if redis.call('TTL', index) < redis.call('TTL', group) then redis.call('EXPIRE', index, redis.call('TTL', group)) end
+  end
+end
+
+if ARGV[3] ~= '' or ARGV[4] ~= '' then
+  if redis.call('EXISTS', group) == 0 then
+    -- Its key may have been joined to the group of another one.
+    fingerprint = redis.call('HGET', aliases, fingerprint) or fingerprint
+    group = ARGV[5] .. 'group:' .. fingerprint
+  end
+  if redis.call('EXISTS', group) == 1 then
+    if ARGV[3] ~= '' and redis.call('HSETNX', group, 'traced', '1') == 1 then
+      redis.call('HSET', group, 'traceback', ARGV[3])
+    end
+    if ARGV[4] ~= '' and redis.call('HSETNX', group, 'described', '1') == 1 then describe(cjson.decode(ARGV[4])) end
   end
 end
 -- Whoever adds to an occurrence mostly does so at once; what a large ring holds of long ago is not looked through.

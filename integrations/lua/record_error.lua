@@ -9,12 +9,16 @@
 --        11 occurrences this call stands for  12 '' when live; handed over: how many of them were forwarded already
 -- Gives  {total, occurrences of the window} when nothing else is to be told; or
 --        {state, event_id, total, is_new, is_regressed, forward, represents, needs_facts, needs_traceback,
---        occurrences of the window, ms the group was seen first, 0 when not forwarded}
+--        occurrences of the window, ms the group was seen first, 0 when not forwarded, and key of the group where it
+--        is not the one that was sent}
 --        state 'seen': this operation was recorded before under that event_id, and nothing was counted.
 -- The ring holds places, by time. Of each, `records` has the record, beside it (#) "arrival|event_id|fingerprint", and (+)
 -- what other hooks add. A storm puts its newest into the place of its oldest.
 -- Times are the application's. The group hash: total, forwarded_total, window_ms, window_n, state, resolved_ms,
--- minute and minute_n (the running minute), minutes (8 bytes each past one: minute, count), facts.
+-- minute and minute_n (the running minute), minutes (8 bytes each past one: minute, count), joined (other keys that
+-- were sent and counted here), facts.
+-- The hash `aliases` leads from a key to the group that counts it; `names` has all such keys of each group, so that they
+-- go with it. The aliases of a key whose group is unknown are looked up there, and after them the key itself.
 -- Every occurrence is in one of three numbers: `told` in totals (an event that was forwarded stands for it), `pending`
 -- (total less forwarded_total of its group, also in the hash `pending`, which outlives the group), or one of totals'
 -- `untold:<reason>`. The hash `pending` has the lifetime of totals, so that the three always add up to `occurrences`.
@@ -26,6 +30,13 @@ local user, operation, told_facts, traceback = ARGV[7] or '', ARGV[8] or '', ARG
 local now_ms, sequence, weight = tonumber(now), tonumber(ARGV[6]), tonumber(ARGV[11] or '1')
 local live, represented = (ARGV[12] or '') == '', tonumber(ARGV[12] or '') or 0
 local call = redis.call
+local aliases, names, counted_in = prefix .. 'aliases', prefix .. 'names', nil
+
+-- Count in the group of another key than the one that was sent.
+local function count_in(key)
+  fingerprint, counted_in = key, key
+  group, users, held = prefix .. 'group:' .. key, prefix .. 'users:' .. key, prefix .. 'held:' .. key
+end
 
 -- Note how many occurrences of the group no event stands for, where the number was another one before.
 local function set_pending(now_pending, before)
@@ -40,8 +51,15 @@ local function set_pending(now_pending, before)
   end
 end
 
--- A group is gone: no event will stand for what it had pending.
+-- A group is gone: no event will stand for what it had pending, and no key leads to it.
 local function give_up(gone, reason)
+  local leading = call('HGET', names, gone)
+  if leading then
+    for alias in string.gmatch(leading, '%S+') do
+      if call('HGET', aliases, alias) == gone then call('HDEL', aliases, alias) end
+    end
+    call('HDEL', names, gone)
+  end
   local number = call('HGET', pending, gone)
   if not number then return end
   call('HDEL', pending, gone)
@@ -51,8 +69,9 @@ end
 -- A slot's commands come one after the other: what is not beyond the last one recorded is a repetition.
 local done = call('SET', guard, ARGV[6] .. ':0', 'EX', guard_seconds, 'GET')
 if done then
-  local last, given = string.match(done, '^(%d+):(-?%d+)$')
+  local last, given, where = string.match(done, '^(%d+):(-?%d+):?(.*)$')
   if tonumber(last) >= sequence then
+    if tonumber(last) == sequence and where ~= '' then count_in(where) end
     if tonumber(last) == sequence and given ~= '-1' and not live then
       -- The decision given then reached nobody; what was forwarded instead counts.
       local more = represented - tonumber(given)
@@ -68,17 +87,18 @@ if done then
         -- It was evicted, and what it had pending was given up without these.
         call('HINCRBY', totals, 'untold:group_evicted', -more)
       end
-      done = last .. ':' .. represented
+      done = last .. ':' .. represented .. (where ~= '' and ':' .. where or '')
     end
     call('SET', guard, done, 'EX', guard_seconds)
-    return {'recorded', event_id, tonumber(call('HGET', group, 'total') or '0'), 0, 0, 0, 0, 0, 0, 0, 0}
+    return {'recorded', event_id, tonumber(call('HGET', group, 'total') or '0'), 0, 0, 0, 0, 0, 0, 0, 0, counted_in}
   end
 end
 if operation ~= '' then
   local operations, order = prefix .. 'operations', prefix .. 'operations_order'
   if call('HSETNX', operations, operation, event_id) == 0 then
     call('SET', guard, ARGV[6] .. ':-1', 'EX', guard_seconds)
-    return {'seen', call('HGET', operations, operation), 0, 0, 0, 0, 0, 0, 0, 0, 0}
+    local first, where = string.match(call('HGET', operations, operation), '^([^|]*)|?(.*)$')
+    return {'seen', first, 0, 0, 0, 0, 0, 0, 0, 0, 0, where ~= '' and where or nil}
   end
   if call('RPUSH', order, operation) > max_operations then
     call('HDEL', operations, call('LPOP', order))
@@ -91,8 +111,30 @@ call('HINCRBY', totals, 'by:' .. ARGV[4], weight)
 local arrival = call('HINCRBY', totals, 'occurrences', weight)
 
 -- Group: created once, then counted.
-local known = call('HMGET', group, 'total', 'forwarded_total', 'window_ms', 'window_n', 'state', 'resolved_ms',
-  'minute', 'minute_n', 'first_seen_ms', 'last_seen_ms', 'described', 'traced')
+local function read_group()
+  return call('HMGET', group, 'total', 'forwarded_total', 'window_ms', 'window_n', 'state', 'resolved_ms',
+    'minute', 'minute_n', 'first_seen_ms', 'last_seen_ms', 'described', 'traced')
+end
+local known, facts = read_group(), told_facts ~= '' and cjson.decode(told_facts)
+if not known[1] then
+  -- One of its aliases belongs to a living group, or the key was joined to one before. Aliases first: they tell bugs
+  -- apart that the key does not.
+  local function living(key)
+    return key and call('HEXISTS', prefix .. 'group:' .. key, 'total') == 1 and key
+  end
+  local joined
+  for alias in string.gmatch(facts and facts.aliases or '', '%S+') do
+    joined = joined or living(alias) or living(call('HGET', aliases, alias))
+  end
+  joined = joined or living(call('HGET', aliases, fingerprint))
+  if joined then
+    count_in(joined)
+    known = read_group()
+    -- A repetition counts where the first one did, whatever leads where by then.
+    call('SET', guard, ARGV[6] .. ':0:' .. joined, 'EX', guard_seconds)
+    if operation ~= '' then call('HSET', prefix .. 'operations', operation, event_id .. '|' .. joined) end
+  end
+end
 local is_new = not known[1]
 -- One of that name may have expired before.
 if is_new then give_up(fingerprint, 'group_expired') end
@@ -108,22 +150,39 @@ local function set(field, value)
   changes[#changes + 1] = value
 end
 
-if told_facts ~= '' and described then
+-- Let a key lead to this group, unless it leads to another living one.
+local lead_here = (facts or counted_in) and function(key)
+  local before = call('HGET', aliases, key)
+  if before and (before == fingerprint or call('EXISTS', prefix .. 'group:' .. before) == 1) then return end
+  local leading = call('HGET', names, fingerprint) or ''
+  if #leading > 4000 then return end
+  call('HSET', aliases, key, fingerprint)
+  call('HSET', names, fingerprint, leading .. ' ' .. key)
+end
+if counted_in then
+  local joined = call('HGET', group, 'joined') or ''
+  if not string.find(' ' .. joined .. ' ', ' ' .. ARGV[3] .. ' ', 1, true) and #joined < 2000 then
+    set('joined', joined == '' and ARGV[3] or joined .. ' ' .. ARGV[3])
+  end
+  lead_here(ARGV[3])
+  for alias in string.gmatch(facts and facts.aliases or '', '%S+') do lead_here(alias) end
+end
+
+if facts and described then
   -- Each process sends the facts once: enough to know the releases a group was seen in.
-  local release, seen = cjson.decode(told_facts).releases or '', call('HGET', group, 'releases') or ''
+  local release, seen = facts.releases or '', call('HGET', group, 'releases') or ''
   if release ~= '' and not string.find('\n' .. seen .. '\n', '\n' .. release .. '\n', 1, true) then
     if #seen > 2000 then seen = string.match(seen, '\n(.*)$') or '' end
     set('releases', seen == '' and release or seen .. '\n' .. release)
   end
-elseif told_facts ~= '' then
-  local facts = cjson.decode(told_facts)
+elseif facts then
   for field, value in pairs(facts) do set(field, value) end
   set('described', '1')
   described = true
   local site = prefix .. 'site:' .. facts.site
   call('ZADD', site, now, fingerprint)
   call('ZREMRANGEBYRANK', site, 0, -51)
-  for alias in string.gmatch(facts.aliases or '', '%S+') do call('HSETNX', prefix .. 'aliases', alias, fingerprint) end
+  for alias in string.gmatch(facts.aliases or '', '%S+') do lead_here(alias) end
 end
 if traceback ~= '' and not traced then
   set('traceback', traceback)
@@ -236,7 +295,9 @@ set_pending(total - forwarded, pending_before)
 if tostring(forwarded) ~= known[2] then set('forwarded_total', forwarded) end
 if state ~= known[5] then set('state', state) end
 call('HSET', group, unpack(changes))
-if represents > 0 then call('SET', guard, ARGV[6] .. ':' .. represents, 'EX', guard_seconds) end
+if represents > 0 then
+  call('SET', guard, ARGV[6] .. ':' .. represents .. (counted_in and ':' .. counted_in or ''), 'EX', guard_seconds)
+end
 
 if is_new then
   call('HINCRBY', totals, 'groups', 1)
@@ -244,11 +305,8 @@ if is_new then
   if excess > 0 then
     for _, gone in ipairs(call('ZRANGE', groups, 0, excess - 1)) do
       give_up(gone, call('EXISTS', prefix .. 'group:' .. gone) == 1 and 'group_evicted' or 'group_expired')
-      local facts = call('HMGET', prefix .. 'group:' .. gone, 'site', 'aliases')
-      if facts[1] then call('ZREM', prefix .. 'site:' .. facts[1], gone) end
-      for alias in string.gmatch(facts[2] or '', '%S+') do
-        if call('HGET', prefix .. 'aliases', alias) == gone then call('HDEL', prefix .. 'aliases', alias) end
-      end
+      local of = call('HGET', prefix .. 'group:' .. gone, 'site')
+      if of then call('ZREM', prefix .. 'site:' .. of, gone) end
       call('DEL', prefix .. 'group:' .. gone, prefix .. 'users:' .. gone)
       call('ZREM', groups, gone)
       call('HINCRBY', totals, 'groups_evicted', 1)
@@ -256,7 +314,7 @@ if is_new then
   end
 end
 -- Once a minute is enough to keep what is in use from expiring, and to note which groups have expired.
-if minute ~= running or group_seconds < 600 then
+if minute ~= running or group_seconds < 600 or counted_in then
   for _, gone in ipairs(call('ZRANGE', groups, 0, 9)) do
     if call('EXISTS', prefix .. 'group:' .. gone) == 1 then break end
     give_up(gone, 'group_expired')
@@ -266,11 +324,13 @@ if minute ~= running or group_seconds < 600 then
     call('EXPIRE', key, math.floor(ring_ms / 1000) + group_seconds)
   end
   local site = prefix .. 'site:' .. (call('HGET', group, 'site') or '')
-  for _, key in ipairs({groups, totals, pending, group, users, site, prefix .. 'aliases'}) do call('EXPIRE', key, group_seconds * 2) end
+  for _, key in ipairs({groups, totals, pending, group, users, site, aliases, names}) do
+    call('EXPIRE', key, group_seconds * 2)
+  end
 end
-if described and traced and not (is_new or is_regressed or forward) then return {total, in_window} end
+if described and traced and not counted_in and not (is_new or is_regressed or forward) then return {total, in_window} end
 return {
   'recorded', event_id, total, is_new and 1 or 0, is_regressed and 1 or 0, forward and 1 or 0, represents,
   described and 0 or 1, traced and 0 or 1, in_window,
-  forward and (is_new and now_ms or math.min(now_ms, tonumber(known[9]))) or 0
+  forward and (is_new and now_ms or math.min(now_ms, tonumber(known[9]))) or 0, counted_in
 }

@@ -114,6 +114,17 @@ class TestErrors:
         assert [other["fingerprint"] for other in found["related"]] == ["1:b"]
         assert store.resolve("1:a")
 
+    def test_two_keys_of_one_bug_are_one_group(self, gateway: FailFastRedis) -> None:
+        store = ErrorStore()
+        for name in "ab":
+            fingerprint = Fingerprint(f"1:{name}", "1", (name,), ("1:bug",), "site")
+            outcome = store.record(build_event("x", RunContext()), fingerprint)
+
+        assert (outcome.joined, outcome.occurrences) == ("1:a", 2)
+        assert (store.group("1:b") or {})["joined"] == ["1:b"]
+        assert store.resolve("1:b")
+        assert (store.group("1:a") or {})["state"] == "resolved"
+
     def test_what_no_event_stands_for_yet_is_pending(self, gateway: FailFastRedis) -> None:
         store = ErrorStore()
         for _ in range(12):

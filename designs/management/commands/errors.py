@@ -119,6 +119,7 @@ class Command(BaseCommand):
         )
         self._counts(group["minutes"])
         self._section("Why these are one group", group["why"])
+        self._section("Other keys that count here, joined by an alias", group["joined"])
         self._section("A traceback", group["traceback"].splitlines())
         related = [f"{other['total']:>8}  {other['fingerprint']}  {other['type']}" for other in group["related"]]
         self._section("Related: from the same place", related)

@@ -13,7 +13,11 @@ from django.test import override_settings
 from freezegun import freeze_time
 
 from designs.console import width_of
+from designs.context import RunContext
 from designs.monitoring import ErrorTracker
+from designs.monitoring.errors import store
+from designs.monitoring.event import build_event
+from designs.monitoring.fingerprint import Fingerprint
 from tests.designs.test_console import HOSTILE
 from tests.designs.views.test_groups import FULL, stub
 from tests.outage import REFUSED_URL
@@ -101,6 +105,15 @@ class TestShow:
 
         document = json.loads(errors("show", key, "--json"))
         assert (document["fingerprint"], document["total"]) == (key, 2)
+
+    def test_a_key_that_was_joined_shows_the_group(self) -> None:
+        key, joined = f"1:{'a' * 32}", f"1:{'b' * 32}"
+        for each in (key, joined):
+            store.record(build_event("broken", RunContext()), Fingerprint(each, "1", (each,), ("1:bug",), "site"))
+
+        lines = errors("show", joined).splitlines()
+        assert f"  key         {key}" in lines
+        assert lines[lines.index("Other keys that count here, joined by an alias") + 1] == f"  {joined}"
 
     @pytest.mark.parametrize("key", [UNKNOWN, "nonsense", "", "\x1b[31m\nred" * 50])
     def test_an_unknown_key_is_one_clear_line(self, key: str) -> None:

@@ -10,8 +10,11 @@ from django.test import Client, override_settings
 from freezegun import freeze_time
 
 from designs import groups
+from designs.context import RunContext
 from designs.models import User
-from designs.monitoring import ErrorTracker
+from designs.monitoring import ErrorTracker, errors
+from designs.monitoring.event import build_event
+from designs.monitoring.fingerprint import Fingerprint
 from tests.designs.views.test_monitoring import client_for
 from tests.outage import REFUSED_URL
 from tests.secrets_table import IN_TEXT
@@ -89,6 +92,18 @@ def test_a_group_is_found_by_its_key(admin: Client) -> None:
     assert "test_groups.py" in body["traceback"]
 
 
+def test_a_key_that_was_joined_finds_group_and_errors(admin: Client) -> None:
+    group, joined = f"1:{'a' * 32}", f"1:{'b' * 32}"
+    for key in (group, joined):
+        errors.store.record(build_event("broken", RunContext()), Fingerprint(key, "1", (key,), ("1:bug",), "site"))
+    errors.store.record(build_event("other", RunContext()), Fingerprint("1:c", "1", ("c",), (), "site"))
+
+    body = admin.get(f"{URL}{joined}/").json()
+    assert (body["fingerprint"], body["total"], body["joined"]) == (group, 2, [joined])
+    listed = admin.get("/api/monitoring/errors/", {"fingerprint": joined}).json()
+    assert [error["fingerprint"] for error in listed["errors"]] == [group, group]
+
+
 def test_what_the_store_tells_is_shown_typed(admin: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     stub(monkeypatch, FULL)
 
@@ -110,6 +125,7 @@ def test_what_the_store_tells_is_shown_typed(admin: Client, monkeypatch: pytest.
         "last_event_id": "e",
         "traceback": "Traceback",
         "minutes": [["2026-01-31T12:00:00Z", 12]],
+        "joined": [],
         "related": [{"fingerprint": f"1:{'b' * 32}", "type": "KeyError", "module": "", "total": 2}],
     }
 
