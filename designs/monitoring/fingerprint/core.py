@@ -208,7 +208,7 @@ def _alias_parts(raised: Raised, task: str, parts: Sequence[str]) -> list[str] |
         parts: Those of its key.
 
     Returns:
-        None where the key is not made of frames, or a rule says which of them counts.
+        None where the key is not made of frames, or of outer ones only, or a rule says which of them counts.
     """
     if parts[0].startswith("rule "):
         inner = None if parts[0] != RETRIES or raised.cause is None else _alias_parts(raised.cause, task, parts[1:])
@@ -216,17 +216,19 @@ def _alias_parts(raised: Raised, task: str, parts: Sequence[str]) -> list[str] |
     chain = list(links(raised))
     if chain[-1].members is not None:
         return _group_alias(chain, task)
-    return _chain_alias(chain) if any(link.every for link in chain) else None
+    return _chain_alias(chain) if any(has_inner(link.every) for link in chain) else None
 
 
 def _chain_alias(chain: Sequence[Raised]) -> list[str]:
     alias: list[str] = []
     for link in chain:
-        alias += [f"type {link.type}", *details_of(link)]
+        alias += [f"type {link.type}", *link.details, *details_of(link)]
         places = link.facts.places()
         way = _recursion(places) if link.type == _RECURSION else []
         alias += way or collapse_cycles(places)
-    return alias
+    # Part of the key only where no frame is own, and of the alias always: it must be finer than each key.
+    named = names_of((link.bases, link.facts.message) for link in chain if link.members is None)
+    return [*alias, *(f"names {name}" for name in named)]
 
 
 def _group_alias(chain: Sequence[Raised], task: str) -> list[str] | None:

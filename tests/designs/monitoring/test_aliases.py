@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from celery.exceptions import MaxRetriesExceededError
-from django.db import IntegrityError
+from django.db import IntegrityError, ProgrammingError
 from django.http import Http404
 from django.template import TemplateDoesNotExist
 from django.test import override_settings
@@ -85,6 +85,10 @@ def refused(constraint: str) -> Callable[[], None]:
     return lambda: Part().read(IntegrityError, f'violates unique constraint "{constraint}"')
 
 
+def without_table(name: str) -> Callable[[], None]:
+    return lambda: Part().read(ProgrammingError, f'relation "{name}" does not exist')
+
+
 def two_in_one_function(first: bool) -> None:
     if first:
         raise ValueError(
@@ -104,6 +108,7 @@ JOINABLE = {
     "recursion": recursion,
     "retries used up": retries_used_up,
     "integrity": refused("part_key"),
+    "table": without_table("auth_user"),
 }
 
 
@@ -138,6 +143,7 @@ BUGS = {
     "two statements of several lines": (lambda: two_in_one_function(True), lambda: two_in_one_function(False)),
     "one method of two classes": (lambda: Part().read(), lambda: Assembly().read()),
     "two constraints": (refused("part_key"), refused("assembly_key")),
+    "two tables": (without_table("auth_user"), without_table("django_q_ormq")),
     "two types": (lambda: Part().read(KeyError), lambda: Part().read(OSError)),
     "a member more": (group_of(plain), group_of(plain, with_cause)),
     "two members": (group_of(plain, with_cause), group_of(plain, recursion)),
