@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from django.conf import settings
@@ -17,6 +18,7 @@ __all__ = [
     "BodyTooSlow",
     "LoginNotJudged",
     "claims_login",
+    "discard_body",
     "has_user",
     "refusal_of",
     "use_login_check",
@@ -26,6 +28,7 @@ ANONYMOUS_MAX_BYTES = 64 * 1024
 """Largest body of a request without a user."""
 DISCARD_MAX_BYTES = 64 * 1024 * 1024
 DISCARD_MAX_SECONDS = 5.0
+_CHUNK_BYTES = 64 * 1024
 _login_checks: list[Callable[[HttpRequest], bool]] = []
 
 
@@ -89,3 +92,31 @@ class LoginNotJudged(BodyRefused):
     status_code = 503
     code = "external_service_error"
     detail = "The login of this request cannot be checked now. Try again later."
+
+
+def discard_body(request: HttpRequest) -> None:
+    """Read what is left of a refused body and throw it away, within limits of size and time.
+
+    A server that closes a connection with unread data resets it: the client would see that, not the answer.
+    """
+    # The deadline must hold while a read waits, too. WSGI has no timeouts, but gunicorn lends its socket.
+    connection = request.META.get("gunicorn.socket")
+    timeout = connection.gettimeout() if connection is not None else None
+    deadline = time.monotonic() + DISCARD_MAX_SECONDS
+    # The limit of anonymous requests is for bodies that somebody keeps.
+    request.discards_body = True  # type: ignore[attr-defined]
+    left = DISCARD_MAX_BYTES
+    try:
+        while left > 0 and (seconds := deadline - time.monotonic()) > 0:
+            if connection is not None:
+                connection.settimeout(seconds)
+            chunk = request.read(min(_CHUNK_BYTES, left))
+            if not chunk:
+                return
+            left -= len(chunk)
+    except (BodyRefused, OSError, ValueError):
+        # The client is gone, too slow, or the body was closed by whoever read it: nobody waits for more.
+        return
+    finally:
+        if connection is not None:
+            connection.settimeout(timeout)

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import codecs
 import json
-import time
 from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import BadRequest, RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
-from django.http import HttpRequest, UnreadablePostError
+from django.http import UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
 from rest_framework import parsers
 from rest_framework.exceptions import ParseError
 from rest_framework.utils.json import strict_constant
 
-from designs.bodies import DISCARD_MAX_BYTES, DISCARD_MAX_SECONDS, BodyRefused
-
-__all__ = ["UNREADABLE_BODY_ERRORS", "JSONParser", "discard_body"]
+__all__ = ["UNREADABLE_BODY_ERRORS", "JSONParser"]
 
 UNREADABLE_BODY_ERRORS = (
     BadRequest,
@@ -29,8 +26,6 @@ UNREADABLE_BODY_ERRORS = (
     UnreadablePostError,
 )
 """What Django raises for a body that is cut, malformed or beyond its limits; outside DRF's own handling."""
-
-_CHUNK_BYTES = 64 * 1024
 
 
 class JSONParser(parsers.JSONParser):
@@ -63,31 +58,3 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(fields) != len(pairs):
         raise ValueError("a field is sent twice")
     return fields
-
-
-def discard_body(request: HttpRequest) -> None:
-    """Read what is left of a refused body and throw it away, within limits of size and time.
-
-    A server that closes a connection with unread data resets it: the client would see that, not the answer.
-    """
-    # The deadline must hold while a read waits, too. WSGI has no timeouts, but gunicorn lends its socket.
-    connection = request.META.get("gunicorn.socket")
-    timeout = connection.gettimeout() if connection is not None else None
-    deadline = time.monotonic() + DISCARD_MAX_SECONDS
-    # The limit of anonymous requests is for bodies that somebody keeps.
-    request.discards_body = True  # type: ignore[attr-defined]
-    left = DISCARD_MAX_BYTES
-    try:
-        while left > 0 and (seconds := deadline - time.monotonic()) > 0:
-            if connection is not None:
-                connection.settimeout(seconds)
-            chunk = request.read(min(_CHUNK_BYTES, left))
-            if not chunk:
-                return
-            left -= len(chunk)
-    except (BodyRefused, OSError, ValueError):
-        # The client is gone, too slow, or the body was closed by whoever read it: nobody waits for more.
-        return
-    finally:
-        if connection is not None:
-            connection.settimeout(timeout)

@@ -21,8 +21,7 @@ from django.core.handlers.asgi import ASGIHandler, ASGIRequest
 from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
 from django.utils.http import parse_header_parameters
 
-from designs.bodies import ANONYMOUS_MAX_BYTES, BodyRefused, BodyTooLarge, BodyTooSlow, claims_login
-from designs.parsers import discard_body
+from designs.bodies import ANONYMOUS_MAX_BYTES, BodyRefused, BodyTooLarge, BodyTooSlow, claims_login, discard_body
 from enginel.paced_body import PacedBody
 from enginel.slow_clients import PacedSocket, SlowClient
 

@@ -50,6 +50,7 @@ _MODULES = (
     ),
     *("elasticapm", "scout_apm", "wrapt", "debug_toolbar", "pyinstrument"),
     *("designs.monitoring", "designs.middleware", "designs.celery_signals", "designs.celery_messages"),
+    "designs.carrying",
 )
 _OUTER = re.compile(
     rf"(?:{'|'.join(map(re.escape, _MODULES))})\."

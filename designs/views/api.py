@@ -12,8 +12,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from designs.authentication import SessionAuthentication, TokenAuthentication
-from designs.bodies import refusal_of
-from designs.parsers import UNREADABLE_BODY_ERRORS, JSONParser, discard_body
+from designs.bodies import discard_body, refusal_of
+from designs.parsers import UNREADABLE_BODY_ERRORS, JSONParser
 
 __all__ = ["WorkloadView"]
 

@@ -7,7 +7,8 @@ import pytest
 from django.test import RequestFactory
 from rest_framework.exceptions import ParseError
 
-from designs.parsers import JSONParser, discard_body
+from designs.bodies import discard_body
+from designs.parsers import JSONParser
 
 
 def parse(body: bytes) -> Any:

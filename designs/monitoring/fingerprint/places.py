@@ -36,7 +36,9 @@ class _Function:
     def __init__(self, code: CodeType, frame: FrameType) -> None:
         module = module_of(frame.f_globals, code.co_filename)
         self.code = code
-        self.name = f"{module}.{clean_name(code.co_qualname)}"
+        # Frozen and generated code has no file from which an event's bare name could be completed.
+        name = code.co_name if code.co_filename.startswith("<") else code.co_qualname
+        self.name = f"{module}.{clean_name(name)}"
         # The SDK leaves the same out of its events.
         # From Python 3.12 on a comprehension has no frame.
         self.is_hidden = (

@@ -209,4 +209,4 @@ def test_a_withheld_failure_whose_key_has_no_words_has_none() -> None:
     open_one = print_of(lambda: Part().read(TemplateDoesNotExist, "secret.html"))
 
     assert open_one.aliases
-    assert without_words(open_one).aliases == ()
+    assert without_words(open_one, TemplateDoesNotExist("secret.html")).aliases == ()

@@ -141,7 +141,10 @@ def test_a_form_without_a_usable_boundary_is_refused(
 def test_too_many_fields_and_too_long_ones_are_refused(api: Client, nothing_left: Any, series: Series) -> None:
     field = b'--b\r\nContent-Disposition: form-data; name="x"\r\n\r\n%b\r\n'
 
-    for extra in (field % b"1" * 1001, field % (b"x" * (1024**2 + 1))):
+    for extra, status, code in (
+        (field % b"1" * 1001, 400, "parse_error"),
+        (field % (b"x" * (1024**2 + 1)), 413, "request_too_large"),
+    ):
         answer = post_raw(api, raw_form(series, file_part=extra + file_part("a.step")))
-        assert (answer.status_code, answer.json()["code"]) == (400, "parse_error")
+        assert (answer.status_code, answer.json()["code"]) == (status, code)
         nothing_left()

@@ -77,7 +77,7 @@ def test_throwing_a_body_away_ends_after_some_seconds(
     api: Client, series: Series, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = iter(range(0, 1000, 2))
-    monkeypatch.setattr("designs.parsers.time.monotonic", lambda: float(next(clock)))
+    monkeypatch.setattr("designs.bodies.time.monotonic", lambda: float(next(clock)))
     body = Unread(200 * 1024**2)
 
     announce(api, 200 * 1024**2, body)
