@@ -103,7 +103,7 @@ def discard_body(request: HttpRequest) -> None:
     connection = request.META.get("gunicorn.socket")
     timeout = connection.gettimeout() if connection is not None else None
     deadline = time.monotonic() + DISCARD_MAX_SECONDS
-    # The limit of anonymous requests is for bodies that somebody keeps.
+    # The limit of anonymous requests is for bodies that are kept.
     request.discards_body = True  # type: ignore[attr-defined]
     left = DISCARD_MAX_BYTES
     try:
@@ -115,7 +115,7 @@ def discard_body(request: HttpRequest) -> None:
                 return
             left -= len(chunk)
     except (BodyRefused, OSError, ValueError):
-        # The client is gone, too slow, or the body was closed by whoever read it: nobody waits for more.
+        # The client is gone, too slow, or the body was closed by its reader: there is nothing to wait for.
         return
     finally:
         if connection is not None:
