@@ -1,8 +1,8 @@
 """Places of frames for aliases: function and source around the line, whoever's code it is.
 
 What is the application's own differs by settings and deployment. An alias must not differ with it, so all frames count
-in the same way: by their qualified name and the lines around the one that runs, without numbers. Two statements of one
-function are two places.
+in the same way: by their qualified name, the lines around the one that runs, and the statement if it has more lines,
+without numbers. Two statements of one function are two places.
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ from typing import Any
 
 from designs.conf import conf
 from designs.monitoring.fingerprint.qualnames import qualified_name
+from designs.monitoring.fingerprint.statements import statement_beyond, statement_beyond_in_event
 from designs.monitoring.frames import clean_name, is_comprehension, module_of
 
 __all__ = ["event_places", "live_places"]
 
 _MAX_FRAMES = 20_000
 _MAX_CODES = 8_192
-_MAX_LINE_CHARS = 120
+_MAX_LINE_CHARS = 500
 _LINES_AROUND = 5
 """As many as Sentry's SDK writes into an event on each side."""
 
@@ -53,7 +54,10 @@ class _Function:
         # Instructions that the compiler adds are on no line.
         if instruction >= 0 and number:
             first = max(number - 1 - _LINES_AROUND, 0)
-            lines = linecache.getlines(self.code.co_filename)[first : number + _LINES_AROUND]
+            filename = self.code.co_filename
+            lines = linecache.getlines(filename)[first : number + _LINES_AROUND]
+            if beyond := statement_beyond(filename, number, _LINES_AROUND):
+                lines.append(beyond)
         found = self.by_instruction[instruction] = _digest(self.name, lines)
         return found
 
@@ -112,7 +116,13 @@ def _lines_of(frame: Mapping[str, Any]) -> list[str]:
         frame.get("context_line"),
         *(after[:_LINES_AROUND] if type(after) is list else ()),
     ]
-    return [line for line in lines if type(line) is str]
+    found = [line for line in lines if type(line) is str]
+    number = frame.get("lineno")
+    if type(number) is int:
+        path, text = _text(frame, "abs_path") or _text(frame, "filename"), _text(frame, "context_line")
+        if beyond := statement_beyond_in_event(_text(frame, "module"), path, number, text, _LINES_AROUND):
+            found.append(beyond)
+    return found
 
 
 def _text(frame: Mapping[str, Any], name: str) -> str:

@@ -17,7 +17,7 @@ from designs.monitoring.fingerprint.canonical import bounded, canonical
 from designs.monitoring.fingerprint.lexing import Lines, logical_line_within, long_lines
 from designs.monitoring.real_paths import is_same_file
 
-__all__ = ["loaded_file", "statement_at", "statement_in_event"]
+__all__ = ["loaded_file", "statement_at", "statement_beyond", "statement_beyond_in_event", "statement_in_event"]
 
 _MAX_FILES = 256
 _MAX_LINES = 30_000
@@ -42,9 +42,25 @@ def statement_at(filename: str, line: int, scope: str = "") -> str | None:
     ranges = _long_lines_of(filename, lines)
     if ranges is None:
         return _physical(lines[line - 1])
-    place = bisect_right(ranges, line, key=lambda lines: lines.first) - 1
-    around = ranges[place] if place >= 0 and line <= ranges[place].last else Lines(line, line)
+    around = _around(ranges, line)
     return _text(lines, around, line, scope)
+
+
+def statement_beyond(filename: str, line: int, reach: int) -> str:
+    """Return the statement around a line of a file if it has lines further away than ``reach``; else nothing."""
+    lines = linecache.getlines(filename)
+    ranges = _long_lines_of(filename, lines) if 0 < line <= len(lines) else None
+    around = _around(ranges or [], line)
+    if around.first >= line - reach and around.last <= line + reach:
+        return ""
+    return _text(lines, around, line, "") or ""
+
+
+def statement_beyond_in_event(module: str, path: str, line: int, text: str, reach: int) -> str:
+    """Return what `statement_beyond` does for a frame of an event, where its module is loaded here; else nothing."""
+    loaded = loaded_file(module, path)
+    number = _same_line(linecache.getlines(loaded), line, text) if loaded else 0
+    return statement_beyond(loaded, number, reach) if number else ""
 
 
 def statement_in_event(
@@ -77,6 +93,11 @@ def loaded_file(module: str, path: str) -> str:
     """Return the file of a module that is loaded here, if it is this one; else nothing."""
     loaded = getattr(sys.modules.get(module), "__file__", None)
     return loaded if isinstance(loaded, str) and is_same_file(loaded, path) else ""
+
+
+def _around(ranges: list[Lines], line: int) -> Lines:
+    place = bisect_right(ranges, line, key=lambda lines: lines.first) - 1
+    return ranges[place] if place >= 0 and line <= ranges[place].last else Lines(line, line)
 
 
 def _same_line(lines: list[str], line: int, text: str) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -210,3 +211,64 @@ def test_a_withheld_failure_whose_key_has_no_words_has_none() -> None:
 
     assert open_one.aliases
     assert without_words(open_one, TemplateDoesNotExist("secret.html")).aliases == ()
+
+
+def unlike(first: bool, given: dict[str, int]) -> None:
+    if first:
+        sorted(
+            a=1,
+            b=2,
+            c=3,
+            d=4,
+            e=5,
+            price=given["price"],
+            f=6,
+            g=7,
+            h=8,
+            i=9,
+            j=10,
+        )
+    else:
+        list(
+            a=1,
+            b=2,
+            c=3,
+            d=4,
+            e=5,
+            price=given["price"],
+            f=6,
+            g=7,
+            h=8,
+            i=9,
+            j=10,
+        )
+
+
+def test_two_long_statements_that_are_alike_around_the_failing_line_have_two() -> None:
+    errors = [caught(partial(unlike, first, {})) for first in (True, False)]
+    live = [fingerprint_exception(error) for error in errors]
+    read = [fingerprint_event(event_from_exception(error)[0]) for error in errors]
+
+    assert live[0].key != live[1].key
+    assert live[0].aliases != live[1].aliases
+    assert [one.aliases for one in read] == [one.aliases for one in live]
+
+
+def descend(then: Callable[[], None], steps: int = 6) -> None:
+    return descend(then, steps - 1) if steps else then()
+
+
+def of_a_list() -> None:
+    descend(of_a_list)
+
+
+def of_a_dict() -> None:
+    descend(of_a_dict)
+
+
+def test_two_recursions_through_one_helper_are_two() -> None:
+    """The helper is on the stack more often than what differs."""
+    live = [fingerprint_exception(caught(partial(descend, then))) for then in (of_a_list, of_a_dict)]
+
+    assert live[0].key != live[1].key
+    assert live[0].aliases != live[1].aliases
