@@ -25,6 +25,8 @@ _MAX_FOREIGN_FRAMES = 12
 _MAX_LEAVES = 50
 _DEFAULTS = frozenset({"{{ default }}", "{{default}}"})
 _RECURSION = "RecursionError"
+_MOST_TIMES_RARER = 20
+"""A helper that calls itself is on the stack more often than the functions that call it: those tell bugs apart."""
 
 
 def describe(raised: Raised, task: str, override: Callable[[Sequence[str], str], list[str] | None]) -> Fingerprint:
@@ -151,7 +153,7 @@ def _recursion(names: Sequence[str]) -> list[str]:
     most = max(counts.values(), default=0)
     if most < 2:
         return []
-    members = {name for name, count in counts.items() if count > 1 and count * 2 >= most}
+    members = {name for name, count in counts.items() if count > 1 and count * _MOST_TIMES_RARER >= most}
     start = next(index for index, name in enumerate(names) if name in members)
     way = [f"frame {name}" for name in collapse_cycles(names[:start])]
     return [*way, *(f"recursion {name}" for name in sorted(members))]
