@@ -56,6 +56,7 @@ class _Function:
             first = max(number - 1 - _LINES_AROUND, 0)
             filename = self.code.co_filename
             lines = linecache.getlines(filename)[first : number + _LINES_AROUND]
+            lines = _marked(lines, number - 1 - first)
             if beyond := statement_beyond(filename, number, _LINES_AROUND):
                 lines.append(beyond)
         found = self.by_instruction[instruction] = _digest(self.name, lines)
@@ -111,18 +112,24 @@ def _name_in(frame: Mapping[str, Any]) -> str:
 
 def _lines_of(frame: Mapping[str, Any]) -> list[str]:
     before, after = frame.get("pre_context"), frame.get("post_context")
-    lines = [
-        *(before[-_LINES_AROUND:] if type(before) is list else ()),
-        frame.get("context_line"),
-        *(after[:_LINES_AROUND] if type(after) is list else ()),
-    ]
-    found = [line for line in lines if type(line) is str]
+    before = [line for line in before[-_LINES_AROUND:] if type(line) is str] if type(before) is list else []
+    after = [line for line in after[:_LINES_AROUND] if type(line) is str] if type(after) is list else []
+    running = frame.get("context_line")
+    found = _marked([*before, running, *after], len(before)) if type(running) is str else [*before, *after]
     number = frame.get("lineno")
     if type(number) is int:
         path, text = _text(frame, "abs_path") or _text(frame, "filename"), _text(frame, "context_line")
         if beyond := statement_beyond_in_event(_text(frame, "module"), path, number, text, _LINES_AROUND):
             found.append(beyond)
     return found
+
+
+def _marked(lines: list[str], running: int) -> list[str]:
+    """Return the lines with the running one marked, where they are the same for each of a short file."""
+    is_short = running < _LINES_AROUND and running < len(lines) <= running + _LINES_AROUND
+    if not is_short or len(lines) == 1:
+        return lines
+    return [*lines[:running], f"> {lines[running]}", *lines[running + 1 :]]
 
 
 def _text(frame: Mapping[str, Any], name: str) -> str:

@@ -6,6 +6,7 @@ import copy
 import json
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -272,3 +273,19 @@ def test_two_recursions_through_one_helper_are_two() -> None:
 
     assert live[0].key != live[1].key
     assert live[0].aliases != live[1].aliases
+
+
+def test_two_lines_of_a_short_file_have_two(tmp_path: Path) -> None:
+    """All its lines are around each of them."""
+    file = tmp_path / "short.py"
+    file.write_text("def act(first):\n    if first:\n        raise ValueError('one')\n    raise ValueError('two')\n")
+    space: dict[str, Any] = {"__name__": "short"}
+    exec(compile(file.read_text(), file, "exec"), space)
+    errors = [caught(partial(space["act"], first)) for first in (True, False)]
+    with override_settings(ENGINEL_IN_APP_ROOTS=(str(tmp_path),)):
+        live = [fingerprint_exception(error) for error in errors]
+        read = [fingerprint_event(event_from_exception(error)[0]) for error in errors]
+
+    assert live[0].key != live[1].key
+    assert live[0].aliases != live[1].aliases
+    assert [one.aliases for one in read] == [one.aliases for one in live]
