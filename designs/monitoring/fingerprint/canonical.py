@@ -28,6 +28,11 @@ _TRAILING = frozenset({(",", ")"), (",", "]"), (",", "}")})
 _TIGHT = frozenset({".", "**", "!"})
 # What a clause needs around it to be a statement that can be parsed.
 _BEFORE = {"else": "if x: pass\n", "except": "try: pass\n", "finally": "try: pass\n", "case": "match x:\n "}
+_COMPOUND = frozenset(
+    {"if", "elif", "else", "for", "while", "with", "async", "try", "except", "finally", "def", "class", "case"}
+)
+_NO_EXPRESSION = frozenset({"try", "else", "finally"})
+_NOTHING = frozenset({"pass", "..."})
 _AFTER = {"try": "\nfinally: pass", "@": "\ndef f(): pass"}
 
 
@@ -43,7 +48,7 @@ def canonical(source: str, scope: str = "", line: int = 1) -> str | None:
     read = tokens_of(source)
     if read is None:
         return None
-    tokens = item_around(read, scope, line) if scope else read
+    tokens = item_around(read, scope, line) if scope else _that_may_fail(read)
     if len(tokens) <= _MAX_TOKENS:
         tokens = _reduced(tokens)
     return bounded(_joined(tokens))
@@ -55,6 +60,38 @@ def bounded(text: str) -> str:
         return text
     digest = hashlib.blake2b(text.encode("utf-8", "backslashreplace"), digest_size=6).hexdigest()
     return f"{text[:_SHOWN_CHARS]}... {digest}"
+
+
+def _that_may_fail(tokens: Sequence[Token]) -> Sequence[Token]:
+    """Return the header or the body of a compound statement on one line where the other one cannot fail.
+
+    A formatter gives each a line of its own.
+    """
+    first = tokens[0].text if tokens else ""
+    if first not in _COMPOUND:
+        return tokens
+    colon = _end_of_header(tokens)
+    body = tokens[colon + 1 :]
+    if not body:
+        return tokens
+    if first in _NO_EXPRESSION:
+        return body
+    return tokens[: colon + 1] if len(body) == 1 and body[0].text in _NOTHING else tokens
+
+
+def _end_of_header(tokens: Sequence[Token]) -> int:
+    """Return the place of the colon that ends it; that of the last token if there is none."""
+    pairs, lambdas, at = partners(tokens), 0, 0
+    while at < len(tokens):
+        text = tokens[at].text
+        if text == "lambda":
+            lambdas += 1
+        elif text == ":" and not lambdas:
+            return at
+        elif text == ":":
+            lambdas -= 1
+        at = pairs.get(at, at) + 1
+    return len(tokens) - 1
 
 
 def _reduced(tokens: Sequence[Token]) -> Sequence[Token]:

@@ -368,6 +368,18 @@ ONE_KEY = {
         "def act():\n    return 1, int('x')",
         "def act():\n    return (\n        1,\n        int('x'),\n    )",
     ],
+    "a header that fails before a body that cannot": [
+        "def act():\n    if (n := int('x')): pass",
+        "def act():\n    if (n := int('x')):\n        pass",
+    ],
+    "a slice in a header": [
+        "def act():\n    while 'x'[1:] or int('x'[0:]): ...",
+        "def act():\n    while 'x'[1:] or int('x'[0:]):\n        ...",
+    ],
+    "a body that fails behind a header that cannot": [
+        "def act():\n    try: int('x')\n    finally: pass",
+        "def act():\n    try:\n        int('x')\n    finally:\n        pass",
+    ],
     "a table that grows": [
         "T = {'a': lambda x: int(x)}\ndef act():\n    T['a']('x')",
         "T = {\n    'b': lambda x, y: x,\n    'a': lambda x: int(x),\n}\ndef act():\n    T['a']('x')",
