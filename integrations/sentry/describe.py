@@ -6,7 +6,7 @@ from typing import Any
 
 from integrations.sentry.model import Occurrence
 
-__all__ = ["GROUPINGS", "decorate"]
+__all__ = ["GROUPINGS", "contexts_of", "decorate", "tags_of"]
 
 GROUPINGS = ("enginel", "hybrid", "sentry")
 """Whose groups Sentry's issues are: ours; ours, split as Sentry would; Sentry's, with ours as a tag."""
@@ -21,8 +21,8 @@ def decorate(event: dict[str, Any], occurrence: Occurrence, grouping: str) -> No
     event["event_id"] = record["event_id"]
     event["level"] = _LEVELS[record["severity"]]
     _group(event, occurrence.key, grouping)
-    event["tags"] = {**(event.get("tags") or {}), **_tags(occurrence)}
-    event["contexts"] = {**(event.get("contexts") or {}), **_contexts(occurrence)}
+    event["tags"] = {**(event.get("tags") or {}), **tags_of(occurrence)}
+    event["contexts"] = {**(event.get("contexts") or {}), **contexts_of(occurrence)}
     if record["user_id"] not in (None, ""):
         # Text in Sentry's schema.
         event["user"] = {**(event.get("user") or {}), "id": str(record["user_id"])}
@@ -40,7 +40,8 @@ def _group(event: dict[str, Any], key: str, grouping: str) -> None:
         event.pop("fingerprint", None)
 
 
-def _contexts(occurrence: Occurrence) -> dict[str, Any]:
+def contexts_of(occurrence: Occurrence) -> dict[str, Any]:
+    """Return the contexts of an event that its record makes."""
     record, represents = occurrence.record, occurrence.represents
     told = {
         "type": "enginel",
@@ -58,7 +59,8 @@ def _contexts(occurrence: Occurrence) -> dict[str, Any]:
     }
 
 
-def _tags(occurrence: Occurrence) -> dict[str, str]:
+def tags_of(occurrence: Occurrence) -> dict[str, str]:
+    """Return the tags of an event that its record makes."""
     record = occurrence.record
     tags = {
         "fingerprint": occurrence.key,

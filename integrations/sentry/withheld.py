@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import platform
 import re
+import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import sentry_sdk
 
 from integrations.sentry.chain import in_sdk_order
-from integrations.sentry.model import OWN, Scrubber
+from integrations.sentry.describe import contexts_of, tags_of
+from integrations.sentry.model import OWN, Occurrence, Scrubber
 from integrations.sentry.stand_in import text_of_stand_in
 
 __all__ = ["is_marked", "mark_scope", "reword", "withhold"]
@@ -25,20 +28,27 @@ _LEVELS = frozenset({"debug", "info", "warning", "error", "fatal", "critical"})
 _USER = ("id",)
 # How the program names its operations, loggers and kinds of breadcrumbs; numbers of parts have digits or capitals.
 _WORD = re.compile(r"[a-z_][a-z_.]{0,99}\Z")
-# A route, a path, or the dotted name of a view or task.
-_TRANSACTION = re.compile(r"[^\s]*/[^\s]*\Z|[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+\Z", re.ASCII)
+_SLUG = re.compile(r"[a-z][a-z_.-]{0,99}\Z")
+_TEXT_OF_ROUTE = re.compile(r"[^\s]*[<{(][^\s]*\Z", re.ASCII)
+# The dotted name of a view or task.
+_DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+\Z", re.ASCII)
 _SPAN = (
     "span_id", "parent_span_id", "trace_id", "same_process_as_parent", "op", "origin", "start_timestamp", "timestamp",
     "status",
 )  # fmt: skip
+_SPAN_WORDS = ("op", "origin", "status")
 _MECHANISM = ("type", "handled", "source", "exception_id", "parent_id", "is_exception_group", "synthetic")
-_TAGS = frozenset(
+# Those of the record come from the record: a scope may have others under the same names.
+_TAGS = ("request_id", "trace_id", "celery_task_id", MARK)
+_PARTS_KEPT = frozenset(
     {
-        "fingerprint", "site", "severity", "code", "task", "request_id", "trace_id", "enginel.occurrences",
-        "enginel.source", "celery_task_id", "runtime", "runtime.name", "server_name", "environment", "release", MARK,
+        "event_id", "timestamp", "start_timestamp", "received", "level", "platform", "type", "sdk", "modules",
+        "environment", "release", "dist", "server_name", "transaction_info", "check_in_id", "monitor_slug", "status",
+        "duration", "transaction", "exception", "threads", "stacktrace", "logentry", "logger", "tags", "contexts",
+        "user", "request", "breadcrumbs", "extra", "fingerprint", "spans",
     }
 )  # fmt: skip
-_CONTEXTS = frozenset({"enginel", "error_sampling", "runtime", "os", "device", "trace", "profile"})
+_OF_OPTIONS = ("environment", "release", "dist", "server_name")
 
 
 def mark_scope() -> None:
@@ -79,10 +89,13 @@ def withhold(event: dict[str, Any], hint: dict[str, Any], scrubber: Scrubber) ->
     The texts of exceptions are those of `reword` by now.
     """
     hint["attachments"] = []
+    for part in event.keys() - _PARTS_KEPT:
+        del event[part]
     _withhold_names(event, scrubber)
     for part, cut in _PARTS.items():
         if part in event:
             event[part] = cut(event[part])
+    _say_of_record(event, hint.get(OWN), scrubber)
     if "logentry" in event:
         own = hint.get(OWN)
         event["logentry"] = {"formatted": own.record["error_message"] if own is not None else _WITHHELD}
@@ -99,6 +112,21 @@ def withhold(event: dict[str, Any], hint: dict[str, Any], scrubber: Scrubber) ->
     name = event.get("transaction")
     if isinstance(name, str):
         event["transaction"] = _transaction(name, scrubber)
+
+
+def _say_of_record(event: dict[str, Any], own: Occurrence | None, scrubber: Scrubber) -> None:
+    """Replace what code may have put under names of the service by what the service says."""
+    tags = {name: value for name, value in (event.get("tags") or {}).items() if name == MARK or scrubber.is_id(value)}
+    contexts = event.get("contexts") or {}
+    if own is not None:
+        tags, contexts = {**tags, **tags_of(own)}, {**contexts, **contexts_of(own)}
+    event["tags"], event["contexts"] = tags, contexts
+    options = sentry_sdk.get_client().options
+    event.update({name: options.get(name) for name in _OF_OPTIONS if name in event})
+    if "sdk" in event:
+        event["sdk"] = {"name": _word((event["sdk"] or {}).get("name")), "version": sentry_sdk.VERSION}
+    if "monitor_slug" in event and not _SLUG.match(str(event["monitor_slug"])):
+        event["monitor_slug"] = _WITHHELD
 
 
 def _withhold_names(event: dict[str, Any], scrubber: Scrubber) -> None:
@@ -124,9 +152,12 @@ def _frame(frame: dict[str, Any], scrubber: Scrubber) -> dict[str, Any]:
 
 
 def _transaction(name: str, scrubber: Scrubber) -> str:
-    if name.startswith("/") and "<" not in name:
+    if "/" in name and not _TEXT_OF_ROUTE.match(name):
         return scrubber.path_of_ids(name) if scrubber.path_of_ids is not None else _WITHHELD
-    return name if _WORD.match(name) or _TRANSACTION.match(name) else _WITHHELD
+    if "/" in name or _WORD.match(name):
+        return name
+    # A file's name has a dot, too.
+    return name if _DOTTED.match(name) and name.partition(".")[0] in sys.modules else _WITHHELD
 
 
 def _word(value: Any) -> str:
@@ -188,7 +219,7 @@ def _request(request: Any) -> Any:
 
 
 def _spans(spans: Any) -> Any:
-    return [_in_words(_only(span, _SPAN), "op") for span in spans] if isinstance(spans, list) else []
+    return [_in_words(_only(span, _SPAN), *_SPAN_WORDS) for span in spans] if isinstance(spans, list) else []
 
 
 def _user(user: Any) -> Any:
@@ -200,9 +231,10 @@ def _tags(tags: Any) -> Any:
 
 
 def _contexts(contexts: Any) -> Any:
-    kept = _only(contexts, _CONTEXTS)
-    if "trace" in kept:
-        kept["trace"] = _in_words(_only(kept["trace"], _SPAN), "op")
+    """Return the trace only; a scope may hold anything under the names of others."""
+    kept = {"runtime": {"name": platform.python_implementation(), "version": platform.python_version()}}
+    if "trace" in contexts:
+        kept["trace"] = _in_words(_only(contexts["trace"], _SPAN), *_SPAN_WORDS)
     return kept
 
 
