@@ -17,6 +17,7 @@ from integrations.redis import is_own_command
 from integrations.sentry.integration import EnginelIntegration
 from integrations.sentry.model import Gate, Scrubber
 from integrations.sentry.scrub import SDK_MAX_CHARS, scrubbing
+from integrations.sentry.telemetry import scrubbing_spans, scrubbing_telemetry
 from integrations.sentry.transport import OutboxTransport
 
 __all__ = ["RESERVED_OPTIONS", "init_sentry", "sentry_options"]
@@ -47,6 +48,9 @@ RESERVED_OPTIONS = frozenset(
         "add_full_stack",
         "attach_stacktrace",
         "before_send",
+        "before_send_log",
+        "before_send_metric",
+        "before_send_span",
         "before_send_transaction",
         "before_breadcrumb",
         "default_integrations",
@@ -92,6 +96,7 @@ def sentry_options(
     """
     given = {name: value for name, value in (more or {}).items() if name not in RESERVED_OPTIONS}
     send = scrubbing(scrubber)
+    telemetry = scrubbing_telemetry(scrubber)
     return {
         "max_breadcrumbs": _MAX_BREADCRUMBS,
         "max_request_body_size": "small",
@@ -115,6 +120,10 @@ def sentry_options(
         "event_scrubber": _ScrubbedLater(),
         "before_send": send,
         "before_send_transaction": send,
+        "before_send_log": telemetry,
+        "before_send_metric": telemetry,
+        # The SDK warns of it where spans are not streamed.
+        **({"before_send_span": scrubbing_spans(scrubber)} if _streams_spans(given) else {}),
         "before_breadcrumb": _before_breadcrumb,
     }
 
@@ -159,6 +168,11 @@ def init_sentry(
         **sentry_options(gate=gate, scrubber=scrubber, **options),
     )
     return True
+
+
+def _streams_spans(options: Mapping[str, Any]) -> bool:
+    experiments = options.get("_experiments") or {}
+    return "stream" in {options.get("trace_lifecycle"), experiments.get("trace_lifecycle")}
 
 
 def _before_breadcrumb(crumb: dict[str, Any], hint: dict[str, Any]) -> dict[str, Any] | None:
