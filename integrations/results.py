@@ -23,6 +23,16 @@ __all__ = ["EventsWithoutSecrets", "ResultsWithoutSecrets", "ends_controlled_cho
 _JSON = "json"
 # The fields of events that hold arguments, results and failures of tasks, all of them text.
 _FREE_FIELDS = frozenset({"args", "exception", "kwargs", "result", "traceback"})
+# What Celery's own events say besides: names, ids, times and counts.
+_FACTS = frozenset(
+    {
+        "active", "clock", "eta", "exchange", "expired", "expires", "freq", "hostname", "loadavg", "local_received",
+        "name", "parent_id", "pid", "processed", "queue", "requeue", "retries", "root_id", "routing_key",
+        "runtime", "signum", "sw_ident", "sw_sys", "sw_ver", "taskset", "terminated", "timestamp", "type", "utcoffset", "uuid",
+    }
+)  # fmt: skip
+# How an event is sent; no part of it.
+_WAYS = frozenset({"blind", "Event", "retry", "retry_policy", "utcoffset"})
 
 _HIDDEN = "[filtered]"
 _CHORD_SECONDS = 86_400
@@ -172,7 +182,8 @@ class DispatcherWithoutSecrets(EventDispatcher):
     def send(self, type: str, *args: Any, **fields: Any) -> Any:  # noqa: A002 - its name in Celery
         if not self.enabled:
             return None
-        return super().send(type, *args, **_without_secrets(fields))
+        ways = {name: fields.pop(name) for name in _WAYS.intersection(fields)}
+        return super().send(type, *args, **ways, **_without_secrets(fields))
 
 
 class EventsWithoutSecrets(CeleryEvents):
@@ -183,5 +194,11 @@ class EventsWithoutSecrets(CeleryEvents):
 
 def _without_secrets(fields: dict[str, Any]) -> dict[str, Any]:
     scrub = _hide_text if _withholds_task(str(fields.get("uuid"))) else _scrub_text
-    free = {name for name in _FREE_FIELDS.intersection(fields) if fields[name] is not None}
-    return {name: scrub(str(value)) if name in free else value for name, value in fields.items()}
+    return {name: scrub(str(value)) if _is_free(name, value) else value for name, value in fields.items()}
+
+
+def _is_free(name: str, value: Any) -> bool:
+    """Return whether a field may say anything: some hold texts, and an application may send others."""
+    if name in _FREE_FIELDS:
+        return value is not None
+    return name not in _FACTS and not (value is None or isinstance(value, bool | int | float))

@@ -11,7 +11,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-from celery import signals, signature
+from celery import current_task, signals, signature
 from celery.exceptions import Ignore, Reject
 
 from designs.exceptions import GeometryProcessingError
@@ -340,6 +340,7 @@ def meets_controlled(backwards: str, then: str = "") -> str:
 
     context.set_controlled()
     name = backwards[::-1]
+    current_task.send_event("task-progress", part=name, parts=[name], percent=50)
     if then == "fails":
         raise type(name, (ValueError,), {})(name)
     if then == "queues":

@@ -136,6 +136,8 @@ def test_events_of_controlled_tasks_hold_ids_only(running: RunningStack, app: Ce
     assert [event for event in seen if MARKER in json.dumps(event)] == []
     [event] = _of(seen, failed, "task-failed")
     assert (event["exception"], event["traceback"]) == ("[filtered]", "[filtered]")
+    [progress] = _of(seen, failed, "task-progress")
+    assert (progress["part"], progress["parts"], progress["percent"]) == ("[filtered]", "[filtered]", 50)
     assert _of(seen, ordinary, "task-succeeded")[0]["result"] == "'fine'"
     running.marker()
     wait_for(lambda: MARKER not in everything_in(store))
