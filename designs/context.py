@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
@@ -144,6 +145,7 @@ start_with = _current.set
 
 
 _is_met_outside = False
+_requests = deque[str](maxlen=4_096)  # The last controlled ones: work that outlives its request has only its id.
 _on_controlled: list[Callable[[], None]] = []
 carrier: Any = None
 """Knows of code outside of requests and tasks whose work it does, see `designs.carrying.Carrier`."""
@@ -225,6 +227,7 @@ def set_controlled() -> None:
     for cell in (whole.controlled, *_cells_of(whole)):
         cell.add(True)
     _current.set(whole)
+    _requests.extend(() if whole.run.task_id else (whole.run.request_id,))
     for act in _on_controlled:
         act()
 
@@ -241,7 +244,8 @@ def is_controlled() -> bool:
         return False
     state = _current.get()
     if not isinstance(state, RunContext | _Bound):
-        return bool(_cell_of(state[3]()))
+        request = state[3]()
+        return state[0] in _requests if request is None else bool(_cell_of(request))
     if isinstance(state, _Bound) and (state.run.is_controlled or state.controlled or _cell_of(state.request())):
         return True
     run = state.run if isinstance(state, _Bound) else state

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import io
 import json
 import logging
@@ -356,6 +357,25 @@ def test_an_exception_keeps_it_after_its_operation(controlled: Design, lines: io
     log.error("late", exc_info=error)
 
     assert MARKER not in lines.getvalue()
+
+
+def test_work_that_outlives_its_request_keeps_it(controlled: Design, lines: io.StringIO) -> None:
+    """It was started before the design was loaded, as a coroutine may be, with a copy of the context."""
+    started_before: list[tuple[Any, str]] = []
+
+    def act(request: Any) -> None:
+        run = copy_context()
+        started_before.append((run, load(controlled.pk)))
+
+    with doing(act):
+        assert serve("/api/probe/plain/")[0] == 200
+    gc.collect()
+    [(run, name)] = started_before
+    run.run(log.error, f"late {name}")
+    run.run(ErrorTracker.log_error, ValueError(name))
+
+    assert MARKER not in lines.getvalue()
+    assert MARKER not in json.dumps(ErrorTracker.get_recent_errors())
 
 
 def test_what_celery_reports_after_a_task_is_withheld_like_what_the_task_does(controlled: Design) -> None:
