@@ -15,12 +15,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import logging
 import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from designs import context
 
@@ -117,6 +118,7 @@ def _extend() -> None:
     loops: Any = asyncio.BaseEventLoop
     loops.call_exception_handler = _reporting(loops.call_exception_handler)
     sys.unraisablehook = _ignoring(sys.unraisablehook)
+    logging.setLogRecordFactory(_marking(logging.getLogRecordFactory()))
 
 
 def _starting(begin: Callable[..., None]) -> Callable[..., None]:
@@ -218,6 +220,21 @@ def _ignoring(hook: Callable[[Any], Any]) -> Callable[[Any], Any]:
         hook(args)
 
     return unraisablehook
+
+
+def _marking(make: Callable[..., logging.LogRecord]) -> Callable[..., logging.LogRecord]:
+    @functools.wraps(make)
+    def factory(*args: Any, **kwargs: Any) -> logging.LogRecord:
+        record = make(*args, **kwargs)
+        if context.is_controlled():
+            # A handler may keep it, and format it in other work or another thread.
+            vars(record)[context.TAG] = True
+            error = record.exc_info[1] if type(record.exc_info) is tuple else None
+            if issubclass(type(error), BaseException):
+                _tag(cast("BaseException", error))
+        return record
+
+    return factory
 
 
 def _is_of_controlled(details: dict[str, Any]) -> bool:

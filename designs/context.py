@@ -191,7 +191,6 @@ def current_request() -> Any:
     state = _current.get()
     if isinstance(state, RunContext):
         return None
-    # A bound context, or the bare parts of a request.
     return state.request() if isinstance(state, _Bound) else state[3]()
 
 
@@ -244,8 +243,7 @@ def is_controlled() -> bool:
         return False
     state = _current.get()
     if not isinstance(state, RunContext | _Bound):
-        request = state[3]()
-        return state[0] in _requests if request is None else bool(_cell_of(request))
+        return bool(_cell_of(request)) if (request := state[3]()) is not None else state[0] in _requests
     if isinstance(state, _Bound) and (state.run.is_controlled or state.controlled or _cell_of(state.request())):
         return True
     run = state.run if isinstance(state, _Bound) else state

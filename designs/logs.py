@@ -61,6 +61,7 @@ _NOT_EXTRA = frozenset(vars(logging.makeLogRecord({}))) | {
     "request",
     "sinfo",
     "scrubbed",
+    context.TAG,
 }
 
 
@@ -69,7 +70,7 @@ class JSONFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         facts: Mapping[str, str | int] = context.known()
-        if is_withheld(_exception_of(record)):
+        if context.TAG in vars(record) or is_withheld(_exception_of(record)):
             record, facts = _in_own_words(record), _with_path_of_ids(facts)
         message = self._message(record)
         if not (record.exc_info or record.stack_info) and (plain := _plain_line(record, message, facts)):

@@ -28,7 +28,8 @@ _FACTS = frozenset(
     {
         "active", "clock", "eta", "exchange", "expired", "expires", "freq", "hostname", "loadavg", "local_received",
         "name", "parent_id", "pid", "processed", "queue", "requeue", "retries", "root_id", "routing_key",
-        "runtime", "signum", "sw_ident", "sw_sys", "sw_ver", "taskset", "terminated", "timestamp", "type", "utcoffset", "uuid",
+        "runtime", "signum", "sw_ident", "sw_sys", "sw_ver", "taskset", "terminated", "timestamp", "type", "utcoffset",
+        "uuid",
     }
 )  # fmt: skip
 # How an event is sent; no part of it.

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
+from logging.handlers import MemoryHandler
 from threading import Thread
 from typing import Any
 
@@ -357,6 +358,30 @@ def test_an_exception_keeps_it_after_its_operation(controlled: Design, lines: io
     log.error("late", exc_info=error)
 
     assert MARKER not in lines.getvalue()
+
+
+def test_a_line_that_a_handler_keeps_is_withheld_when_it_is_written(controlled: Design) -> None:
+    written = io.StringIO()
+    target = logging.StreamHandler(written)
+    target.setFormatter(JSONFormatter())
+    keeper = MemoryHandler(100, target=target)
+    log.addHandler(keeper)
+    try:
+
+        def act(request: Any) -> None:
+            name = load(controlled.pk)
+            log.warning(f"about {name}", extra={"part": name}, exc_info=ValueError(name))  # noqa: G004
+
+        with doing(act):
+            serve("/api/probe/plain/")
+        with doing(lambda request: keeper.flush()):
+            serve("/api/probe/plain/")
+    finally:
+        log.removeHandler(keeper)
+
+    [line] = written.getvalue().splitlines()
+    assert MARKER not in line
+    assert json.loads(line)["message"] == WITHHELD
 
 
 def test_work_that_outlives_its_request_keeps_it(controlled: Design, lines: io.StringIO) -> None:
