@@ -258,7 +258,8 @@ def _argument(value: object) -> object:
         return value
     if kind is str:
         text = str(value)
-        if _ID.match(text) or _WORD.match(text):
+        # A part may be named by a word, too: one of the program stands in its code.
+        if _ID.match(text) or (_WORD.match(text) and (text.isupper() or _is_literal(text, _codes_of_writers()))):
             return text
         run = context.current()
         if text in {run.task, run.task_id, run.request_id, run.trace_id}:

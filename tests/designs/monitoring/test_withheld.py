@@ -360,6 +360,19 @@ def test_an_exception_keeps_it_after_its_operation(controlled: Design, lines: io
     assert MARKER not in lines.getvalue()
 
 
+def test_a_word_in_a_line_is_one_of_the_program(lines: io.StringIO) -> None:
+    context.set_controlled()
+    part = "tekcarb_tfel"[::-1]
+    log.warning("reading %s of %s by %s in step %s", part, 7, "POST", "scan")
+    log.warning("reading %(part)s", {"part": part})
+    context.start(context.RunContext())
+
+    assert [json.loads(line)["message"] for line in lines.getvalue().splitlines()] == [
+        f"reading {WITHHELD} of 7 by POST in step scan",
+        f"reading {WITHHELD}",
+    ]
+
+
 def test_a_line_that_a_handler_keeps_is_withheld_when_it_is_written(controlled: Design) -> None:
     written = io.StringIO()
     target = logging.StreamHandler(written)
