@@ -13,6 +13,7 @@ from designs import context
 from designs.conf import conf
 from designs.middleware.shared import GetResponse, is_async, method_of, ours, route_of, within
 from designs.monitoring import MetricsCollector, PerformanceMonitor, guarded
+from designs.monitoring.withheld import OwnWords
 
 __all__ = ["MetricsMiddleware", "PerformanceMonitoringMiddleware"]
 
@@ -50,7 +51,7 @@ def PerformanceMonitoringMiddleware(get_response: GetResponse) -> GetResponse:
 def _tell_if_slow(request: HttpRequest, seconds: float) -> None:
     with guarded("PerformanceMonitoringMiddleware"):
         if seconds >= conf.slow_seconds["api_request"]:
-            PerformanceMonitor.report_slow(f"{method_of(request)} {route_of(request)}", seconds)
+            PerformanceMonitor.report_slow(OwnWords(f"{method_of(request)} {route_of(request)}"), seconds)
 
 
 @sync_and_async_middleware

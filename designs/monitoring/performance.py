@@ -16,6 +16,7 @@ from designs.monitoring.metrics.buckets import merged
 from designs.monitoring.metrics.collector import Families, duration_of, families_now, stats_of
 from designs.monitoring.metrics.flusher import registry
 from designs.monitoring.metrics.registry import OVERFLOW, Timed, label_of
+from designs.monitoring.withheld import is_withheld, said_in_own_words
 
 __all__ = ["PerformanceMonitor", "operations_of", "requests_of", "tasks_of"]
 
@@ -46,12 +47,15 @@ class PerformanceMonitor:
     def _record_duration(operation: str, seconds: float, error_occurred: bool = False) -> None:
         """Record an operation that somebody else timed."""
         with guarded("_record_duration"):
+            operation = said_in_own_words(operation) if is_withheld() else operation
             _record(operation, duration_of(seconds), failed=bool(error_occurred))
 
     @staticmethod
     def report_slow(operation: str, seconds: float) -> None:
         """Tell of a slow operation: one WARNING line, and a count."""
         with guarded("report_slow"):
+            # A name that was taken is the program's.
+            operation = operation if operation in _found or not is_withheld() else said_in_own_words(operation)
             registry.count("slow", (operation,), 1)
             logger.warning(
                 "%s took %.1f s", operation, seconds, extra={"operation": operation, "duration_s": round(seconds, 3)}
@@ -141,7 +145,8 @@ class _Tracked:
     """See `PerformanceMonitor.track_duration`."""
 
     def __init__(self, operation: str) -> None:
-        self.operation = operation
+        # Names that are made while a controlled design is worked on may be made of it.
+        self.operation = said_in_own_words(operation) if is_withheld() else operation
         self._began: list[float] = []
 
     def __enter__(self) -> None:

@@ -28,7 +28,7 @@ from designs.cad import scan_step
 from designs.exceptions import CorruptedFile, GeometryProcessingError
 from designs.logs import JSONFormatter
 from designs.models import Design, Series
-from designs.monitoring import ErrorTracker
+from designs.monitoring import ErrorTracker, PerformanceMonitor
 from designs.monitoring.file_content import first_with_content, handles_content
 from designs.monitoring.withheld import WITHHELD, ids_only, own_words, path_of_ids
 from tests.everywhere import redis_with
@@ -527,3 +527,17 @@ def raised(make: Callable[[], BaseException]) -> BaseException:
 )
 def test_exceptions_say_their_own_words(make: Callable[[], BaseException], words: str) -> None:
     assert own_words(raised(make)) == words
+
+
+def test_an_operation_that_is_named_by_a_design_is_measured_without_its_name() -> None:
+    context.set_controlled()
+    name = MARKER[::-1][::-1].lower()
+    with PerformanceMonitor.track_duration(f"read {name}"), PerformanceMonitor.track_duration("read a part"):
+        pass
+    PerformanceMonitor.report_slow(f"slow {name}", 1.0)
+    PerformanceMonitor._record_duration(f"timed {name}", 1.0)
+    context.start(context.RunContext())
+
+    measured = PerformanceMonitor.get_all_operation_stats()
+    assert {"read a part", WITHHELD} <= set(measured)
+    assert name not in json.dumps(measured)
