@@ -18,6 +18,7 @@ from designs import context, standard_error
 from designs.exceptions import EnginelBaseException
 from designs.monitoring import ErrorTracker, guarded
 from designs.monitoring.redaction import FILTERED, is_secret_key
+from designs.monitoring.withheld import tag
 
 __all__ = ["connect", "record_failure"]
 
@@ -69,12 +70,19 @@ class _Hook:
 
     def __call__(self, kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
         try:
+            if _is_in_doubt(error):
+                tag(error)
             record_failure(error)
         finally:
             if traceback is not None and traceback.tb_frame.f_globals.get("__name__") == _INTERACTIVE:
                 # The shell leaves its own frame out where it knows the hook.
                 traceback = traceback.tb_next
             self.before(kind, error, traceback)
+
+
+def _is_in_doubt(error: BaseException) -> bool:
+    """Return whether what ends no command may come from work of a controlled design, as a finalizer at the exit."""
+    return context.carrier is not None and context.carrier.met > 0 and _command_frame(error) is None
 
 
 def _failure_of(error: BaseException) -> tuple[Exception | None, str]:

@@ -94,3 +94,32 @@ def test_a_command_knows_what_its_event_loop_met(tmp_path: Path) -> None:
     assert "ValueError: [withheld" in done.stderr
     assert MARKER not in done.stderr
     assert redis_with(redis.Redis.from_url(settings.REDIS_URL), MARKER) == []
+
+
+SERVICE = """
+import contextvars, weakref
+import django
+from designs import standard_error
+standard_error.serve()
+django.setup()
+from designs import context
+
+class Kept:
+    pass
+
+def fail():
+    raise ValueError("MARKER"[::-1])
+
+kept = Kept()
+weakref.finalize(kept, fail)
+contextvars.copy_context().run(context.set_controlled)
+""".replace("MARKER", MARKER[::-1])
+
+
+def test_what_a_finalizer_raises_at_the_exit_of_a_service_is_withheld(tmp_path: Path) -> None:
+    done = run(tmp_path, "-c", SERVICE)
+
+    assert "ValueError: [withheld" in done.stderr
+    assert MARKER not in done.stderr
+    assert redis_with(redis.Redis.from_url(settings.REDIS_URL), MARKER) == []
+    assert files_with(tmp_path, MARKER) == []
