@@ -184,7 +184,7 @@ class DispatcherWithoutSecrets(EventDispatcher):
         if not self.enabled:
             return None
         ways = {name: fields.pop(name) for name in _WAYS.intersection(fields)}
-        return super().send(type, *args, **ways, **_without_secrets(fields))
+        return super().send(type, *args, **{**ways, **_without_secrets(fields)})
 
 
 class EventsWithoutSecrets(CeleryEvents):
