@@ -12,8 +12,7 @@ from django.utils.decorators import sync_and_async_middleware
 from designs import context
 from designs.conf import conf
 from designs.middleware.shared import GetResponse, is_async, method_of, ours, route_of, within
-from designs.monitoring import MetricsCollector, PerformanceMonitor, guarded
-from designs.monitoring.withheld import OwnWords
+from designs.monitoring import MetricsCollector, OwnWords, PerformanceMonitor, guarded
 
 __all__ = ["MetricsMiddleware", "PerformanceMonitoringMiddleware"]
 

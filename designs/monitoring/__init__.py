@@ -24,7 +24,7 @@ from designs.monitoring.request_notes import was_logged
 from designs.monitoring.scrape import metrics_page
 from designs.monitoring.sending import sentry_account
 from designs.monitoring.severity import SEVERITIES
-from designs.monitoring.withheld import WITHHELD, is_withheld, own_words
+from designs.monitoring.withheld import WITHHELD, OwnWords, is_withheld, own_words
 
 __all__ = [
     "SEVERITIES",
@@ -35,6 +35,7 @@ __all__ = [
     "HealthReport",
     "MetricsCollector",
     "Outcome",
+    "OwnWords",
     "PerformanceMonitor",
     "StoreAway",
     "UnknownComponent",
