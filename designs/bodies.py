@@ -95,7 +95,7 @@ class LoginNotJudged(BodyRefused):
 
 
 def discard_body(request: HttpRequest) -> None:
-    """Read what is left of a refused body and throw it away, within limits of size and time.
+    """Read the rest of a refused body and throw it away, within limits of size and time.
 
     A server that closes a connection with unread data resets it: the client would see that, not the answer.
     """

@@ -153,7 +153,7 @@ class Conf:
     def in_app_packages(self) -> InAppPackages:
         """Packages whose code is ours wherever they are installed; by default those of the project's own apps."""
         stated: Any = self._get("ENGINEL_IN_APP_PACKAGES", None)
-        # A single name, or what is none at all: the check says so.
+        # A single name, or a value of a wrong type: the check reports it.
         names = stated if stated is None or isinstance(stated, list | tuple | set | frozenset) else (stated,)
         entries = ("ROOT_URLCONF", "WSGI_APPLICATION", "ASGI_APPLICATION")
         return InAppPackages(

@@ -22,7 +22,7 @@ _memory: mmap.mmap | None = None
 
 
 def connect() -> None:
-    """Begin; processes that are forked later share what is noted."""
+    """Create the shared memory; processes that are forked later share the noted ids."""
     global _memory  # noqa: PLW0603 - one process, and those it forks
     if _memory is None:
         _memory = mmap.mmap(-1, _PLACES * _BYTES)

@@ -32,7 +32,7 @@ _CODES = word_set(
 )
 # These may hold the unsigned codes of Windows.
 _LARGE = word_set("errorcode exitcode exitstatus hresult ntstatus returncode sqlcode status statuscode winerror")
-# What is no failure: the code identifies one thing.
+# Not a failure: the code identifies one thing.
 _NOT_CODES = word_set(
     "access account activation area backup bar barcode batch booking branch city claim colour color confirmation "
     "country coupon currency customer dial discount gift group invitation invite invoice item language lookup "

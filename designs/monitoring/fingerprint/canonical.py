@@ -141,7 +141,7 @@ def _meaning(tokens: Sequence[Token]) -> list[object] | None:
 
 
 def _nodes(tree: ast.AST) -> list[object]:
-    """Return the nodes and their values in order; without recursion, whose limit depends on who calls."""
+    """Return the nodes and their values in order, without recursion: its limit depends on the caller."""
     found: list[object] = []
     waiting: list[object] = [tree]
     while waiting:

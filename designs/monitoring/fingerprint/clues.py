@@ -32,7 +32,7 @@ _MAX_FRAMES = 200
 
 
 def host_in(text: str) -> str:
-    """Return the server that a connection error's text names; its port tells services of one machine apart."""
+    """Return the server that a connection error's text names, with its port: one machine runs several services."""
     found = HOST.search(text[:2_000])
     if found is None or found["server"] == "server":
         return ""

@@ -26,7 +26,7 @@ _MAX_LEAVES = 50
 _DEFAULTS = frozenset({"{{ default }}", "{{default}}"})
 _RECURSION = "RecursionError"
 _MOST_TIMES_RARER = 20
-"""A helper that calls itself is on the stack more often than the functions that call it: those tell bugs apart."""
+"""A helper that calls itself is on the stack more often than its callers, which identify the bug."""
 
 
 def describe(raised: Raised, task: str, override: Callable[[Sequence[str], str], list[str] | None]) -> Fingerprint:

@@ -66,7 +66,7 @@ def _string(value: object) -> str:
 
 
 def _strings(value: object) -> Sequence[str]:
-    """Return lines of context; none if one of them is no text, or what is around the line would be another one."""
+    """Return lines of context; none if one of them is no text, or the lines around it would be other ones."""
     if type(value) is not list or len(value) > 100 or not all(type(line) is str for line in value):
         return ()
     return value

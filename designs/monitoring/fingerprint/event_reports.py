@@ -57,7 +57,7 @@ def contents_of(event: dict[str, Any]) -> list[str]:
 
 
 def _place(name: str) -> str:
-    """Return a route or culprit without ids: what stands between slashes is cleaned, a whole path says where."""
+    """Return a route or culprit without ids: each piece between slashes is cleaned on its own, so that words stay."""
     return "/".join(map(wording, name.split("/")[:_MAX_NAMES]))
 
 

@@ -20,7 +20,7 @@ _BODIES = {
     '"': re.compile(r'(?:[^\\"\n]++|\\.)*"', re.DOTALL),
     "'": re.compile(r"(?:[^\\'\n]++|\\.)*'", re.DOTALL),
 }
-# What stands between the fields of an f-string.
+# The text between the fields of an f-string.
 _BETWEEN = r"\\N\{{[^{{}}\n]*+\}}|\\[^{{}}]|\\(?=[{{}}])|\{{\{{|\}}\}}"
 _LITERALS = {
     '"""': re.compile(rf'(?:[^\\{{}}"]++|{_BETWEEN.format()}|"(?!""))*', re.DOTALL),
