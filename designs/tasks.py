@@ -21,6 +21,8 @@ from designs.cad import (
     HEAD_BYTES,
     FileKind,
     GeometrySummary,
+    IgesScan,
+    StepScan,
     bill_of_materials,
     extract_geometry,
     length_unit,
@@ -281,8 +283,8 @@ def _geometry(design: Design) -> None:
     pieces = sum(design.bom_items.values_list("quantity", flat=True))
     kind = FileKind(design.kind)
     with local_path(design) as path:
-        # Only the damage is kept: a scan holds the whole file.
-        damage = (scan_step(path) if kind is FileKind.STEP else scan_iges(path)).damage
+        # Only this is kept: a scan holds the whole file.
+        damage, needs_rewrite = _found(scan_step(path) if kind is FileKind.STEP else scan_iges(path))
         summary = extract_geometry(
             path,
             kind,
@@ -291,12 +293,17 @@ def _geometry(design: Design) -> None:
             expected_pieces=pieces or None,
             expected_solids=design.defined_solids,
             damage=damage,
+            needs_rewrite=needs_rewrite,
         )
     with transaction.atomic():
         if not _is_still_ours(design):
             return
         Geometry.objects.update_or_create(design=design, defaults=_measured(summary))
         Design.objects.filter(pk=design.pk).update(status=Status.READY, processed_at=timezone.now())
+
+
+def _found(scan: StepScan | IgesScan) -> tuple[tuple[str, ...], bool]:
+    return scan.damage, scan.needs_rewrite
 
 
 def _is_still_ours(design: Design) -> bool:

@@ -45,12 +45,14 @@ class IgesScan:
         line_counts: Lines of the sections S, G, D and P.
         damage: Where directory and parameters contradict each other, the first time only; nothing if they
             do not. It does not end the scan: what the kernel makes of it decides how the file fails.
+        needs_rewrite: The file holds what the standard allows and the kernel does not read.
     """
 
     unit: LengthUnit
     entity_count: int
     line_counts: tuple[int, int, int, int]
     damage: tuple[str, ...] = ()
+    needs_rewrite: bool = False
 
 
 def scan_iges(path: Path) -> IgesScan:

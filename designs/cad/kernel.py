@@ -36,6 +36,7 @@ def extract_geometry(
     expected_pieces: int | None = None,
     expected_solids: int | None = None,
     damage: Sequence[str] = (),
+    needs_rewrite: bool = False,
 ) -> GeometrySummary:
     """Measure the solids of a file, or its faces when it has none.
 
@@ -48,6 +49,7 @@ def extract_geometry(
         expected_pieces: Pieces in the bill of materials; fewer solids than these are a failure.
         expected_solids: Solid bodies the file defines; fewer different ones are a failure.
         damage: What the scan found; then all success is failure.
+        needs_rewrite: The scan found what the standard allows and the kernel does not read.
 
     Raises:
         TaskTimeoutError: When the deadline passed, or so many pieces are expected that it would.
@@ -64,6 +66,7 @@ def extract_geometry(
         "kind": str(kind),
         "timeout_seconds": timeout_seconds,
         "memory_limit_bytes": memory_limit_bytes,
+        "needs_rewrite": needs_rewrite,
     }
     with _own.lock:
         host = _running_host(damage)

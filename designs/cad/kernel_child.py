@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from designs.cad.files import open_regular
+from designs.cad.kernel_input import rewrite
 from designs.cad.kernel_wire import Closed, receive, send
 from designs.cad.sandbox import Sandbox, WeakerSandbox
 from designs.cad.sandbox.linux import end_with_parent, libc
@@ -96,7 +97,12 @@ def _read(request: dict[str, Any], result: int, sandbox: Sandbox) -> dict[str, A
 
     try:
         content = _readable(open_regular(Path(request["path"]), stage="read"))
+        # Made before it is needed: the sandbox allows no new file.
+        copy = os.memfd_create("plain") if request.get("needs_rewrite") else -1
         sandbox.enter([content])
+        if copy >= 0:
+            send(result, {"stage": "read"})
+            content = rewrite(content, copy, request["kind"])
         return read_geometry(content, request["kind"], lambda stage: send(result, {"stage": stage}))
     except InvalidFileFormat:
         return {"failure": "not_regular"}

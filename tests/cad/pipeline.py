@@ -52,6 +52,7 @@ def process(path: Path, kind: FileKind, timeout_seconds: float) -> tuple[LengthU
         expected_pieces=bom.pieces if bom else None,
         expected_solids=solids,
         damage=scan.damage,
+        needs_rewrite=scan.needs_rewrite,
     )
     return unit, bom, summary
 

@@ -69,6 +69,8 @@ class StepScan:
         missing_products: The same for the product structure.
         damage: Other references to nowhere, as a short text; nothing if there are none. They do not end the
             scan: what the kernel makes of them decides how the file fails.
+        warnings: What is odd although acceptable.
+        needs_rewrite: The file holds what the standard allows and the kernel does not read.
     """
 
     schema: str
@@ -80,6 +82,8 @@ class StepScan:
     damage: tuple[str, ...]
     data: bytes = field(repr=False)
     spans: Mapping[int, int] = field(repr=False)
+    warnings: tuple[str, ...] = ()
+    needs_rewrite: bool = False
 
     def instance(self, identifier: int) -> Instance | None:
         """Return an instance of the units, contexts, representations or products; None for any other."""

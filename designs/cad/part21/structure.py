@@ -101,6 +101,7 @@ class _Scanner:
         self.spans: dict[int, int] = {}
         self.token_count = 0
         self.data_sections = 0
+        self.needs_rewrite = False
 
     def run(self) -> StepScan:
         words = enumerate(TOKEN.finditer(self.data, 3 if self.data.startswith(b"\xef\xbb\xbf") else 0), 1)
@@ -119,6 +120,7 @@ class _Scanner:
             damage=(f"{len(lost)} references lead to what the file does not define",) if lost else (),
             data=self.data,
             spans=self.spans,
+            needs_rewrite=self.needs_rewrite,
         )
 
     # One loop on local names instead of small methods: it runs once per word, some millions of times.
@@ -195,6 +197,8 @@ class _Scanner:
         if keyword == _END and not self.data_sections:
             raise _corrupted("The file has no data section.", "no_data")
         self.data_sections += keyword == b"DATA"
+        # The kernel knows one data section only.
+        self.needs_rewrite |= keyword in {b"ANCHOR", b"REFERENCE"} or self.data_sections > 1
         self.section = keyword
 
     def _definition(self, start: int, name: bytes, keyword: bytes, last: int, many: bool) -> None:

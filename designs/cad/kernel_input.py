@@ -1,0 +1,55 @@
+"""What the kernel gets to read in the place of a file that it would not understand, although the standard allows it.
+
+The scan of a file notes that it holds such a thing. Only then is the content rewritten, in the kernel's child
+process, where the limits of memory and time hold and the sandbox is entered.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from designs.cad.part21.plain import plain_text
+from designs.cad.sniff import FileKind
+
+__all__ = ["rewrite"]
+
+Rewriter = Callable[[bytes], bytes | None]
+
+# Each returns None where the kernel reads the content as it stands.
+_REWRITERS: Final[Mapping[str, Rewriter]] = {FileKind.STEP: plain_text}
+
+
+def rewrite(content: int, copy: int, kind: str) -> int:
+    """Return the descriptor that the kernel is to read: ``copy``, filled with plain content, or ``content`` itself.
+
+    Makes no file and opens none, so that it works within the sandbox.
+
+    Args:
+        content: Descriptor of the file.
+        copy: Descriptor of an empty file in memory.
+        kind: Format of the file.
+
+    Raises:
+        OSError: When reading or writing fails.
+        MemoryError: When memory does not suffice.
+    """
+    rewriter = _REWRITERS.get(kind)
+    plain = rewriter(_content(content)) if rewriter else None
+    if plain is None:
+        return content
+    view = memoryview(plain)
+    while view:
+        view = view[os.write(copy, view) :]
+    return copy
+
+
+def _content(descriptor: int) -> bytes:
+    size = os.fstat(descriptor).st_size
+    parts: list[bytes] = []
+    position = 0
+    while chunk := os.pread(descriptor, size - position, position):
+        parts.append(chunk)
+        position += len(chunk)
+    return b"".join(parts)
