@@ -33,8 +33,10 @@ _KIND_BY_SUFFIX = {
     "iges": FileKind.IGES,
 }
 _UTF8_BOM = b"\xef\xbb\xbf"
-_LEADING_BLANK = compile_pattern(rb"(?:[\t-\r ]++|/\*[^*]*+(?:\*(?!/)[^*]*+)*+\*/)*+")
-_STEP_MAGIC = compile_pattern(rb"ISO-10303-21[\t-\r ]*+;")
+# Blanks, comments and print directives, which may stand between words.
+_BETWEEN_WORDS = rb"(?:[\t-\r ]++|/\*[^*]*+(?:\*(?!/)[^*]*+)*+\*/|\\[NF]\\)*+"
+_STEP_MAGIC = compile_pattern(_BETWEEN_WORDS + rb"ISO-10303-21" + _BETWEEN_WORDS + rb";")
+_LINE_ENDS = b"\t\n\v\f\r"
 _LINE_END = compile_pattern(rb"\r\n|\n|\r")
 _FOREIGN_MAGIC = (
     (b"\x89PNG", "a PNG image"),
@@ -53,7 +55,7 @@ _IGES_COLUMN = 72
 def sniff(head: bytes) -> FileKind:
     """Tell the format of a file from its first `HEAD_BYTES` bytes.
 
-    A UTF-8 byte order mark, blanks and comments may stand before the first line of a STEP file.
+    A UTF-8 byte order mark, blanks, comments and print directives may stand before the first line of a STEP file.
 
     Raises:
         InvalidFileFormat: When the content is something else than STEP or plain IGES.
@@ -62,7 +64,8 @@ def sniff(head: bytes) -> FileKind:
     if not head.strip(b"\0\t\n\v\f\r "):
         raise _no_content()
     body = head.removeprefix(_UTF8_BOM)
-    if _STEP_MAGIC.match(body, _blank_end(body)):
+    # The standard lets a word be broken over lines.
+    if _STEP_MAGIC.match(body) or _STEP_MAGIC.match(body.translate(None, _LINE_ENDS)):
         return FileKind.STEP
     if _iges_section(head) == b"S":
         return FileKind.IGES
@@ -118,11 +121,6 @@ def _visible(character: str) -> str:
     if category in {"Cf", "Cs", "Co", "Cn"}:
         return ""
     return "_" if category in {"Cc", "Zl", "Zp"} else character
-
-
-def _blank_end(body: bytes) -> int:
-    match = _LEADING_BLANK.match(body)
-    return match.end() if match else 0
 
 
 def _iges_section(head: bytes) -> bytes:

@@ -28,6 +28,8 @@ def test_every_sample_is_told_by_its_content(good: GoodFile) -> None:
         b"\xef\xbb\xbfISO-10303-21;\nHEADER;",
         b" \r\n\t/* a ** comment */ ISO-10303-21 ;",
         b"/**//***/ISO-10303-21;",
+        b"\\N\\ISO-10303-21/* c */\v\\F\\;",
+        b"ISO-103\r\n03-21;",
     ],
 )
 def test_blanks_comments_and_a_byte_order_mark_may_precede_step(head: bytes) -> None:

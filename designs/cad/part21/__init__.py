@@ -3,7 +3,8 @@
 from designs.cad.part21.bom import Bom, BomLine, bill_of_materials
 from designs.cad.part21.instances import StepScan
 from designs.cad.part21.length import length_unit
-from designs.cad.part21.structure import DEFAULT_LIMITS, ScanLimits, scan_step
+from designs.cad.part21.limits import DEFAULT_LIMITS, ScanLimits
+from designs.cad.part21.structure import scan_step
 
 __all__ = [
     "DEFAULT_LIMITS",

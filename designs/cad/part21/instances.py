@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from designs.cad.part21.names import decode_text
-from designs.cad.part21.tokens import CLOSE, COMMA, EQUALS, KEYWORD, OPEN, REFERENCE, SEMICOLON, STRING, TOKEN
+from designs.cad.part21.tokens import CLOSE, COMMA, EQUALS, KEYWORD, OPEN, REFERENCE, SEMICOLON, STRING, words
 
 __all__ = ["Instance", "Parameter", "Reference", "StepScan", "Text", "Typed"]
 
@@ -108,27 +108,20 @@ class StepScan:
 
 def _parsed(data: bytes, identifier: int, start: int) -> Instance:
     """Read the instance whose definition starts at ``start``; the scan has proven it well formed."""
-    parameters = _parameters(_words(data, start))
+    parameters = _parameters(words(data, start))
     first = parameters[0]
     records = first if isinstance(first, list) else parameters
     return Instance(identifier, {r.keyword: r.parameters for r in records if isinstance(r, Typed)})
 
 
-def _words(data: bytes, start: int) -> Iterator[tuple[int, bytes]]:
-    position = start
-    while (match := TOKEN.match(data, position)) and (kind := match.lastindex):
-        if kind == SEMICOLON:
-            return
-        yield kind, match[kind]
-        position = match.end()
-
-
-def _parameters(words: Iterator[tuple[int, bytes]]) -> list[Parameter]:
+def _parameters(found: Iterator[tuple[int, bytes]]) -> list[Parameter]:
     """Build the nested value. A stack of its own: the depth of nesting is the file's choice, not Python's."""
     current: list[Parameter] = []
     stack: list[list[Parameter]] = []
     previous = SEMICOLON
-    for kind, word in words:
+    for kind, word in found:
+        if kind == SEMICOLON:
+            break
         if kind == OPEN:
             stack.append(current)
             current = _opened(current, typed=previous == KEYWORD)
@@ -157,5 +150,5 @@ def _value(kind: int, word: bytes) -> Parameter:
     if kind == STRING:
         return Text(word)
     if kind == KEYWORD:
-        return Typed(word.decode("ascii").upper(), [])
+        return Typed(word.decode("ascii"), [])
     return word.decode("ascii")

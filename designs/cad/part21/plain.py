@@ -8,41 +8,66 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from designs.cad.part21.tokens import REFERENCE, SEMICOLON, TOKEN
+from designs.cad.part21.odd import MAX_KERNEL_ID, plain_word
+from designs.cad.part21.tokens import FILLER, GARBAGE, ODD_VALUE, REFERENCE, SEMICOLON, TOKEN
+from designs.patterns import compile_pattern
 
 __all__ = ["plain_text"]
 
 _BOM: Final = b"\xef\xbb\xbf"
-_BEGIN: Final = b"ISO-10303-21"
-_END: Final = b"END-ISO-10303-21"
-_FRAME: Final = frozenset({_BEGIN, b"HEADER", b"ENDSEC", b"ANCHOR", b"REFERENCE", b"DATA", _END})
+_END: Final = b"END-ISO-10303-21;"
+_WITHOUT_STATEMENTS: Final = frozenset({b"ISO-10303-21;", b"ENDSEC;", b"ANCHOR;", b"REFERENCE;"})
+_LONG_NAME: Final = compile_pattern(rb"#0*+[1-9][0-9]{9,17}+(?![0-9])")
+_NAME: Final = compile_pattern(rb"#([0-9]{1,18}+)(?![0-9])")
 
 
 def plain_text(data: bytes) -> bytes:
     """Return what the kernel can read of a file: its header, and the instances of all its data sections in one.
 
-    Only words are kept, each statement on a line of its own. What the scan refuses may come out as anything.
+    Only words are kept, each statement on a line of its own; what is broken over lines is joined by that. What the
+    scan refuses may come out as anything.
     """
-    kept: dict[bytes, list[bytes]] = {b"HEADER": [], b"DATA": []}
-    current: list[bytes] | None = None
-    for head, statement in _statements(data):
-        if head == _END:
+    header: list[bytes] = []
+    instances: list[bytes] = []
+    section: list[bytes] | None = None
+    for statement in _statements(data):
+        if statement == _END:
             break
-        if head in _FRAME:
-            current = kept.get(head)
-        elif current is not None:
-            current.append(statement)
-    header, instances = (b"".join(statements) for statements in kept.values())
-    return b"%b;\nHEADER;\n%bENDSEC;\nDATA;\n%bENDSEC;\n%b;\n" % (_BEGIN, header, instances, _END)
+        if statement.startswith((b"DATA;", b"DATA(")):
+            section = instances
+        elif statement == b"HEADER;":
+            section = header
+        elif statement in _WITHOUT_STATEMENTS:
+            section = None
+        elif section is not None:
+            section.append(statement)
+    return b"\n".join((b"ISO-10303-21;\nHEADER;", *header, b"ENDSEC;\nDATA;", *instances, b"ENDSEC;", _END, b""))
 
 
-def _statements(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Yield the first word of each statement, and the statement with its semicolon and a line end."""
+def _statements(data: bytes) -> Iterator[bytes]:
+    names = _short_names(data)
     words: list[bytes] = []
     for match in TOKEN.finditer(data, len(_BOM) if data.startswith(_BOM) else 0):
-        kind = match.lastindex or 0
-        words.append(b"#" + match[kind] if kind == REFERENCE else match[kind])
-        if kind == SEMICOLON:
-            words.append(b"\n")
-            yield words[0], b"".join(words)
-            words.clear()
+        kind = match.lastindex or GARBAGE
+        if kind == REFERENCE:
+            words.append(names.get(match[kind], b"#" + match[kind]) if names else b"#" + match[kind])
+        elif kind < ODD_VALUE or kind >= GARBAGE:
+            words.append(match[kind])
+            if kind == SEMICOLON:
+                yield b"".join(words)
+                words.clear()
+        elif kind != FILLER:
+            words.append(plain_word(kind, match[kind]))
+
+
+def _short_names(data: bytes) -> dict[bytes, bytes]:
+    """Return the instance names that are too large for the kernel, with others that the file does not use.
+
+    Those beyond 64 bits stay: no program that counts its instances writes them.
+    """
+    if not _LONG_NAME.search(data):
+        return {}
+    used = {int(name) for name in _NAME.findall(data)}
+    free = (number for number in range(MAX_KERNEL_ID, 0, -1) if number not in used)
+    short = {number: b"#%d" % next(free) for number in sorted(used) if number > MAX_KERNEL_ID}
+    return {name: short[int(name)] for name in set(_NAME.findall(data)) if int(name) in short}

@@ -4,52 +4,40 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final
 
 from designs.cad.files import read_regular
+from designs.cad.part21.garbage import no_word
 from designs.cad.part21.instances import StepScan
+from designs.cad.part21.limits import DEFAULT_LIMITS, ScanLimits
 from designs.cad.part21.names import decode_text
+from designs.cad.part21.odd import EQUALS_BEHIND, MAX_KERNEL_ID, is_plain
+from designs.cad.part21.references import PRODUCTS, UNITS, missing_by_user
+from designs.cad.part21.sections import after_signatures, external_instance, is_end, read_apart
 from designs.cad.part21.tokens import (
     CLOSE,
     COMMA,
-    END,
     EQUALS,
+    FILLER,
     FOLLOWERS,
     GARBAGE,
     KEYWORD,
+    ODD_KEYWORD,
+    ODD_VALUE,
     OPEN,
+    PLAIN_KIND,
     REFERENCE,
-    RESOURCE,
     SEMICOLON,
     STRING,
     TOKEN,
+    in_upper_case,
 )  # fmt: skip
 from designs.exceptions import CorruptedFile, InvalidFileFormat
 
-__all__ = ["DEFAULT_LIMITS", "ScanLimits", "scan_step"]
-
-
-@dataclass(frozen=True, slots=True)
-class ScanLimits:
-    """What a file may hold at most.
-
-    Attributes:
-        max_bytes: Size of the file.
-        max_depth: Parentheses open at the same time; the kernel's parser crashes on tens of thousands.
-        max_string_bytes: Length of one literal; the kernel's reader gives up on longer ones.
-        max_identifier_digits: Length of one instance name; more than 64 bits are the kernel's trouble.
-    """
-
-    max_bytes: int = 512 * 1024 * 1024
-    max_depth: int = 2_000
-    max_string_bytes: int = 32_768
-    max_identifier_digits: int = 1_000
-
-
-DEFAULT_LIMITS: Final = ScanLimits()
+__all__ = ["scan_step"]
 
 # ISO 10303-203, -214 and -242 in their editions, by the names their schemas carry.
 _SCHEMAS: Final = re.compile(
@@ -57,15 +45,16 @@ _SCHEMAS: Final = re.compile(
     r"|AUTOMOTIVE_DESIGN\w*|AP203_\w+|AP214_\w+|AP242_\w+"
 )
 _SOLIDS: Final = frozenset({b"MANIFOLD_SOLID_BREP", b"BREP_WITH_VOIDS", b"FACETED_BREP"})
-_UNITS: Final = re.compile(rb"\w*UNIT|DIMENSIONAL_EXPONENTS|GLOBAL_UNIT_ASSIGNED_CONTEXT")
-_PRODUCTS: Final = re.compile(
-    rb"PRODUCT|PRODUCT_DEFINITION(?:_FORMATION\w*|_WITH_ASSOCIATED_DOCUMENTS|_RELATIONSHIP)?"
-    rb"|\w+_ASSEMBLY_USAGE_OCCURRENCE|\w+_COMPONENT_USAGE\w*"
-)
 _SHAPES: Final = re.compile(rb"PRODUCT_DEFINITION_SHAPE|SHAPE_DEFINITION_REPRESENTATION|\w*SHAPE_REPRESENTATION")
 _MAX_ENTITY_NAME_BYTES: Final = 256
 _BEGIN: Final = b"ISO-10303-21"
 _END: Final = b"END-ISO-10303-21"
+_FRAME: Final = frozenset({_BEGIN, _END, b"HEADER", b"DATA", b"ANCHOR", b"REFERENCE", b"ENDSEC"})
+# Behind these may stand what has other words than data.
+_BEFORE_OTHER_WORDS: Final = frozenset({b"ANCHOR", b"REFERENCE", b"ENDSEC"})
+_LINE_ENDS: Final = b"\t\n\v\f\r"
+_SEMICOLON_BYTE: Final = b";"[0]
+_EQUALS_BYTE: Final = b"="[0]
 
 
 def scan_step(path: Path, *, limits: ScanLimits = DEFAULT_LIMITS) -> StepScan:
@@ -84,7 +73,28 @@ def scan_step(path: Path, *, limits: ScanLimits = DEFAULT_LIMITS) -> StepScan:
     data = read_regular(path, stage="scan", max_bytes=limits.max_bytes)
     if b"\0" in data:
         raise _corrupted("The file holds NUL bytes.", "nul", count=data.count(b"\0"))
-    return _Scanner(data, limits).run()
+    try:
+        return _Scanner(data, limits).run()
+    except CorruptedFile as e:
+        joined = data.translate(None, _LINE_ENDS) if e.details["reason"] == "syntax" else data
+        if len(joined) == len(data):
+            raise
+        return _scanned_joined(joined, limits, e)
+
+
+def _scanned_joined(data: bytes, limits: ScanLimits, failure: CorruptedFile) -> StepScan:
+    """Return the scan of a file whose words are broken over lines, which the standard allows; ``data`` is one line.
+
+    Raises:
+        CorruptedFile: The failure, when the file is not sound this way either.
+    """
+    try:
+        scan = _Scanner(data, limits).run()
+    except (CorruptedFile, InvalidFileFormat):
+        raise failure from None
+    if scan.damage:
+        raise failure
+    return replace(scan, needs_rewrite=True)
 
 
 class _Scanner:
@@ -101,6 +111,7 @@ class _Scanner:
         self.spans: dict[int, int] = {}
         self.token_count = 0
         self.data_sections = 0
+        self.externals: set[bytes] = set()
         self.needs_rewrite = False
 
     def run(self) -> StepScan:
@@ -108,8 +119,11 @@ class _Scanner:
         end = 0
         while self.section != _END:
             end = self._read_statement(words)
+            if self.section in _BEFORE_OTHER_WORDS and (after := self._passed(end)) != end:
+                words = enumerate(TOKEN.finditer(self.data, after), self.token_count + 1)
         self._check_nothing_follows(end)
-        units, products, lost = self._missing_by_user()
+        self._check_not_used(self.externals)
+        units, products, lost = missing_by_user(self.data, self._missing())
         return StepScan(
             schema=self.schema,
             entity_count=len(self.defined),
@@ -131,8 +145,15 @@ class _Scanner:
         previous, depth, start, name, keyword, many = SEMICOLON, 0, 0, b"", b"", False
         for count, match in words:
             kind = match.lastindex or GARBAGE
-            if kind in {GARBAGE, END}:
-                self._check_word(match.start(kind), ends=kind == END)
+            if kind >= ODD_VALUE:
+                if kind >= GARBAGE:
+                    raise no_word(self.data, match.start(kind), self.section)
+                self.needs_rewrite |= not is_plain(kind, match[kind], previous)
+                if kind == FILLER:
+                    continue
+                if kind == ODD_KEYWORD:
+                    keyword = keyword or in_upper_case(match[kind])
+                kind = PLAIN_KIND[kind]
             if not followers[previous] >> kind & 1 or (kind == EQUALS and depth) or (kind == COMMA and not depth):
                 raise _corrupted("The file does not follow the syntax of STEP.", "syntax", position=match.start(kind))
             if kind == REFERENCE:
@@ -160,7 +181,7 @@ class _Scanner:
                 self.token_count = count
                 break
             if previous == SEMICOLON:
-                start = match.start()
+                start = match.end()
             previous = kind
         self._take(start, match.end(), name, keyword, previous, many)
         return match.end()
@@ -172,12 +193,13 @@ class _Scanner:
             self._statement(start, end, keyword)
 
     def _statement(self, start: int, end: int, keyword: bytes) -> None:
-        if keyword in {_BEGIN, _END, b"HEADER", b"DATA", b"ANCHOR", b"REFERENCE", b"ENDSEC"}:
+        if keyword in _FRAME:
+            self.needs_rewrite |= self.data[start] != _SEMICOLON_BYTE
             self._enter(keyword)
         elif self.section == b"HEADER":
             if keyword == b"FILE_SCHEMA":
                 self.schema = _accepted_schema(self.data[start:end])
-        elif self.section not in {b"ANCHOR", b"REFERENCE"}:
+        else:
             raise _corrupted("There is text outside of the sections.", "outside_section")
 
     def _enter(self, keyword: bytes) -> None:
@@ -202,9 +224,6 @@ class _Scanner:
         self.section = keyword
 
     def _definition(self, start: int, name: bytes, keyword: bytes, last: int, many: bool) -> None:
-        if self.section == b"REFERENCE" and last == RESOURCE:
-            self.defined[name] = start
-            return
         if self.section != b"DATA":
             raise _corrupted("An instance stands outside of the data section.", "outside_section")
         if last != CLOSE or not keyword:
@@ -212,6 +231,8 @@ class _Scanner:
         if name in self.defined:
             raise _corrupted("An identifier is defined twice.", "duplicate_identifier")
         self.defined[name] = start
+        if self.data[start] != _EQUALS_BYTE and not EQUALS_BEHIND.match(self.data, start):
+            self.needs_rewrite = True
         if keyword in _SOLIDS:
             self.solids.append(name)
         # Curves and surfaces make up most complex instances; they are of no use here.
@@ -226,39 +247,29 @@ class _Scanner:
     def _missing(self) -> set[int]:
         """Return what is referred to and not defined; ``#7`` and ``#007`` are the same."""
         defined = {self._identifier(name) for name in self.defined}
+        self.needs_rewrite |= max(defined, default=0) > MAX_KERNEL_ID
         if len(defined) != len(self.defined):
             raise _corrupted("An identifier is defined twice.", "duplicate_identifier")
         return {self._identifier(name) for name in self.references if name not in self.defined} - defined
 
-    def _missing_by_user(self) -> tuple[set[int], set[int], set[int]]:
-        """Return the missing identifiers units refer to, those products refer to, and all others."""
-        missing = self._missing()
-        units, products = set[int](), set[int]()
-        for keywords, targets in _references_by_instance(self.data) if missing else ():
-            lost = targets & missing
-            if lost and any(_UNITS.fullmatch(keyword) for keyword in keywords):
-                units |= lost
-            if lost and any(_PRODUCTS.fullmatch(keyword) for keyword in keywords):
-                products |= lost
-        return units, products, missing - units - products
+    def _passed(self, position: int) -> int:
+        """Return where to go on, behind what has words of its own."""
+        if self.section == b"ENDSEC":
+            end = after_signatures(self.data, position)
+            self.needs_rewrite |= end != position
+            return end
+        apart = read_apart(self.data, position, self.section)
+        self.references |= apart.references
+        self.externals |= apart.externals
+        return apart.end
+
+    def _check_not_used(self, externals: set[bytes]) -> None:
+        if used := self.references & externals:
+            raise external_instance(min(map(self._identifier, used)), len(used))
 
     def _check_nothing_follows(self, position: int) -> None:
-        match = TOKEN.match(self.data, position)
-        if match and match.lastindex != END and match[KEYWORD] != b"SIGNATURE":
+        if not is_end(self.data, after_signatures(self.data, position)):
             raise _corrupted("There is text after the end of the file.", "after_end")
-
-    def _check_word(self, position: int, *, ends: bool) -> NoReturn:
-        """Tell what is wrong where no word begins, or where none is left and the file has to go on."""
-        if ends and not self.section:
-            raise _corrupted("The file does not begin as STEP does.", "no_begin")
-        if ends:
-            section = self.section.decode("ascii")
-            raise _corrupted("The file is cut: its end is missing.", "truncated", section=section)
-        if self.data.startswith(b"'", position):
-            raise _corrupted("A text is never closed.", "unterminated_string", position=position)
-        if self.data.startswith(b"/*", position):
-            raise _corrupted("A comment is never closed.", "unterminated_comment", position=position)
-        raise _corrupted("The file holds what is no word of STEP.", "syntax", position=position)
 
 
 def _is_kept(keyword: bytes) -> bool:
@@ -268,22 +279,7 @@ def _is_kept(keyword: bytes) -> bool:
 
 @lru_cache(maxsize=1024)
 def _is_needed(keyword: bytes) -> bool:
-    return any(pattern.fullmatch(keyword) for pattern in (_UNITS, _PRODUCTS, _SHAPES))
-
-
-def _references_by_instance(data: bytes) -> Iterator[tuple[set[bytes], set[int]]]:
-    """Yield (keywords, targets) of each instance that refers to others; a complex instance has several keywords."""
-    keywords: set[bytes] = set()
-    targets: set[int] = set()
-    for match in TOKEN.finditer(data):
-        if match.lastindex == SEMICOLON:
-            if targets:
-                yield keywords, targets
-            keywords, targets = set(), set()
-        elif match.lastindex == KEYWORD:
-            keywords.add(match[KEYWORD])
-        elif match.lastindex == REFERENCE:
-            targets.add(int(match[REFERENCE]))
+    return any(pattern.fullmatch(keyword) for pattern in (UNITS, PRODUCTS, _SHAPES))
 
 
 def _accepted_schema(statement: bytes) -> str:

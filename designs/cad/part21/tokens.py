@@ -3,18 +3,21 @@
 One pass, one match per word: every quantifier below is possessive, so a match never goes back over what
 it has read, and some alternative matches at every position, so a search never starts over. A file with an
 unterminated string or a megabyte of blanks at its end is answered at once.
+
+Words as writers write them come first and have kinds of their own: the scan takes no time to look for others.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Final
 
 from designs.patterns import compile_pattern
 
 __all__ = [
-    "CLOSE", "COMMA", "END", "EQUALS", "FOLLOWERS", "GARBAGE", "KEYWORD", "OPEN", "REFERENCE", "RESOURCE",
-    "SEMICOLON", "STRING", "TOKEN", "VALUE",
+    "CLOSE", "COMMA", "END", "EQUALS", "FILLER", "FOLLOWERS", "GARBAGE", "KEYWORD", "ODD_KEYWORD", "ODD_STRING",
+    "ODD_VALUE", "OPEN", "PLAIN_KIND", "REFERENCE", "SEMICOLON", "STRING", "TOKEN", "VALUE", "in_upper_case", "words",
 ]  # fmt: skip
 
 # The numbers of the groups in TOKEN; `match.lastindex` is the kind of a word.
@@ -27,43 +30,54 @@ STRING: Final = 6
 KEYWORD: Final = 7
 SEMICOLON: Final = 8
 EQUALS: Final = 9
-RESOURCE: Final = 10
-GARBAGE: Final = 11
-END: Final = 12
+# From here on what a scan has to look at. The odd ones are words in a form that the kernel may not read.
+ODD_VALUE: Final = 10
+ODD_STRING: Final = 11
+ODD_KEYWORD: Final = 12
+FILLER: Final = 13
+GARBAGE: Final = 14
+END: Final = 15
 
+# The lengths are far beyond those of good files and far below the 16 KB that the kernel's lexer has room for.
 TOKEN: Final = compile_pattern(
     rb"""
-    (?: [\t-\r\x20]++ | /\* [^*]*+ (?: \*(?!/) [^*]*+ )*+ \*/ | \\[NF]\\ )*+
+    [\t\n\r\x20]*+
     (?:
         \#([0-9]++)
       | (\()
       | (\))
       | (,)
-      | ( [-+]?+ (?: [0-9]++ (?:\.[0-9]*+)?+ | \.[0-9]++ ) (?: [eE][-+]?+[0-9]++ )?+
-        | \$ | \* | \.[A-Za-z_][A-Za-z0-9_]*+\. | "[0-9A-Fa-f\r\n]*+" )
-      | ( '[^']*+ (?: ''[^']*+ )*+ ' )
-      | ( (?:END-)?+ISO-10303-21 | !?+[A-Za-z_][A-Za-z0-9_]*+ )
+      | ( [-+]?+ (?: [0-9]{1,300}+ (?: \.[0-9]{0,300}+ (?: [eE][-+]?+[0-9]{1,300}+ )?+ )?+
+                   | \.[0-9]{1,300}+ (?: [eE][-+]?+[0-9]{1,300}+ )?+ ) (?![0-9eE])
+        | \$ | \* | \.[A-Z_][A-Z0-9_]{0,300}+\. | "[0-9A-F]{1,300}+" )
+      | ( '[^']{0,8000}+' (?!') )
+      | ( (?:END-)?+ISO-10303-21 | !?+[A-Z_][A-Z0-9_]*+ (?![a-z]) )
       | (;)
       | (=)
-      | ( <[^>\r\n]{0,4096}+> )
+      | ( [-+]?+ (?: [0-9]++ (?:\.[0-9]*+)?+ | \.[0-9]++ ) (?: [eE][-+]?+[0-9]++ )?+
+        | \.[A-Za-z_][A-Za-z0-9_]*+\. | "[0-9A-Fa-f\t-\r]*+" )
+      | ( '[^']*+ (?: ''[^']*+ )*+ ' )
+      | ( (?i: (?:END-)?+ISO-10303-21 ) | !?+[A-Za-z_][A-Za-z0-9_]*+ )
+      | ( [\v\f]++ | /\* [^*]*+ (?: \*(?!/) [^*]*+ )*+ \*/ | \\[NF]\\ )
       | ( [\x00-\xff] )
       | ( \Z )
     )
     """,
     re.VERBOSE,
 )
+"""Blanks and one word; `FILLER` is no word but stands between words, as a comment does."""
 
 
 def _bits(*kinds: int) -> int:
     return sum(1 << kind for kind in kinds)
 
 
-_ITEM = _bits(REFERENCE, OPEN, VALUE, STRING, KEYWORD, RESOURCE)
+_ITEM = _bits(REFERENCE, OPEN, VALUE, STRING, KEYWORD)
 _AFTER_ITEM = _bits(COMMA, CLOSE, SEMICOLON)
 
 FOLLOWERS: Final[dict[int, int]] = {
-    SEMICOLON: _bits(REFERENCE, KEYWORD, RESOURCE),
-    EQUALS: _bits(OPEN, KEYWORD, REFERENCE, RESOURCE, VALUE, STRING),
+    SEMICOLON: _bits(REFERENCE, KEYWORD),
+    EQUALS: _bits(OPEN, KEYWORD, REFERENCE, VALUE, STRING),
     # A bare word is no value, but a kernel that meets NAN as a coordinate has to be watched, not hidden.
     KEYWORD: _bits(OPEN) | _AFTER_ITEM,
     OPEN: _ITEM | _bits(CLOSE),
@@ -73,6 +87,24 @@ FOLLOWERS: Final[dict[int, int]] = {
     VALUE: _AFTER_ITEM,
     STRING: _AFTER_ITEM,
     REFERENCE: _AFTER_ITEM | _bits(EQUALS),
-    RESOURCE: _AFTER_ITEM | _bits(EQUALS),
 }
 """Kind of a word -> bit set of the kinds that may come next."""
+
+PLAIN_KIND: Final = {ODD_VALUE: VALUE, ODD_STRING: STRING, ODD_KEYWORD: KEYWORD}
+"""Odd kind of a word -> what it is."""
+
+
+def words(data: bytes, start: int = 0) -> Iterator[tuple[int, bytes]]:
+    """Yield (kind, word) from ``start`` to the end; words in small letters as capital ones, no `FILLER`."""
+    for match in TOKEN.finditer(data, start):
+        kind = match.lastindex or GARBAGE
+        if kind < ODD_VALUE or kind == GARBAGE:
+            yield kind, match[kind]
+        elif kind in PLAIN_KIND:
+            word = match[kind]
+            yield PLAIN_KIND[kind], word if kind == ODD_STRING else in_upper_case(word)
+
+
+def in_upper_case(word: bytes) -> bytes:
+    """Return a word that is written in small letters with capital ones; of mixed letters, some are damaged."""
+    return word.upper() if word.islower() else word

@@ -168,7 +168,7 @@ _STRUCTURE: Final = (
         ("same_id.step", "an identifier defined twice", _edited(_PART, rb"#20=", b"#10=")),
         ("deep_60000.step", "parentheses 60 000 deep", _nested(60_000)),
         ("deep_3000000.step", "parentheses 3 000 000 deep", _nested(3_000_000)),
-        ("bits_1_form_feed.step", "one bit flipped, in a line break", _bits(1, seed=118)),
+        ("bits_1_line_break.step", "one bit flipped, in a line break", _bits(1, seed=3)),
         ("garbage.step", "random bytes for data", _random_data_section),
     ),
     *_cases(

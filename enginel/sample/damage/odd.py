@@ -30,6 +30,19 @@ def _nested() -> bytes:
     )
 
 
+def _narrow() -> bytes:
+    text = b"".join(sample(_PART).splitlines())
+    return b"\n".join(text[at : at + 30] for at in range(0, len(text), 30))
+
+
+def _third_edition() -> bytes:
+    apart = b"ANCHOR;\n<top>=#10{rank:1};\nENDSEC;\nREFERENCE;\n#9000=<other.stp#part>;\nENDSEC;\n"
+    first = b"DATA('main',('AUTOMOTIVE_DESIGN'));\n"
+    begun = replaced(sample(_PART), rb"DATA;\s*", lambda _: apart + first)
+    split = replaced(begun, rb"\n#12=", b"\nENDSEC;\nDATA('more',('AUTOMOTIVE_DESIGN'));\n#12=")
+    return split + b"SIGNATURE;\nTUlJQg==\nENDSEC;\n"
+
+
 def _relabelled() -> bytes:
     return replaced(sample("as1-oc-214.stp"), rb"SI_UNIT\(\.MILLI\.,\.METRE\.\)", b"SI_UNIT($,.METRE.)", count=0)
 
@@ -53,6 +66,9 @@ ODD: Final[tuple[OddFile, ...]] = (
     OddFile("bom.step", "a UTF-8 byte order mark", lambda: b"\xef\xbb\xbf" + sample(_PART)),
     OddFile("one_line.step", "no line break at all", lambda: b"".join(sample(_PART).splitlines())),
     OddFile("comment.step", "a comment before the first line", lambda: b"/* made by hand **/\n" + sample(_PART)),
+    OddFile("form_feed.step", "a form feed between instances", lambda: sample(_PART).replace(b"\n#12=", b"\f#12=")),
+    OddFile("narrow.step", "words broken over lines of 30 characters", _narrow),
+    OddFile("third_edition.step", "anchors, references, two data sections and a signature", _third_edition),
     OddFile("nested.step", "parentheses 1000 deep", _nested),
     OddFile("furlong.step", "a unit with a name nobody uses and a sound factor", _furlong),
     OddFile("relabelled.step", "a millimetre file that says metre: 200 m long, only a warning", _relabelled),

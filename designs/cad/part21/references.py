@@ -1,0 +1,45 @@
+"""Whose references lead to nowhere: those of units, those of the product structure, or others."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
+from typing import Final
+
+from designs.cad.part21.tokens import KEYWORD, REFERENCE, SEMICOLON, words
+
+__all__ = ["PRODUCTS", "UNITS", "missing_by_user"]
+
+UNITS: Final = re.compile(rb"\w*UNIT|DIMENSIONAL_EXPONENTS|GLOBAL_UNIT_ASSIGNED_CONTEXT")
+PRODUCTS: Final = re.compile(
+    rb"PRODUCT|PRODUCT_DEFINITION(?:_FORMATION\w*|_WITH_ASSOCIATED_DOCUMENTS|_RELATIONSHIP)?"
+    rb"|\w+_ASSEMBLY_USAGE_OCCURRENCE|\w+_COMPONENT_USAGE\w*"
+)
+
+
+def missing_by_user(data: bytes, missing: AbstractSet[int]) -> tuple[set[int], set[int], set[int]]:
+    """Return the missing identifiers units refer to, those products refer to, and all others."""
+    units, products = set[int](), set[int]()
+    for keywords, targets in _references_by_instance(data) if missing else ():
+        lost = targets & missing
+        if lost and any(UNITS.fullmatch(keyword) for keyword in keywords):
+            units |= lost
+        if lost and any(PRODUCTS.fullmatch(keyword) for keyword in keywords):
+            products |= lost
+    return units, products, set(missing) - units - products
+
+
+def _references_by_instance(data: bytes) -> Iterator[tuple[set[bytes], set[int]]]:
+    """Yield (keywords, targets) of each instance that refers to others; a complex instance has several keywords."""
+    keywords: set[bytes] = set()
+    targets: set[int] = set()
+    for kind, word in words(data):
+        if kind == SEMICOLON:
+            if targets:
+                yield keywords, targets
+            keywords, targets = set(), set()
+        elif kind == KEYWORD:
+            keywords.add(word)
+        elif kind == REFERENCE:
+            targets.add(int(word))

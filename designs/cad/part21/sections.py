@@ -1,0 +1,126 @@
+"""The sections of the third edition (ISO 10303-21:2016) that hold no data: anchors, references, signatures.
+
+Nothing in them is geometry. They are read as far as it takes to find their end and to know that they are sound.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Final
+
+from designs.exceptions import CorruptedFile, InvalidFileFormat
+from designs.patterns import compile_pattern
+
+__all__ = ["Apart", "after_signatures", "external_instance", "is_end", "read_apart"]
+
+_BLANK: Final = rb"(?: [\t-\r\x20]++ | /\* [^*]*+ (?: \*(?!/) [^*]*+ )*+ \*/ | \\[NF]\\ )*+"
+_WORD: Final = compile_pattern(
+    _BLANK
+    + rb"""
+    (?:
+        \#([0-9]++)
+      | ( ENDSEC )
+      | ( ; )
+      | ( = )
+      | ( [({] )
+      | ( [)}] )
+      | ( <[^>]*+> )
+      | ( @[0-9]++ )
+      | ( [\#@]?+[A-Z_][A-Z0-9_-]*+ | [-+]?+[0-9.]++(?:E[-+]?+[0-9]++)?+ | [.A-Za-z0-9_-]++ | [,:$*]
+        | "[0-9A-F]*+" | '[^']*+ (?: ''[^']*+ )*+ ' )
+    )
+    """,
+    re.VERBOSE,
+)
+_REFERENCE, _ENDSEC, _SEMICOLON, _EQUALS, _OPEN, _CLOSE, _RESOURCE, _VALUE_NAME = range(1, 9)
+_NAMES: Final = {b"ANCHOR": {_RESOURCE}, b"REFERENCE": {_REFERENCE, _VALUE_NAME}}
+_SIGNATURE: Final = compile_pattern(_BLANK + rb"SIGNATURE(?![A-Z0-9_])", re.VERBOSE)
+_FILE_END: Final = compile_pattern(_BLANK + rb"(?: \x1a [\t-\r\x20\x1a]*+ )?+ \Z", re.VERBOSE)
+_SIGNATURE_END: Final = compile_pattern(rb"ENDSEC[\t-\r ]*+;")
+
+
+@dataclass(slots=True)
+class Apart:
+    """What one section says.
+
+    Attributes:
+        end: Where the ``ENDSEC`` stands that ends it.
+        references: Instances of this file that its anchors name.
+        externals: Instances of other files, by the names that this file gives them.
+    """
+
+    end: int = 0
+    references: set[bytes] = field(default_factory=set)
+    externals: set[bytes] = field(default_factory=set)
+
+
+def read_apart(data: bytes, position: int, section: bytes) -> Apart:
+    """Read an ``ANCHOR`` or ``REFERENCE`` section from behind its first semicolon.
+
+    Raises:
+        CorruptedFile: When it is cut, or does not follow the syntax.
+    """
+    found, statement, depth = Apart(), list[int](), 0
+    while True:
+        match = _WORD.match(data, position)
+        kind = match.lastindex if match else None
+        if match is None or kind is None:
+            raise _broken(data, position)
+        if kind == _ENDSEC and not statement:
+            found.end = match.start(_ENDSEC)
+            return found
+        position = match.end()
+        depth += (kind == _OPEN) - (kind == _CLOSE)
+        statement.append(kind)
+        if kind == _REFERENCE:
+            is_name = section == b"REFERENCE" and len(statement) == 1
+            (found.externals if is_name else found.references).add(match[_REFERENCE])
+        if kind == _SEMICOLON:
+            if depth or len(statement) < 4 or statement[0] not in _NAMES[section] or statement[1] != _EQUALS:
+                raise _corrupted("The sections of the file do not follow the syntax of STEP.", "syntax", position)
+            statement.clear()
+
+
+def after_signatures(data: bytes, position: int) -> int:
+    """Return where the text goes on after the signatures that follow, if any; what they say is not checked.
+
+    Raises:
+        CorruptedFile: When one is cut.
+    """
+    while _SIGNATURE.match(data, position):
+        end = _SIGNATURE_END.search(data, position)
+        if end is None:
+            raise _corrupted("The file is cut: its end is missing.", "truncated", position)
+        position = end.end()
+    return position
+
+
+def is_end(data: bytes, position: int) -> bool:
+    """Tell whether nothing follows but blanks, comments and the Ctrl-Z by which some systems end a text."""
+    return _FILE_END.match(data, position) is not None
+
+
+def external_instance(first: int, count: int) -> InvalidFileFormat:
+    """Return the exception for a file whose data lean on instances of other files, of which ``first`` is one."""
+    return InvalidFileFormat(
+        "The file uses instances of other files (REFERENCE section), which are not read.",
+        details={
+            "stage": "scan",
+            "reason": "external_instance",
+            "section": "REFERENCE",
+            "entity": f"#{first}",
+            "count": count,
+        },
+        is_fixed=True,
+    )
+
+
+def _broken(data: bytes, position: int) -> CorruptedFile:
+    if not data[position:].strip():
+        return _corrupted("The file is cut: its end is missing.", "truncated", position)
+    return _corrupted("The sections of the file do not follow the syntax of STEP.", "syntax", position)
+
+
+def _corrupted(message: str, reason: str, position: int) -> CorruptedFile:
+    return CorruptedFile(message, details={"stage": "scan", "reason": reason, "position": position}, is_fixed=True)
