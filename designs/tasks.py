@@ -9,6 +9,7 @@ import logging
 import math
 import uuid
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from celery import current_task, shared_task
@@ -21,8 +22,6 @@ from designs.cad import (
     HEAD_BYTES,
     FileKind,
     GeometrySummary,
-    IgesScan,
-    StepScan,
     bill_of_materials,
     extract_geometry,
     length_unit,
@@ -283,8 +282,7 @@ def _geometry(design: Design) -> None:
     pieces = sum(design.bom_items.values_list("quantity", flat=True))
     kind = FileKind(design.kind)
     with local_path(design) as path:
-        # Only this is kept: a scan holds the whole file.
-        damage, needs_rewrite = _found(scan_step(path) if kind is FileKind.STEP else scan_iges(path))
+        damage, needs_rewrite, warnings = _findings(path, kind)
         summary = extract_geometry(
             path,
             kind,
@@ -294,6 +292,7 @@ def _geometry(design: Design) -> None:
             expected_solids=design.defined_solids,
             damage=damage,
             needs_rewrite=needs_rewrite,
+            warnings=warnings,
         )
     with transaction.atomic():
         if not _is_still_ours(design):
@@ -302,8 +301,10 @@ def _geometry(design: Design) -> None:
         Design.objects.filter(pk=design.pk).update(status=Status.READY, processed_at=timezone.now())
 
 
-def _found(scan: StepScan | IgesScan) -> tuple[tuple[str, ...], bool]:
-    return scan.damage, scan.needs_rewrite
+def _findings(path: Path, kind: FileKind) -> tuple[tuple[str, ...], bool, tuple[str, ...]]:
+    """Return damage, need of a rewrite and warnings of the scan, and nothing else of it: it holds the whole file."""
+    scan = scan_step(path) if kind is FileKind.STEP else scan_iges(path)
+    return scan.damage, scan.needs_rewrite, scan.warnings
 
 
 def _is_still_ours(design: Design) -> bool:

@@ -46,6 +46,7 @@ class IgesScan:
         damage: Where directory and parameters contradict each other, the first time only; nothing if they
             do not. It does not end the scan: what the kernel makes of it decides how the file fails.
         needs_rewrite: The file holds what the standard allows and the kernel does not read.
+        warnings: What is odd although acceptable, as texts for the design's readers.
     """
 
     unit: LengthUnit
@@ -53,6 +54,7 @@ class IgesScan:
     line_counts: tuple[int, int, int, int]
     damage: tuple[str, ...] = ()
     needs_rewrite: bool = False
+    warnings: tuple[str, ...] = ()
 
 
 def scan_iges(path: Path) -> IgesScan:

@@ -37,6 +37,7 @@ def extract_geometry(
     expected_solids: int | None = None,
     damage: Sequence[str] = (),
     needs_rewrite: bool = False,
+    warnings: Sequence[str] = (),
 ) -> GeometrySummary:
     """Measure the solids of a file, or its faces when it has none.
 
@@ -50,6 +51,7 @@ def extract_geometry(
         expected_solids: Solid bodies the file defines; fewer different ones are a failure.
         damage: What the scan found; then all success is failure.
         needs_rewrite: The scan found what the standard allows and the kernel does not read.
+        warnings: What the scan found odd; the warnings of the summary begin with these.
 
     Raises:
         TaskTimeoutError: When the deadline passed, or so many pieces are expected that it would.
@@ -72,7 +74,15 @@ def extract_geometry(
         host = _running_host(damage)
         answer = host.ask(request, timeout_seconds)
     pieces, solids = expected_pieces or 0, expected_solids or 0
-    return summarize(answer, kind, host.version, expected_pieces=pieces, expected_solids=solids, damage=damage)
+    return summarize(
+        answer,
+        kind,
+        host.version,
+        expected_pieces=pieces,
+        expected_solids=solids,
+        damage=damage,
+        warnings=warnings,
+    )
 
 
 def _running_host(damage: Sequence[str]) -> KernelHost:

@@ -26,6 +26,8 @@ MAX_PIECES_FOR_GEOMETRY: Final = 50_000
 
 _MAX_BOX_MM: Final = 1e9
 _LARGE_BOX_MM: Final = 1e5
+_MAX_WARNINGS: Final = 20
+_WARNING_LENGTH: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +83,9 @@ def summarize(
     expected_pieces: int = 0,
     expected_solids: int = 0,
     damage: Sequence[str] = (),
+    warnings: Sequence[str] = (),
 ) -> GeometrySummary:
-    """Turn the answer of the kernel host into a summary.
+    """Turn the answer of the kernel host into a summary; ``warnings`` are those of the scan.
 
     Raises:
         TaskTimeoutError: When the child was stopped at its deadline.
@@ -111,7 +114,7 @@ def summarize(
         kernel_version=kernel_version,
         duration_seconds=answer["duration_seconds"],
         peak_memory_bytes=answer["peak_memory_bytes"],
-        warnings=_warnings(geometry, box, kind),
+        warnings=_bounded([*warnings, *_warnings(geometry, box)]),
     )
 
 
@@ -186,7 +189,12 @@ def _checked_box(geometry: dict[str, Any], facts: dict[str, Any], kind: FileKind
     return (x, y, z)
 
 
-def _warnings(geometry: dict[str, Any], box: tuple[float, float, float] | None, kind: FileKind) -> tuple[str, ...]:
+def _bounded(warnings: Sequence[str]) -> tuple[str, ...]:
+    """Return each warning once; names in them come from the file, so number and length have a limit."""
+    return tuple(text[:_WARNING_LENGTH] for text in dict.fromkeys(warnings))[:_MAX_WARNINGS]
+
+
+def _warnings(geometry: dict[str, Any], box: tuple[float, float, float] | None) -> list[str]:
     warnings = []
     if not geometry["faces"]:
         warnings.append("The file holds no geometry; its parts lie in other files.")
@@ -194,7 +202,7 @@ def _warnings(geometry: dict[str, Any], box: tuple[float, float, float] | None, 
         warnings.append("The file holds surfaces only, so there is no volume.")
     if box and max(box) > _LARGE_BOX_MM:
         warnings.append("The model is larger than 100 m; its unit may be wrong.")
-    return tuple(warnings)
+    return warnings
 
 
 def _unparsed(kind: FileKind, why: str, details: dict[str, Any]) -> GeometryProcessingError:

@@ -53,6 +53,7 @@ def process(path: Path, kind: FileKind, timeout_seconds: float) -> tuple[LengthU
         expected_solids=solids,
         damage=scan.damage,
         needs_rewrite=scan.needs_rewrite,
+        warnings=scan.warnings,
     )
     return unit, bom, summary
 

@@ -29,6 +29,7 @@ def read(
     pieces: int = 0,
     bodies: int = 0,
     damage: tuple[str, ...] = (),
+    warnings: tuple[str, ...] = (),
     **answer: Any,
 ) -> GeometrySummary:
     complete = {
@@ -40,7 +41,15 @@ def read(
         "peak_memory_bytes": 1024,
         **answer,
     }
-    return summarize(complete, kind, "kernel 1.0", expected_pieces=pieces, expected_solids=bodies, damage=damage)
+    return summarize(
+        complete,
+        kind,
+        "kernel 1.0",
+        expected_pieces=pieces,
+        expected_solids=bodies,
+        damage=damage,
+        warnings=warnings,
+    )
 
 
 def test_a_good_answer_is_passed_on() -> None:
@@ -97,6 +106,20 @@ def test_loose_faces_are_accepted_with_a_warning_and_have_no_volume() -> None:
 def test_a_model_of_more_than_100_m_is_accepted_with_a_warning() -> None:
     assert read(geometry={**GEOMETRY, "box_mm": [1.0, 1.0, 1e5]}).warnings == ()
     assert len(read(geometry={**GEOMETRY, "box_mm": [1.0, 1.0, 1.1e5]}).warnings) == 1
+
+
+def test_the_warnings_of_the_scan_come_first_and_each_once() -> None:
+    summary = read(geometry={**GEOMETRY, "box_mm": [1.0, 1.0, 1.1e5]}, warnings=("odd", "even", "odd"))
+
+    assert summary.warnings[:2] == ("odd", "even")
+    assert len(summary.warnings) == 3
+
+
+def test_warnings_have_a_limit_of_number_and_length() -> None:
+    summary = read(geometry=GEOMETRY, warnings=tuple(f"{n} {'x' * 5000}" for n in range(500)))
+
+    assert len(summary.warnings) == 20
+    assert max(map(len, summary.warnings)) == 1000
 
 
 def test_printed_errors_are_damage_for_step_only() -> None:

@@ -69,8 +69,8 @@ class StepScan:
         missing_products: The same for the product structure.
         damage: Other references to nowhere, as a short text; nothing if there are none. They do not end the
             scan: what the kernel makes of them decides how the file fails.
-        warnings: What is odd although acceptable.
         needs_rewrite: The file holds what the standard allows and the kernel does not read.
+        warnings: What is odd although acceptable, as texts for the design's readers.
     """
 
     schema: str
