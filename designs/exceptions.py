@@ -28,6 +28,7 @@ constructor takes text first, and what it was called with is what ``args`` holds
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Mapping
 from typing import Any, ClassVar, NoReturn
 
@@ -35,6 +36,8 @@ from rest_framework import status
 from rest_framework.exceptions import APIException
 
 __all__ = [
+    "SIGNALS",
+    "STAGES",
     "BOMExtractionError",
     "ClearanceLevelInsufficient",
     "CorruptedFile",
@@ -57,7 +60,20 @@ __all__ = [
     "raise_geometry_error",
     "raise_permission_error",
     "raise_validation_error",
+    "stage_of",
 ]
+
+STAGES = frozenset(
+    {"sniff", "scan", "units", "bom", "geometry", "host", "start", "read", "transfer", "props", "kernel"}
+)
+"""Where a file can fail: the values of ``details["stage"]``. From ``start`` on they are those of the CAD kernel's
+process; ``kernel`` stands for all of them where that process crashes.
+"""
+
+SIGNALS = frozenset({one.name for one in signal.Signals} | {f"SIG{number}" for number in range(1, 65)})
+"""What can end the process of the CAD kernel: the values of ``details["signal"]``."""
+
+_STAGES_OF_KERNEL = frozenset({"start", "read", "transfer", "props"})
 
 
 class EnginelBaseException(APIException):
@@ -67,7 +83,8 @@ class EnginelBaseException(APIException):
         detail: Text for the client; the class's ``default_detail`` when omitted.
         code: Machine-readable code; the class's ``default_code`` when omitted.
         field: Name of the request field at fault, shown in the error body.
-        details: JSON-ready facts for the error record (stage, signal, counts). Never shown to clients.
+        details: JSON-ready facts for the error record (stage, signal, counts). Clients see a closed part of them:
+            `designs.cad.reasons.shown_facts`.
         is_fixed: The detail is made of the program's own words only, although it is no literal: nothing of a file, a
             name or a request is in it. Records of controlled designs keep such a detail.
 
@@ -97,6 +114,21 @@ class EnginelBaseException(APIException):
         self.is_fixed = is_fixed
         # Celery's JSON backend stores type and args only and calls the type with them on the way back.
         self.args = (str(self.detail), self.code) if isinstance(self.detail, str) else (self.detail, self.code)
+
+    def error_fingerprint(self) -> list[str] | None:
+        """Return what groups a failure that a file caused: its class, the stage, and the signal of a crash.
+
+        Two damaged files are one problem to people, whichever line of the scanner noticed each. The reason is counted
+        in the group. All else keeps its stack as group: a failure without a stage, one of a request's field, a class of
+        an application.
+        """
+        if type(self) not in _OF_FILES or self.field is not None:
+            return None
+        stage, ended_by = stage_of(self.details)
+        if not stage:
+            return None
+        entries = [f"type {type(self).__module__}.{type(self).__qualname__}", f"stage {stage}"]
+        return [*entries, f"signal {ended_by}"] if ended_by else entries
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (_rebuild, (type(self), self.args, self.__dict__.copy()))
@@ -248,6 +280,30 @@ class ExternalServiceError(EnginelBaseException):
     status_code = status.HTTP_503_SERVICE_UNAVAILABLE
     default_detail = "A service needed for this is not available. Try again later."
     default_code = "external_service_error"
+
+
+_OF_FILES = frozenset(
+    {
+        FileValidationError, InvalidFileFormat, FileSizeExceeded, CorruptedFile,
+        GeometryProcessingError, UnitConversionError, BOMExtractionError, TaskTimeoutError,
+    }
+)  # fmt: skip
+
+
+def stage_of(details: object) -> tuple[str, str]:
+    """Return the stage at which a file failed, and the signal that ended the CAD kernel's process; empty if unknown.
+
+    Both are of closed sets: no other text may become part of a key or be shown.
+    """
+    stage, ended_by = _one_of(STAGES, details, "stage"), _one_of(SIGNALS, details, "signal")
+    if not stage:
+        return "", ""
+    return ("kernel" if ended_by and stage in _STAGES_OF_KERNEL else stage), ended_by
+
+
+def _one_of(known: frozenset[str], details: object, name: str) -> str:
+    value = dict.get(details, name) if type(details) is dict else None
+    return value if type(value) is str and value in known else ""
 
 
 def raise_geometry_error(message: str, original_exception: BaseException | None = None) -> NoReturn:

@@ -230,7 +230,9 @@ def _within_time(work: Callable[[Design], None], design: Design) -> None:
     try:
         work(design)
     except SoftTimeLimitExceeded as exc:
-        raise TaskTimeoutError(details={"limit": "soft", "step": design.step}) from exc
+        raise TaskTimeoutError(
+            details={"stage": str(design.step), "reason": "time_limit", "limit": "soft", "step": design.step}
+        ) from exc
 
 
 def _note_failure(design_id: str, exc: EnginelBaseException, task_id: str) -> None:

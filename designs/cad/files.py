@@ -48,7 +48,8 @@ def read_regular(path: Path, *, stage: str, max_bytes: int) -> bytes:
         data = stream.read(max_bytes + 1)
     if len(data) > max_bytes:
         raise FileSizeExceeded(
-            f"This file is larger than {max_bytes} bytes.", details={"stage": stage, "max_bytes": max_bytes}
+            f"This file is larger than {max_bytes} bytes.",
+            details={"stage": stage, "reason": "too_large", "limit": max_bytes},
         )
     if not data:
         raise CorruptedFile("This file is empty.", details={"stage": stage, "reason": "empty"})

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from designs.cad.files import read_regular
+from designs.cad.reasons import Damage
 from designs.cad.units import LengthUnit
 from designs.exceptions import CorruptedFile, InvalidFileFormat, UnitConversionError
 
@@ -129,14 +130,14 @@ def _directory_damage(directory: list[str], parameters: list[str]) -> tuple[str,
         first, second = directory[index], directory[index + 1]
         start, count = _pointer(first[8:16]), _pointer(second[24:32])
         if first[:8] != second[:8] or not 1 <= start <= start + count - 1 <= len(parameters):
-            return ("a directory entry contradicts itself",)
+            return (Damage("a directory entry contradicts itself", "directory"),)
         claimed += count
         lines = parameters[start - 1 : start - 1 + count]
         if any(_pointer(line[_PARAMETER_COLUMNS:_DATA_COLUMNS]) != index + 1 for line in lines):
-            return ("parameters belong to another entity",)
+            return (Damage("parameters belong to another entity", "directory"),)
         if _entity_type(lines[0]) != _pointer(first[:8]):
-            return ("parameters are those of another kind of entity",)
-    return () if claimed == len(parameters) else ("parameters belong to no entity",)
+            return (Damage("parameters are those of another kind of entity", "directory"),)
+    return () if claimed == len(parameters) else (Damage("parameters belong to no entity", "directory"),)
 
 
 def _pointer(field: str) -> int:

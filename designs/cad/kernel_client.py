@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from designs.cad.kernel_status import kernel_status, log_sandbox
-from designs.cad.kernel_wire import Closed, receive, send
+from designs.cad.kernel_wire import Closed, receive, send, signal_name
 from designs.exceptions import GeometryProcessingError, TaskTimeoutError
 
 __all__ = ["KernelHost", "OwnHost"]
@@ -101,7 +101,7 @@ class KernelHost:
             answer = receive(self._answers, deadline=deadline)
             answered = True
         except TimeoutError as e:
-            raise TaskTimeoutError(details={"stage": "host", "seconds": timeout_seconds}) from e
+            raise TaskTimeoutError(details={"stage": "host", "reason": "deadline", "seconds": timeout_seconds}) from e
         except Closed as e:
             raise GeometryProcessingError(
                 "The CAD kernel's host process ended.",
@@ -143,7 +143,7 @@ class KernelHost:
         if self.process is not None:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 code = self.process.wait(_GRACE_SECONDS)
-        return {"signal": signal.Signals(-code).name} if code < 0 else {}
+        return {"signal": signal_name(-code)} if code < 0 else {}
 
     def _last_words(self) -> str:
         """Return the last line the host wrote to its standard error."""

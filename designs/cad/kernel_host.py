@@ -17,7 +17,7 @@ from importlib import metadata
 from typing import Any, Final
 
 from designs.cad.kernel_child import try_sandbox, work
-from designs.cad.kernel_wire import MAX_MESSAGE_BYTES, Closed, receive, send, unpack
+from designs.cad.kernel_wire import MAX_MESSAGE_BYTES, Closed, receive, send, signal_name, unpack
 from designs.cad.sandbox import Sandbox
 
 __all__ = ["main"]
@@ -122,7 +122,7 @@ def _outcome(run: _Run, exit_code: int, *, timed_out: bool) -> dict[str, Any]:
     if run.out_of_memory:
         return {"outcome": "failed", "stage": stage, "geometry": {"failure": "memory_limit"}}
     if exit_code < 0:
-        return {"outcome": "signal", "stage": stage, "signal": signal.Signals(-exit_code).name}
+        return {"outcome": "signal", "stage": stage, "signal": signal_name(-exit_code)}
     if geometry is None:
         return {"outcome": "failed", "stage": stage, "geometry": {"failure": "no_result"}}
     return {"outcome": "failed" if "failure" in geometry else "done", "stage": stage, "geometry": geometry}

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 import select
+import signal
 import struct
 import time
 from typing import Any, Final
 
-__all__ = ["MAX_MESSAGE_BYTES", "Closed", "receive", "send", "unpack"]
+__all__ = ["MAX_MESSAGE_BYTES", "Closed", "receive", "send", "signal_name", "unpack"]
 
 MAX_MESSAGE_BYTES: Final = 256 * 1024
 """Longest message; a summary of a file is under 1 kB."""
@@ -68,6 +69,14 @@ def unpack(data: bytes) -> list[dict[str, Any]]:
         found.append(message)
         position += _LENGTH.size + length
     return found
+
+
+def signal_name(number: int) -> str:
+    """Return the name of a signal; real-time ones between the first and the last have none of their own."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"SIG{number}"
 
 
 def _object(body: bytes) -> dict[str, Any] | None:

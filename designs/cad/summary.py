@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from designs.cad.reasons import REASONS, Damage
 from designs.cad.sniff import FileKind
 from designs.exceptions import (
     CorruptedFile,
@@ -67,10 +68,11 @@ def too_many_pieces(pieces: int) -> TaskTimeoutError:
 
 
 def damaged(damage: Sequence[str], facts: Mapping[str, Any]) -> CorruptedFile:
-    """Return the exception for damage the scan found."""
+    """Return the exception for damage the scan found, with the reason of the first."""
+    reason = damage[0].reason if damage and isinstance(damage[0], Damage) else "damage"
     return CorruptedFile(
         f"This file is damaged: {'; '.join(damage)}.",
-        details={**facts, "stage": "scan", "reason": "damage", "damage": list(damage)},
+        details={**facts, "stage": "scan", "reason": reason, "damage": [str(text) for text in damage]},
         is_fixed=True,
     )
 
@@ -138,16 +140,17 @@ def _check_opened(geometry: dict[str, Any], facts: dict[str, Any]) -> None:
 
 def _check_survived(answer: dict[str, Any], facts: dict[str, Any], kind: FileKind) -> None:
     if answer["outcome"] == "timeout":
-        raise TaskTimeoutError(details=facts)
+        raise TaskTimeoutError(details={**facts, "reason": "deadline"})
     if answer["outcome"] == "signal":
-        raise _unparsed(kind, "the CAD kernel crashed on it", {**facts, "signal": answer["signal"]})
+        raise _unparsed(kind, "the CAD kernel crashed on it", {**facts, "reason": "crash", "signal": answer["signal"]})
 
 
 def _check_understood(geometry: dict[str, Any], facts: dict[str, Any], kind: FileKind) -> None:
     """The kernel came to a result, and not to a failure it tells of."""
     failure = geometry.get("failure")
     codes = {name: value for name, value in geometry.items() if name != "failure"}
-    details = {**facts, **codes, "reason": failure}
+    # A file may have taken the kernel's process over: its words are believed only as far as they are known.
+    details = {**codes, **facts, "reason": _known(failure)}
     if failure == "unreadable":
         raise CorruptedFile("The CAD kernel cannot read this file.", details=details)
     if failure == "iges_checks":
@@ -160,6 +163,10 @@ def _check_understood(geometry: dict[str, Any], facts: dict[str, Any], kind: Fil
         raise _unparsed(kind, "the CAD kernel failed on it", details)
     if failure:
         raise _unparsed(kind, "the CAD kernel ended without a result", details)
+
+
+def _known(failure: object) -> str:
+    return failure if isinstance(failure, str) and failure in REASONS else "no_result"
 
 
 def _check_counts(geometry: dict[str, Any], facts: dict[str, Any], kind: FileKind, pieces: int, bodies: int) -> None:

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from designs.cad.kernel_wire import MAX_MESSAGE_BYTES, Closed, receive, send, unpack
+from designs.cad.kernel_wire import MAX_MESSAGE_BYTES, Closed, receive, send, signal_name, unpack
+from designs.exceptions import SIGNALS
 
 
 @pytest.fixture
@@ -26,6 +27,11 @@ def test_messages_arrive_one_by_one(pipe: list[int]) -> None:
 
     assert receive(reading) == {"name": "Gehäuse"}
     assert receive(reading, deadline=time.monotonic() + 5) == {}
+
+
+def test_every_signal_has_a_name() -> None:
+    assert {signal_name(number) for number in range(1, 65)} <= SIGNALS
+    assert (signal_name(11), signal_name(40)) == ("SIGSEGV", "SIG40")
 
 
 def test_silence_ends_at_the_deadline(pipe: list[int]) -> None:

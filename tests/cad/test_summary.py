@@ -134,7 +134,7 @@ def test_a_deadline_is_a_timeout() -> None:
         read("timeout")
 
     assert caught.value.details == {
-        "stage": "props", "damage_lines": 0, "duration_seconds": 0.5, "peak_memory_bytes": 1024,
+        "stage": "props", "reason": "deadline", "damage_lines": 0, "duration_seconds": 0.5, "peak_memory_bytes": 1024,
     }  # fmt: skip
 
 
@@ -142,7 +142,7 @@ def test_a_signal_is_named() -> None:
     with pytest.raises(GeometryProcessingError) as caught:
         read("signal", signal="SIGFPE")
 
-    assert caught.value.details["signal"] == "SIGFPE"
+    assert (caught.value.details["signal"], caught.value.details["reason"]) == ("SIGFPE", "crash")
 
 
 @pytest.mark.parametrize(
@@ -161,6 +161,15 @@ def test_failures_have_their_class(failure: str, expected: type[Exception]) -> N
 
     details = caught.value.details  # type: ignore[attr-defined]
     assert (details["reason"], details["fact"]) == (failure, 7)
+
+
+@pytest.mark.parametrize("failure", ["part 7", ["crash"], {"a": 1}, 7])
+def test_words_of_a_process_that_a_file_has_taken_over_are_no_reason(failure: object) -> None:
+    with pytest.raises(GeometryProcessingError) as caught:
+        read("failed", {"failure": failure, "stage": "part 7", "signal": "part 7"})
+
+    assert (caught.value.details["stage"], caught.value.details["reason"]) == ("props", "no_result")
+    assert caught.value.error_fingerprint() == ["type designs.exceptions.GeometryProcessingError", "stage props"]
 
 
 DAMAGE = ("2 references lead to what the file does not define",)

@@ -35,6 +35,7 @@ from designs.cad.part21.tokens import (
     TOKEN,
     in_upper_case,
 )  # fmt: skip
+from designs.cad.reasons import Damage
 from designs.exceptions import CorruptedFile, InvalidFileFormat
 
 __all__ = ["scan_step"]
@@ -131,7 +132,7 @@ class _Scanner:
             solid_count=sum(1 for name in self.solids if name in self.references),
             missing_units=frozenset(units),
             missing_products=frozenset(products),
-            damage=(f"{len(lost)} references lead to what the file does not define",) if lost else (),
+            damage=(_unresolved(len(lost)),) if lost else (),
             data=self.data,
             spans=self.spans,
             needs_rewrite=self.needs_rewrite,
@@ -293,6 +294,10 @@ def _accepted_schema(statement: bytes) -> str:
         "Only STEP files of AP203, AP214 and AP242 are read.",
         details={"stage": "scan", "reason": "schema", "schema": shown},
     )
+
+
+def _unresolved(count: int) -> Damage:
+    return Damage(f"{count} references lead to what the file does not define", "unresolved_reference")
 
 
 def _corrupted(message: str, reason: str, **facts: int | str) -> CorruptedFile:
