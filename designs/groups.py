@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -13,12 +13,13 @@ from designs.exceptions import ExternalServiceError
 from designs.monitoring import StoreAway, known_group, known_groups
 from designs.sentry_links import with_issue_link
 
-__all__ = ["KEY", "STATES", "all_groups", "find_group", "refused_while_away"]
+__all__ = ["KEY", "STATES", "all_groups", "find_group", "lines_of", "reasons_in_words", "refused_while_away"]
 
 KEY = r"^\d{1,9}:[0-9a-f]{32}\Z"
 STATES = ("new", "ongoing", "resolved", "regressed")
 
 _KEY = re.compile(KEY)
+_LISTED_REASONS = 5
 
 
 def all_groups() -> list[dict[str, Any]]:
@@ -72,6 +73,30 @@ def refused_while_away() -> Iterator[None]:
         raise away from error
 
 
+def lines_of(group: Mapping[str, Any]) -> list[str]:
+    """Return what a list says of a group: its title, then its message, its reasons, or both.
+
+    Of failures that files cause the title has the stage, and the signal of a crash; each message is one occurrence's.
+
+    Args:
+        group: One of `all_groups`, or of the monitoring, with ``type``, ``message``, ``why`` and ``reasons``.
+    """
+    why, counted = group.get("why") or [""], group.get("reasons") or []
+    words = [part.partition(" ")[2] for part in why if part.startswith(("stage ", "signal "))]
+    is_of_files = bool(words) and why[0] == "custom"
+    title = ", ".join([group["type"], *words]) if is_of_files else group["type"]
+    reasons = reasons_in_words(counted, most=_LISTED_REASONS)
+    if is_of_files and reasons:
+        return [title, reasons]
+    return [title, *(line for line in (group["message"], reasons) if line)]
+
+
+def reasons_in_words(reasons: Sequence[Mapping[str, Any]], *, most: int | None = None) -> str:
+    """Return ``unresolved reference 12, syntax 9``; with an ellipsis behind as many as are shown at most."""
+    shown = [f"{_text(row.get('reason')).replace('_', ' ')} {_number(row.get('count'))}" for row in reasons[:most]]
+    return ", ".join([*shown, "…"] if len(shown) < len(reasons) else shown)
+
+
 def _summary(group: dict[str, Any]) -> dict[str, Any]:
     users = group.get("users")
     return {
@@ -84,6 +109,10 @@ def _summary(group: dict[str, Any]) -> dict[str, Any]:
         "total": _number(group.get("total")),
         "users": None if users is None else _number(users),
         "pending": _number(group.get("pending")),
+        "reasons": [
+            {"reason": _text(row.get("reason")), "count": _number(row.get("count"))}
+            for row in group.get("reasons") or []
+        ],
         "site": _text(group.get("site")),
         "releases": _text(group.get("releases")).splitlines(),
         "why": _why(group),

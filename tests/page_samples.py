@@ -107,13 +107,27 @@ def busy() -> dict[str, Any]:
         ("CorruptedFile", "the file ends within entity #N", 77, "new", 200),
         ("ExternalServiceError", "File storage does not answer.", 12, "resolved", 900),
     ]
+    groups = [_group(at, *row) for at, row in enumerate(errors)]
+    counts = {
+        "unresolved_reference": 31,
+        "syntax": 20,
+        "truncated": 12,
+        "nul": 8,
+        "columns": 3,
+        "depth": 2,
+        "global": 1,
+    }
+    groups[2] |= {
+        "why": ["custom", "type designs.exceptions.CorruptedFile", "stage scan"],
+        "reasons": [{"reason": reason, "count": count} for reason, count in counts.items()],
+    }
     return {
         "health": {
             name: {"status": s, "since": since, "at": now.isoformat(), "message": m} for name, (s, m) in health.items()
         },
         "requests": [_timed(*row) for row in requests],
         "operations": [{**_timed(*row[:6]), "slow": row[6]} for row in operations],
-        "errors": [_group(at, *row) for at, row in enumerate(errors)],
+        "errors": groups,
         "tasks": [
             {"name": "designs.tasks.extract_geometry", "success": 290, "failed": 21, "retry": 9, "p95_ms": 18_800.0},
             {"name": "designs.tasks.scan_design", "success": 320, "failed": 0, "retry": 0, "p95_ms": 210.0},
@@ -148,6 +162,8 @@ def hostile() -> dict[str, Any]:
                 "key": name,
                 "type": name,
                 "message": name,
+                "why": ["custom", f"stage {name}"],
+                "reasons": [{"reason": name, "count": 10**15}],
                 "total": 10**15,
                 "last_seen": name,
                 "state": name,

@@ -13,12 +13,13 @@ from __future__ import annotations
 import threading
 from collections import Counter, OrderedDict, deque
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from designs.monitoring.event import ErrorEvent
 from designs.monitoring.fingerprint import Fingerprint
 from designs.monitoring.gate import Window
+from designs.monitoring.reasons import add_reasons
 from designs.monitoring.slots import Slot
 
 __all__ = ["Backlog", "Pending"]
@@ -34,6 +35,7 @@ class Pending:
         operation: Id under which other processes may report it too; empty for most.
         maybe_recorded: Redis was asked and did not answer.
         represented: For how many of its occurrences a forwarded event stands already.
+        reasons: How many of its occurrences state which reason, see `designs.monitoring.reasons`.
         slot: Held by one that Redis may have recorded, see `designs.monitoring.slots`.
     """
 
@@ -44,6 +46,7 @@ class Pending:
     occurrences: int = 1
     maybe_recorded: bool = False
     represented: int = 0
+    reasons: dict[str, int] = field(default_factory=dict)
     slot: Slot | None = None
 
 
@@ -240,6 +243,7 @@ class Backlog:
         else:
             heir.occurrences += victim.occurrences
             heir.represented += victim.represented
+            add_reasons(heir.reasons, victim.reasons)
             heir.traceback = heir.traceback or victim.traceback
         records.remove(victim)
         self._size -= 1

@@ -9,6 +9,7 @@ from designs.conf import conf
 from designs.monitoring.accounting import TOLD, UNTOLD
 from designs.monitoring.backlog import Pending
 from designs.monitoring.groups import GROUP_PREFIX, PREFIX
+from designs.monitoring.reasons import reasons_text
 from designs.monitoring.records import counter_of, facts_of, iso_of, ms_of
 from designs.monitoring.slots import Slot
 from integrations.sentry import is_on
@@ -83,11 +84,14 @@ def command_of(pending: Pending, slot: Slot, *, live: bool, describe: bool) -> C
         slot.sequence,
     )  # fmt: skip
     facts = facts_of(event, pending.fingerprint) if describe else ""
-    if not live or facts or event.user_id is not None or pending.operation or pending.traceback:
+    reasons = reasons_text(pending.reasons)
+    if not live or facts or reasons or event.user_id is not None or pending.operation or pending.traceback:
         args += (
             "" if event.user_id is None else str(event.user_id), pending.operation, facts, pending.traceback,
             pending.occurrences, "" if live else pending.represented,
         )  # fmt: skip
+        if reasons:
+            args += (reasons,)
     script = _script(
         conf.ring_size, conf.ring_seconds, conf.group_seconds, conf.window_seconds, conf.max_groups, is_on()
     )  # fmt: skip

@@ -22,6 +22,7 @@ from designs.monitoring.inert import allowing_io, is_refusing
 from designs.monitoring.learnt_groups import known_groups
 from designs.monitoring.marks import mark_as_logged, mark_of, set_mark
 from designs.monitoring.occurrence import inert_text_of, occurrence_of, short_text_of
+from designs.monitoring.reasons import reason_of
 from designs.monitoring.request_notes import note
 from designs.monitoring.safe import safe_str
 from designs.monitoring.store import ErrorStore, Outcome
@@ -124,7 +125,8 @@ class ErrorTracker:
             ``first_seen_ms``, ``last_seen_ms``, ``last_event_id``, ``state`` (``new``, ``ongoing``, ``resolved``,
             ``regressed``), ``releases`` (one a line, oldest first), all text, and as int ``users`` (distinct, 1 %
             exact), ``forwarded`` (occurrences that forwarded events stand for) and ``pending`` (those that wait for
-            the group's next event); empty while Redis is away.
+            the group's next event), and ``reasons``, a list of ``{"reason", "count"}``, the most frequent first, of
+            the occurrences that state one; empty while Redis is away.
         """
         with guarded("get_groups"):
             try:
@@ -214,6 +216,7 @@ def _record_new(
         fingerprint,
         traceback=traceback,
         operation="" if type(operation) is str and not operation else operation_of(operation, is_withheld(exc)),
+        reason="" if exc is None else reason_of(exc, is_withheld(exc)),
         describe=not known,
     )
     fingerprint = known_groups.settle(own, fingerprint, outcome)

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, cast
 
+from designs.monitoring.reasons import reasons_in
 from designs.monitoring.records import decoded, iso_of, split_type
 from integrations.redis import FailFastRedis
 
@@ -29,8 +30,9 @@ MINUTES = 1_440
 
 _LISTED = (
     "total", "type", "module", "message", "severity", "site", "parts",
-    "first_seen_ms", "last_seen_ms", "last_event_id", "state", "releases", "forwarded_total",
+    "first_seen_ms", "last_seen_ms", "last_event_id", "state", "releases", "reasons", "forwarded_total",
 )  # fmt: skip
+_TEXTS = _LISTED.index("reasons")
 _RELATED_MAX = 50
 
 
@@ -126,14 +128,20 @@ def _rows(redis: FailFastRedis, keys: list[str]) -> list[dict[str, Any]]:
 
     answers = redis.run(read)
     return [
-        {"fingerprint": key, **_named(row[:-1]), "users": users, **_forwarded(row[0], row[-1])}
+        {
+            "fingerprint": key,
+            **_named(row[:_TEXTS]),
+            "users": users,
+            "reasons": reasons_in((row[_TEXTS] or b"").decode("ascii", "replace")),
+            **_forwarded(row[0], row[-1]),
+        }
         for key, row, users in zip(keys, answers[::2], answers[1::2], strict=True)
         if row[0] is not None
     ]
 
 
 def _named(row: Sequence[bytes | None]) -> dict[str, str]:
-    named = {name: (value or b"").decode("utf-8", "replace") for name, value in zip(_LISTED[:-1], row, strict=True)}
+    named = {name: (value or b"").decode("utf-8", "replace") for name, value in zip(_LISTED[:_TEXTS], row, strict=True)}
     # A message has a module, an empty one; a group that an earlier version described has none.
     if row[_LISTED.index("module")] is None:
         named["module"], named["type"] = split_type(named["type"])

@@ -7,6 +7,7 @@ from designs.monitoring.event import MAX_MESSAGE_CHARS, ErrorEvent
 from designs.monitoring.fingerprint import Fingerprint
 from designs.monitoring.foreign import attribute_of, needs_io
 from designs.monitoring.outline import outline_of
+from designs.monitoring.reasons import words_of
 from designs.monitoring.redaction import redacted_str
 from designs.monitoring.safe import raw_text
 from designs.monitoring.store import Outcome
@@ -28,6 +29,7 @@ def occurrence_of(
         outcome.first_seen,
         conf.window_seconds,
         _code_of(exc),
+        words_of(exc, is_withheld(exc)),
     )
 
 

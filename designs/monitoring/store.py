@@ -63,6 +63,7 @@ class ErrorStore:
         *,
         traceback: str = "",
         operation: str = "",
+        reason: str = "",
         describe: bool = True,
     ) -> Outcome:
         """Record one occurrence in one round trip; with Redis away keep it and decide alone.
@@ -73,9 +74,10 @@ class ErrorStore:
             traceback: For a group that may lack one.
             operation: Id of the failing operation (a task attempt) where other processes may report it too: seen
                 twice, it counts once.
+            reason: What its group counts it by, too; see `designs.monitoring.reasons`.
             describe: Send the facts of the group along; needless where Redis is known to have them.
         """
-        pending = Pending(event, fingerprint, traceback, operation)
+        pending = Pending(event, fingerprint, traceback, operation, reasons={reason: 1} if reason else {})
         try:
             outcome = self._send(pending, live=True, describe=describe)
         except RedisUnavailable:

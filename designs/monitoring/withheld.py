@@ -20,6 +20,7 @@ from typing import Any, cast
 
 from designs import context
 from designs.monitoring.bare import attributes_of, is_exception, traceback_of
+from designs.monitoring.fingerprint.file_failures import of_file
 from designs.monitoring.fingerprint.model import Fingerprint, make
 from designs.monitoring.foreign import attribute_of
 from designs.monitoring.own_names import WITHHELD_NAME, foreign_names, known_type_name
@@ -206,6 +207,9 @@ def without_words(fingerprint: Fingerprint, exc: BaseException) -> Fingerprint:
 
     Without aliases: they may hold words, and would lead to the group of an open failure with the same words.
     """
+    if (of_its_file := of_file(exc)) is not None and of_its_file.key == fingerprint.key:
+        # Made of words of closed sets.
+        return of_its_file
     parts, site = fingerprint.parts, fingerprint.site
     kept = [part for part in parts if part.startswith(_OWN_PARTS)] if parts[:1] != ("custom",) else []
     if names := foreign_names(exc):

@@ -41,9 +41,10 @@ def collect() -> dict[str, Any]:
     Returns:
         ``health`` (see `HealthChecker.current`), ``requests`` and ``operations`` (rows of ``name``,
         ``count``, ``per_minute`` (None until seen twice), ``avg_ms``, ``p95_ms``, ``error_rate``; operations also
-        ``slow``), ``errors`` (groups: ``key``, ``type``, ``message``, ``total``, ``last_seen``, ``state``,
-        ``minutes``), ``tasks`` (``name``, ``success``, ``failed``, ``retry``, ``p95_ms``), ``sentry`` (delivery facts),
-        ``workers`` (how many live, as the check of Celery found), ``away`` (names of the parts that are unknown now;
+        ``slow``), ``errors`` (groups: ``key``, ``type``, ``message``, ``why``, ``reasons``, ``total``,
+        ``last_seen``, ``state``, ``minutes``), ``tasks`` (``name``, ``success``, ``failed``, ``retry``, ``p95_ms``),
+        ``sentry`` (delivery facts), ``workers`` (how many live, as the check of Celery found), ``away`` (names of the
+        parts that are unknown now;
         these are None).
     """
     away: list[str] = []
@@ -93,6 +94,8 @@ def _errors() -> list[dict[str, Any]]:
             "key": group["fingerprint"],
             "type": group["type"],
             "message": group["message"],
+            "why": group["why"],
+            "reasons": group["reasons"],
             "total": int(group["total"]),
             "last_seen": group["last_seen"],
             "state": group["state"],

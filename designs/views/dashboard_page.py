@@ -16,7 +16,7 @@ from django.views.decorators.http import require_safe
 
 from designs.charts import STATES
 from designs.conf import conf
-from designs.groups import KEY
+from designs.groups import KEY, lines_of
 from designs.views import dashboard_data
 from designs.views.pages import sealed
 
@@ -70,6 +70,7 @@ def _error(group: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     key = str(group["key"])
     return {
         **group,
+        "lines": lines_of(group),
         "href": reverse("monitoring-group", args=[key]) if re.match(KEY, key) else "",
         "columns": _columns(group["minutes"], now, _GROUP_COLUMNS),
     }

@@ -82,6 +82,11 @@ class ErrorList(serializers.Serializer[Any]):
     errors = ErrorRecord(many=True)  # type: ignore[assignment]
 
 
+class ReasonCount(serializers.Serializer[Any]):
+    reason = serializers.CharField(help_text="as the failures state it; other for those beyond the first 32")
+    count = serializers.IntegerField(help_text="occurrences that state it")
+
+
 class Group(serializers.Serializer[Any]):
     """All occurrences with one fingerprint."""
 
@@ -94,6 +99,7 @@ class Group(serializers.Serializer[Any]):
     total = serializers.IntegerField(help_text="occurrences")
     users = serializers.IntegerField(allow_null=True, help_text="distinct users; null where nobody counted")
     pending = serializers.IntegerField(help_text="occurrences that the group's next event to Sentry will stand for")
+    reasons = ReasonCount(many=True, help_text="of the occurrences that state one, the most frequent first")
     site = serializers.CharField()
     releases = serializers.ListField(child=serializers.CharField(), help_text="in which it was seen, oldest first")
     why = serializers.ListField(child=serializers.CharField(), help_text="what the fingerprint is made of")

@@ -7,6 +7,7 @@
 --        7 user ('' = none)  8 operation ('' = cannot be repeated elsewhere)
 --        9 group facts (JSON object of text, '' = not sent)  10 traceback ('' = not sent)
 --        11 occurrences this call stands for  12 '' when live; handed over: how many of them were forwarded already
+--        13 how many of them state which reason ("word=1 word=2"); left out where none does
 -- Gives  {total, occurrences of the window} when nothing else is to be told; or
 --        {state, event_id, total, is_new, is_regressed, forward, represents, needs_facts, needs_traceback,
 --        occurrences of the window, ms the group was seen first, 0 when not forwarded, and key of the group where it
@@ -16,7 +17,7 @@
 -- what other hooks add. A storm puts its newest into the place of its oldest.
 -- Times are the application's. The group hash: total, forwarded_total, window_ms, window_n, state, resolved_ms,
 -- minute and minute_n (the running minute), minutes (8 bytes each past one: minute, count), joined (other keys that
--- were sent and counted here), facts.
+-- were sent and counted here), reasons (as in ARGV 13: at most 32 words, and `other` for the rest), facts.
 -- The hash `aliases` leads from a key to the group that counts it; `names` has all such keys of each group, so that they
 -- go with it. The aliases of a key whose group is unknown are looked up there, and after them the key itself.
 -- Every occurrence is in one of three numbers: `told` in totals (an event that was forwarded stands for it), `pending`
@@ -149,6 +150,20 @@ local function set(field, value)
   changes[#changes + 1] = field
   changes[#changes + 1] = value
 end
+
+-- Add counts of reasons to those of the group.
+local function with_reasons(known, more)
+  local counts, words = {}, {}
+  local function add(word, number)
+    if not counts[word] and #words >= 32 then word = 'other' end
+    if not counts[word] then words[#words + 1] = word end
+    counts[word] = (counts[word] or 0) + tonumber(number)
+  end
+  for word, number in string.gmatch(known .. ' ' .. more, '([%w_]+)=(%d+)') do add(word, number) end
+  for at, word in ipairs(words) do words[at] = word .. '=' .. string.format('%.0f', counts[word]) end
+  return table.concat(words, ' ')
+end
+if ARGV[13] then set('reasons', with_reasons(call('HGET', group, 'reasons') or '', ARGV[13])) end
 
 -- Let a key lead to this group, unless it leads to another living one.
 local lead_here = (facts or counted_in) and function(key)

@@ -67,6 +67,7 @@ def tags_of(occurrence: Occurrence) -> dict[str, str]:
         "site": occurrence.site,
         "severity": record["severity"],
         "code": occurrence.code,
+        **occurrence.words,
         "task": record["task"],
         "request_id": record["request_id"],
         "trace_id": str((record["context"] or {}).get("trace_id", "")),

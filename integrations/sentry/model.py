@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any, NamedTuple
 
@@ -26,6 +26,7 @@ class Occurrence:
         first_seen: When the group began, ISO in UTC; empty where nobody knows.
         window_seconds: Period of the gate.
         code: Code of an exception of the application; empty for others.
+        words: Stage, reason and signal that the exception states, as far as they are words of the program.
     """
 
     record: Mapping[str, Any]
@@ -36,6 +37,7 @@ class Occurrence:
     first_seen: str = ""
     window_seconds: int = 0
     code: str = ""
+    words: Mapping[str, str] = field(default_factory=dict)
 
 
 class Decision(NamedTuple):

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from designs.cad import FileKind, extract_geometry, start_kernel
+from designs.cad.reasons import REASONS
 from designs.exceptions import CorruptedFile, EnginelBaseException, GeometryProcessingError, TaskTimeoutError
+from designs.monitoring.fingerprint import fingerprint_exception
 from enginel.sample.corpus import GOOD, GoodFile, sample_path
 from enginel.sample.damage import DAMAGED, ODD, DamagedFile, OddFile
 from enginel.sample.damage.assemblies import doubled
@@ -33,6 +35,24 @@ def test_sound_files_have_the_values_of_the_table(good: GoodFile) -> None:
     assert ({line.part: line.quantity for line in bom.lines} if bom else {}) == (good.bom or {})
 
 
+_OURS = "type designs.exceptions."
+GROUPS = {
+    *((f"{_OURS}InvalidFileFormat", f"stage {stage}") for stage in ("sniff", "scan")),
+    *((f"{_OURS}CorruptedFile", f"stage {stage}") for stage in ("sniff", "scan", "read", "props")),
+    (f"{_OURS}UnitConversionError", "stage units"),
+    (f"{_OURS}BOMExtractionError", "stage bom"),
+    *((f"{_OURS}TaskTimeoutError", f"stage {stage}") for stage in ("read", "transfer", "props")),
+    (f"{_OURS}GeometryProcessingError", "stage props"),
+    *((f"{_OURS}GeometryProcessingError", "stage kernel", f"signal {name}") for name in ("SIGSEGV", "SIGABRT")),
+}
+"""Class and stage, and the signal of a crash: all groups that damaged files make, whatever is wrong with them."""
+
+
+def test_all_damaged_files_make_few_groups_of_one_class_each() -> None:
+    assert len(DAMAGED) > 90
+    assert len(GROUPS) <= 15
+
+
 @pytest.mark.parametrize("case", DAMAGED, ids=lambda case: case.name)
 def test_damaged_files_end_in_their_exception(case: DamagedFile, stored: Stored) -> None:
     content = case.build()
@@ -47,6 +67,8 @@ def test_damaged_files_end_in_their_exception(case: DamagedFile, stored: Stored)
     assert type(caught.value) is case.expected
     assert stage in {"sniff", "scan", "units", "bom", "read", "transfer", "props"}
     assert ("upload" if stage == "sniff" else "task") == case.stage
+    assert fingerprint_exception(caught.value).parts[1:] in GROUPS
+    assert caught.value.details["reason"] in REASONS
     assert (caught.value.details.get("duration_seconds", 0) >= HANG_SECONDS) == case.slow
     if case.expected is GeometryProcessingError:
         kind = "IGES" if case.name.endswith(".igs") else "STEP"
@@ -84,7 +106,8 @@ def test_damage_the_kernel_survives_is_told_as_the_scan_found_it(name: str, stor
     with pytest.raises(CorruptedFile) as caught:
         process(stored(content), accept_upload(name, content), ENOUGH_SECONDS)
 
-    assert (caught.value.details["stage"], caught.value.details["reason"]) == ("scan", "damage")
+    reason = "directory" if name.endswith(".igs") else "unresolved_reference"
+    assert (caught.value.details["stage"], caught.value.details["reason"]) == ("scan", reason)
     assert len(caught.value.details["damage"]) == 1
 
 

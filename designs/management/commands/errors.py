@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from designs.console import fit, sparkline, wrap
 from designs.exceptions import ExternalServiceError
-from designs.groups import all_groups, find_group, refused_while_away
+from designs.groups import all_groups, find_group, lines_of, reasons_in_words, refused_while_away
 from designs.monitoring import known_errors
 
 _WIDTH = 80
@@ -78,7 +78,7 @@ class Command(BaseCommand):
                 f"{group['total']:>8} {users:>6} {_age(group['last_seen']):>5}  {group['severity']:<8} "
                 f"{group['state'] or '-':<9} {group['fingerprint']}"
             )
-            self._line(f"         {_title(group['type'], group['message'])}")
+            self._line(f"         {_about(group)}")
 
     def _tail(self, *, limit: int, follow: bool, interval: float, as_json: bool, **options: Any) -> None:
         for record in _records(limit, interval, follow=follow):
@@ -98,7 +98,7 @@ class Command(BaseCommand):
         if as_json:
             self._json(group)
             return
-        for number, line in enumerate(wrap(_title(group["type"], group["message"]), _WIDTH)):
+        for number, line in enumerate(wrap(_about({**group, "reasons": []}), _WIDTH)):
             if number == _MESSAGE_LINES:
                 self._line("...")
                 break
@@ -118,6 +118,7 @@ class Command(BaseCommand):
             }
         )
         self._counts(group["minutes"])
+        self._section("Reasons", [reasons_in_words(group["reasons"])] if group["reasons"] else [])
         self._section("Why these are one group", group["why"])
         self._section("Other keys that count here, joined by an alias", group["joined"])
         self._section("A traceback", group["traceback"].splitlines())
@@ -181,6 +182,13 @@ def _whole_key(beginning: str) -> str:
     if len(keys) > 1:
         raise CommandError(f"{len(keys)} groups have a key that begins with {fit(beginning, 40)}. Give more of it.")
     return keys[0] if keys else beginning
+
+
+def _about(group: dict[str, Any]) -> str:
+    """Return what a list says of a group in one line."""
+    title, *about = lines_of(group)
+    text = _title(title, about[0] if about else "")
+    return f"{text} ({about[1]})" if len(about) > 1 else text
 
 
 def _title(type_name: str, message: str) -> str:

@@ -13,6 +13,7 @@ from designs.monitoring.bare import led_to_by, members_of, traceback_of
 from designs.monitoring.fingerprint import override
 from designs.monitoring.fingerprint.clues import LiveFacts
 from designs.monitoring.fingerprint.core import describe, names_of, told_by, with_override
+from designs.monitoring.fingerprint.file_failures import of_file
 from designs.monitoring.fingerprint.model import MAX_CHAIN, MAX_NODES, Fingerprint, Raised, make
 from designs.monitoring.fingerprint.stacks import ByNames, KnownStacks, Shape, shape_of
 from designs.monitoring.fingerprint.statements import statement_at
@@ -118,9 +119,12 @@ def fingerprint_exception(exc: BaseException, task: str = "") -> Fingerprint:
 
 
 def _fingerprint(exc: BaseException, task: str) -> Fingerprint:
+    of_its_file = of_file(exc)
+    if of_its_file is not None and conf.fingerprint_hook is None:
+        return of_its_file
     _codes.refresh()
     if conf.fingerprint_hook is not None:
-        return _described(exc, _read(exc)[0], task)[0]
+        return _of_hook(exc, task, of_its_file)
     stacks, with_line = _codes.stacks, conf.fingerprint_source_line
     known = stacks.last(exc, task, with_line)
     if known is None:
@@ -133,6 +137,22 @@ def _fingerprint(exc: BaseException, task: str) -> Fingerprint:
         return _learnt(exc, shape_of(exc), task, with_line, known)
     wanted = override.from_exception(exc, lambda: raw_text(exc))
     return found if wanted is None else with_override(wanted, found)
+
+
+def _of_hook(exc: BaseException, task: str, of_its_file: Fingerprint | None) -> Fingerprint:
+    """Return the fingerprint where the settings have a hook, which comes before the key by class and stage."""
+    raised = _read(exc)[0]
+    if of_its_file is None:
+        return _described(exc, raised, task)[0]
+    answers: list[list[str] | None] = []
+
+    def wanted(parts: Sequence[str], site: str) -> list[str] | None:
+        record = partial(_for_hook, exc, raised, task, parts, site)
+        answers.append(override.from_hook(record, raised.facts.message))
+        return answers[0]
+
+    fingerprint = describe(raised, task, wanted)
+    return of_its_file if answers == [None] else fingerprint
 
 
 def _names_of(exc: BaseException) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 from pathlib import PurePath
 from typing import Any, NamedTuple
@@ -20,6 +21,7 @@ from designs.monitoring.fingerprint.event_frames import foreign_module, foreign_
 from designs.monitoring.fingerprint.event_lines import EventLine
 from designs.monitoring.fingerprint.event_tree import children_of, has_ids, order_of
 from designs.monitoring.fingerprint.event_values import as_dict, as_text, fact_of
+from designs.monitoring.fingerprint.file_failures import of_file_event
 from designs.monitoring.fingerprint.model import MAX_CHAIN, VERSION, Fingerprint, Raised, make
 from designs.monitoring.fingerprint.places import event_places
 from designs.monitoring.fingerprint.qualnames import qualified_name
@@ -85,15 +87,20 @@ def _computed(content: Content, stated: Any) -> Fingerprint:
         # The SDK's own list for time limits: the rule for them says it, too.
         stated, task = None, as_text(stated[2]) or task
     raised = _raised(content)
+    answers: list[list[str] | None] = []
 
     def message() -> str:
         return raised.facts.message() if content.exceptions and raised is not None else content.message
 
     def wanted(parts: Sequence[str], site: str) -> list[str] | None:
         found = override.entries_of(stated, message) if stated else None
-        if found is not None or conf.fingerprint_hook is None:
-            return found
-        record = {
+        if found is None and conf.fingerprint_hook is not None:
+            found = override.from_hook(partial(record, parts, site), message)
+        answers.append(found)
+        return found
+
+    def record(parts: Sequence[str], site: str) -> dict[str, Any]:
+        return {
             "exception": None,
             "event": content.event,
             "type": raised.type if raised is not None else "",
@@ -102,12 +109,20 @@ def _computed(content: Content, stated: Any) -> Fingerprint:
             "parts": list(parts),
             "site": site,
         }
-        return override.from_hook(lambda: record, message)
 
     if raised is not None:
-        return describe(raised, task, wanted)
+        fingerprint = describe(raised, task, wanted)
+        of_its_file = _of_file(content, raised) if answers == [None] else None
+        return fingerprint if of_its_file is None else of_its_file
     default = _without_stack(content)
     return with_override(wanted(default.parts, default.site), default)
+
+
+def _of_file(content: Content, raised: Raised) -> Fingerprint | None:
+    """Return the fingerprint of a failure that a file caused, by the tags its event has."""
+    module, _, name = raised.type.rpartition(".")
+    tags = {"tags": content.event.get("tags")}
+    return of_file_event(module, name, stage=fact_of(tags, "stage"), signal=fact_of(tags, "signal"))
 
 
 def _raised(content: Content) -> Raised | None:

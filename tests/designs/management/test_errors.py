@@ -14,6 +14,7 @@ from freezegun import freeze_time
 
 from designs.console import width_of
 from designs.context import RunContext
+from designs.exceptions import CorruptedFile
 from designs.monitoring import ErrorTracker
 from designs.monitoring.errors import store
 from designs.monitoring.event import build_event
@@ -51,6 +52,17 @@ class TestTop:
         assert [line.split()[0] for line in lines[1::2]] == ["5", "2", "1"]
         assert [line.split()[-1] for line in lines[1::2]] == [keys[1], keys[0], keys[2]]
         assert [line.strip() for line in lines[2::2]] == ["KeyError: 'broken'", "ValueError: broken", "text"]
+
+    def test_a_group_of_files_has_its_stage_and_reasons(self) -> None:
+        for reason in ("syntax", "unresolved_reference", "unresolved_reference"):
+            error = CorruptedFile("words", details={"stage": "scan", "reason": reason})
+            key = str(ErrorTracker.log_error(error)["fingerprint"])
+
+        assert errors("top").splitlines()[2].strip() == "CorruptedFile, scan: unresolved reference 2, syntax 1"
+        shown = errors("show", key).splitlines()
+        assert shown[0] == "CorruptedFile, scan: words"
+        assert shown[shown.index("Reasons") + 1] == "  unresolved reference 2, syntax 1"
+        assert errors("top", "--json").count('"reason": "syntax", "count": 1') == 1
 
     def test_the_limit_holds(self) -> None:
         for text in ("a", "b", "c"):

@@ -83,6 +83,7 @@ class TestGroups:
             "state": "new",
             "releases": conf.release,
             "users": 0,
+            "reasons": [],
             "forwarded": 1,
             "pending": 1,
         }

@@ -11,6 +11,8 @@ from freezegun import freeze_time
 
 from designs import groups
 from designs.context import RunContext
+from designs.exceptions import CorruptedFile, GeometryProcessingError
+from designs.groups import lines_of
 from designs.models import User
 from designs.monitoring import ErrorTracker, errors
 from designs.monitoring.event import build_event
@@ -53,6 +55,7 @@ FULL = {
     "last_event_id": "e",
     "traceback": "Traceback",
     "minutes": [["2026-01-31T12:00:00Z", 12]],
+    "reasons": [{"reason": "syntax", "count": 9}],
     "related": [{"fingerprint": f"1:{'b' * 32}", "type": "KeyError", "total": "2", "message": "left out"}],
 }
 
@@ -118,6 +121,7 @@ def test_what_the_store_tells_is_shown_typed(admin: Client, monkeypatch: pytest.
         "total": 12,
         "users": 3,
         "pending": 0,
+        "reasons": [{"reason": "syntax", "count": 9}],
         "site": "site",
         "why": ["ValueError", "designs/x.py"],
         "first_seen": "2026-01-31T12:00:00.000Z",
@@ -128,6 +132,33 @@ def test_what_the_store_tells_is_shown_typed(admin: Client, monkeypatch: pytest.
         "joined": [],
         "related": [{"fingerprint": f"1:{'b' * 32}", "type": "KeyError", "module": "", "total": 2}],
     }
+
+
+def test_a_group_of_files_has_its_reasons_with_their_counts(admin: Client) -> None:
+    for reason in ("syntax", "unresolved_reference", "unresolved_reference"):
+        ErrorTracker.log_error(CorruptedFile("words", details={"stage": "scan", "reason": reason}))
+
+    (group,) = admin.get(URL).json()["groups"]
+    assert group["reasons"] == [{"reason": "unresolved_reference", "count": 2}, {"reason": "syntax", "count": 1}]
+    assert group["why"] == ["custom", "type designs.exceptions.CorruptedFile", "stage scan"]
+    assert admin.get(f"{URL}{group['fingerprint']}/").json()["reasons"] == group["reasons"]
+    assert lines_of(group) == ["CorruptedFile, scan", "unresolved reference 2, syntax 1"]
+
+
+def test_a_list_shows_five_reasons_and_says_that_there_are_more() -> None:
+    counted = [{"reason": f"reason_{number}", "count": 9 - number} for number in range(6)]
+    group = {"type": "Refused", "message": "no", "why": ["type Refused"], "reasons": counted}
+
+    assert lines_of(group)[:2] == ["Refused", "no"]
+    assert lines_of(group)[2] == "reason 0 9, reason 1 8, reason 2 7, reason 3 6, reason 4 5, …"
+    assert lines_of({**group, "reasons": []}) == ["Refused", "no"]
+
+
+def test_the_title_of_a_crash_has_its_signal() -> None:
+    error = GeometryProcessingError(details={"stage": "read", "signal": "SIGSEGV", "reason": "crash"})
+    ErrorTracker.log_error(error)
+
+    assert lines_of(groups.all_groups()[0]) == ["GeometryProcessingError, kernel, SIGSEGV", "crash 1"]
 
 
 @pytest.mark.parametrize(

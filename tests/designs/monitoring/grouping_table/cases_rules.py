@@ -179,6 +179,25 @@ def run():
         event_differs="an event does not have what an exception says of its group",
     ),
     case(
+        "a file that fails",
+        """
+from designs.exceptions import CorruptedFile, InvalidFileFormat
+
+def scan(reason):
+    raise CorruptedFile(f"no word: {reason}", details={"stage": "scan", "reason": reason})
+
+def run():
+    scan("syntax")
+""",
+        one("another reason", edit('"syntax"', '"truncated"')),
+        one("noticed in another line", edit('    scan("syntax")', '    raise CorruptedFile(details={"stage": "scan"})')),
+        another("at another stage", edit('"stage": "scan"', '"stage": "sniff"')),
+        another("another class", edit("raise CorruptedFile", "raise InvalidFileFormat")),
+        another("without a stage", edit('"stage": "scan", ', "")),
+        another("a bug in the same line", edit('details={"stage": "scan", "reason": reason}', "details=int(reason)")),
+        event_differs="the stage is a tag of the service's own events",
+    ),
+    case(
         "retries used up",
         RETRIES,
         one("another attempt's id", edit("{id(error)}", "{id(error) + 1}")),
