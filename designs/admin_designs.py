@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from designs.admin_members import user_id_of, user_of
+from designs.cad.reasons import shown_facts
 from designs.exceptions import InsufficientPermissions
 from designs.lifecycle import delete_design, put_back
 from designs.marking import Marks, judge_marks, log_marks
@@ -47,10 +48,10 @@ class _MarksForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the s
 @admin.register(Design)
 class DesignAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
     list_display = [
-        "part_number", "visible_version", "organization", "status", "step", "error_code",
+        "part_number", "visible_version", "organization", "status", "step", "error_code", "error_reason",
         "kind", "size_bytes", "is_itar", "classification", "created_at",
     ]  # fmt: skip
-    list_filter = ["status", "step", "error_code", "kind", "is_itar", "classification", "created_at"]
+    list_filter = ["status", "step", "error_code", "error_reason", "kind", "is_itar", "classification", "created_at"]
     list_select_related = ["series__organization"]
     search_fields = ["id", "series__part_number", "file_name", "sha256", "error_id"]
     # All but what an export officer may have to correct. The file itself is left out: its field links to it.
@@ -58,7 +59,7 @@ class DesignAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the
         "id", "series", "visible_version", "status", "step",
         "stored_as", "file_name", "size_bytes", "sha256", "kind",
         "schema", "unit", "unit_millimetres", "defined_solids",
-        "error_id", "error_code", "error_detail", "error_status",
+        "error_id", "error_code", "error_detail", "error_status", "error_reason", "error_stage", "what_to_do",
         "created_by", "created_at", "finalized_at", "processed_at", "task_id",
     ]  # fmt: skip
     fields = ["is_itar", "classification", *readonly_fields]
@@ -83,6 +84,10 @@ class DesignAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the
             obj.save(update_fields=list(changed))
             after = form.stored._replace(**changed)
             log_marks(obj.pk, obj.series.organization_id, form.stored, after, by=user_id_of(request))
+
+    @admin.display(description="what to do")
+    def what_to_do(self, design: Design) -> str:
+        return str(shown_facts(design.error_facts).get("hint") or "-")
 
     @admin.display(description="version", ordering="visible_version")
     def visible_version(self, design: Design) -> int:

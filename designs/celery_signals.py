@@ -28,7 +28,7 @@ from celery.exceptions import TimeLimitExceeded as CeleryTimeLimitExceeded
 from celery.utils.serialization import UnpickleableExceptionWrapper
 
 from designs import context, controlled_tasks, tasks
-from designs.exceptions import EnginelBaseException, TaskTimeoutError
+from designs.exceptions import EnginelBaseException
 from designs.monitoring import WITHHELD, ErrorTracker, guarded, is_withheld, own_words, redact_text
 from integrations.results import ends_controlled_chord
 from integrations.sentry import fresh_scope
@@ -281,7 +281,7 @@ def _record(sender: Any, exception: BaseException, delivery: _Delivery, args: Se
         facts = {"task_id": delivery.run.task_id, "attempt": delivery.attempt + 1}
         facts |= tasks.failure_context(sender.name, args)
         record = ErrorTracker.log_error(exception, facts, severity=severity, source="celery")
-        outcome = {**_outcome(exception), "error_id": record.get("event_id", "")}
+        outcome = {**_outcome(exception, sender.name), "error_id": record.get("event_id", "")}
     if sender.name.startswith(_PREFIX) and args:
         with guarded("mark_failed"):
             tasks.mark_failed(str(args[0]), **outcome, task_id=delivery.root)
@@ -291,13 +291,13 @@ def _fields(run: context.RunContext) -> Mapping[str, Any]:
     return {name: getattr(run, name) for name in context.RunContext.__dataclass_fields__}
 
 
-def _outcome(exception: BaseException) -> dict[str, Any]:
+def _outcome(exception: BaseException, task: str) -> dict[str, Any]:
     if isinstance(exception, EnginelBaseException):
         detail = own_words(exception) if is_withheld(exception) else str(exception.detail)
-        return {"code": exception.code, "detail": detail, "status": exception.status_code}
+        status, details = exception.status_code, exception.details
+        return {"code": exception.code, "detail": detail, "status": status, "details": details}
     if isinstance(exception, TimeLimitExceeded | CeleryTimeLimitExceeded):
-        timeout = TaskTimeoutError()
-        return {"code": timeout.code, "detail": str(timeout.detail), "status": timeout.status_code}
+        return _outcome(tasks.processing_timed_out(task), task)
     failure = EnginelBaseException(_INTERRUPTED if isinstance(exception, WorkerLostError) else None)
     return {"code": failure.code, "detail": str(failure.detail), "status": failure.status_code}
 

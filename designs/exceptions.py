@@ -36,8 +36,6 @@ from rest_framework import status
 from rest_framework.exceptions import APIException
 
 __all__ = [
-    "SIGNALS",
-    "STAGES",
     "BOMExtractionError",
     "ClearanceLevelInsufficient",
     "CorruptedFile",
@@ -63,6 +61,7 @@ __all__ = [
     "stage_of",
 ]
 
+# Not exported: what is exported with a capital is a class of the documented tree.
 STAGES = frozenset(
     {"sniff", "scan", "units", "bom", "geometry", "host", "start", "read", "transfer", "props", "kernel"}
 )

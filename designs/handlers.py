@@ -1,4 +1,6 @@
-"""The one place that writes error JSON: ``{"detail", "code", "error_id"}``, and ``field`` where one is known."""
+"""The one place that writes error JSON: ``{"detail", "code", "error_id"}``; ``field``, and why and where a file is at
+fault, where these are known.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +13,7 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler as drf_exception_handler
 
 from designs.bodies import refusal_of
+from designs.cad.reasons import shown_facts
 from designs.error_pages import error_page, prefers_json
 from designs.exceptions import EnginelBaseException
 from designs.monitoring import ErrorTracker, guarded
@@ -72,7 +75,8 @@ def _record(exc: Exception, status: int, context: Mapping[str, Any]) -> str | No
 def _body_of(exc: Exception, data: Any, status: int, error_id: str | None) -> dict[str, Any]:
     if isinstance(exc, EnginelBaseException):
         body: dict[str, Any] = {"detail": exc.detail, "code": exc.code, "error_id": error_id}
-        return {**body, "field": exc.field} if exc.field else body
+        # Of a failure's details only what a closed list allows: the others may quote a file.
+        return {**body, **({"field": exc.field} if exc.field else {}), **shown_facts(exc.details)}
     if isinstance(exc, drf.APIException):
         detail = _UNKNOWN_FAILURE if status >= 500 else _detail(data)
         return {"detail": detail, "code": _code(exc), "error_id": error_id}

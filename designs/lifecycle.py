@@ -55,6 +55,9 @@ _AS_UPLOADED: Mapping[str, Any] = {
     "error_code": "",
     "error_detail": "",
     "error_status": None,
+    "error_reason": "",
+    "error_stage": "",
+    "error_place": None,
 }
 
 
@@ -233,7 +236,9 @@ def require_bom(design: Design) -> None:
 
 def stored_failure(design: Design) -> EnginelBaseException:
     """Return the failure that ended a design: the same occurrence again, not a new one."""
-    failure = exception_class_for_code(design.error_code)(design.error_detail, design.error_code)
+    failure = exception_class_for_code(design.error_code)(
+        design.error_detail, design.error_code, details=design.error_facts
+    )
     if design.error_status is not None:
         # Some codes are narrower than their class.
         failure.status_code = design.error_status

@@ -8,6 +8,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from designs.cad.reasons import shown_facts
 from designs.models import BOMItem, Clearance, Design, Organization, Role, Series
 from designs.models.text import validate_one_line
 from designs.permissions import may_grant_secrecy
@@ -150,6 +151,13 @@ class FailureSerializer(serializers.Serializer[Data]):
     code = serializers.CharField()
     detail = serializers.CharField()
     status = serializers.IntegerField(allow_null=True)
+    reason = serializers.CharField(required=False, help_text="Why, in a word of a closed list; these where known.")
+    stage = serializers.CharField(required=False, help_text="What the service was doing with the file.")
+    line = serializers.IntegerField(required=False, help_text="Where in the file.")
+    entity = serializers.CharField(required=False, help_text="The entity's number, such as #12.")
+    section = serializers.CharField(required=False, help_text="The section of the file.")
+    limit = serializers.IntegerField(required=False, help_text="The limit that the file exceeds.")
+    hint = serializers.CharField(required=False, help_text="Where to look and what to do, in words.")
 
 
 class DesignSerializer(serializers.ModelSerializer[Design]):
@@ -181,6 +189,7 @@ class DesignSerializer(serializers.ModelSerializer[Design]):
             "code": design.error_code,
             "detail": design.error_detail,
             "status": design.error_status,
+            **shown_facts(design.error_facts),
         }
 
 

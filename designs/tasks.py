@@ -29,6 +29,7 @@ from designs.cad import (
     scan_step,
     sniff,
 )
+from designs.cad.reasons import PLACES, shown_facts
 from designs.exceptions import (
     EnginelBaseException,
     ExternalServiceError,
@@ -49,6 +50,7 @@ __all__ = [
     "processing_cancelled",
     "processing_expired",
     "processing_lost",
+    "processing_timed_out",
     "queue_processing",
     "root_of",
     "scan_design",
@@ -63,6 +65,11 @@ _OPERATIONS = {
     "designs.scan_design": "scan",
     "designs.extract_bom": "bom_extraction",
     "designs.extract_geometry": "geometry_extraction",
+}
+_STEPS = {
+    "designs.scan_design": str(Step.SCAN),
+    "designs.extract_bom": str(Step.BOM),
+    "designs.extract_geometry": str(Step.GEOMETRY),
 }
 
 
@@ -127,7 +134,16 @@ def failure_context(task: str, args: Sequence[object] | None) -> dict[str, str]:
     return {"design_id": str(args[0]), "step": operation} if operation and args else {}
 
 
-def mark_failed(design_id: str, *, code: str, detail: str, status: int, error_id: str, task_id: str = "") -> None:
+def mark_failed(
+    design_id: str,
+    *,
+    code: str,
+    detail: str,
+    status: int,
+    error_id: str,
+    task_id: str = "",
+    details: object = None,
+) -> None:
     """Note the failure that ended a design; may be called again, also from a process that ran no task.
 
     The first call decides code, detail and status; a later one adds the ``error_id`` if the first had none.
@@ -141,6 +157,7 @@ def mark_failed(design_id: str, *, code: str, detail: str, status: int, error_id
         error_id: Id of the record of the failure; empty if it has none yet.
         task_id: Id of the first task of the processing that failed. A design that was finalized again since then is
             processed by another one and stays as it is. Empty: whichever processes it.
+        details: Those of the failure; stored is what clients may see of them.
     """
     try:
         pk = uuid.UUID(design_id)
@@ -148,7 +165,7 @@ def mark_failed(design_id: str, *, code: str, detail: str, status: int, error_id
         return
     _reconnect()
     designs = Design.objects.filter(pk=pk, **_processed_by(task_id))
-    failed = designs.filter(status__in=IN_WORK).update(**_failure(code, detail, status, error_id))
+    failed = designs.filter(status__in=IN_WORK).update(**_failure(code, detail, status, error_id, details))
     if not failed and error_id:
         designs.filter(status=Status.FAILED, error_id="").update(error_id=error_id)
 
@@ -165,7 +182,8 @@ def mark_interrupted(task_id: str, failure: EnginelBaseException, *, error_id: s
         return 0
     _reconnect()
     in_work = Design.objects.filter(task_id=task_id, status__in=IN_WORK)
-    return in_work.update(**_failure(failure.code, str(failure.detail), failure.status_code, error_id))
+    noted = _failure(failure.code, str(failure.detail), failure.status_code, error_id, failure.details)
+    return in_work.update(**noted)
 
 
 def processing_cancelled() -> EnginelBaseException:
@@ -178,6 +196,11 @@ def processing_expired() -> EnginelBaseException:
 
 def processing_lost() -> EnginelBaseException:
     return ExternalServiceError("The task of this design was lost. Finalize the design again.", "processing_lost")
+
+
+def processing_timed_out(task: str) -> EnginelBaseException:
+    """Return what ends a design whose task the hard time limit ended."""
+    return TaskTimeoutError(details={"stage": _STEPS.get(task, ""), "reason": "time_limit"})
 
 
 def root_of(request: Any) -> str:
@@ -198,13 +221,17 @@ def _processed_by(task_id: str) -> dict[str, Any]:
     return {"task_id__in": ("", task_id)} if task_id else {}
 
 
-def _failure(code: str, detail: str, status: int, error_id: str) -> dict[str, Any]:
+def _failure(code: str, detail: str, status: int, error_id: str, details: object) -> dict[str, Any]:
+    facts = shown_facts(details)
     return {
         "status": Status.FAILED,
         "error_code": code,
         "error_detail": detail.replace("\0", "")[:_DETAIL_MAX_CHARS],
         "error_status": status,
         "error_id": error_id,
+        "error_reason": facts.get("reason", ""),
+        "error_stage": facts.get("stage", ""),
+        "error_place": {name: facts[name] for name in PLACES if name in facts} or None,
         "processed_at": timezone.now(),
     }
 
@@ -236,9 +263,10 @@ def _within_time(work: Callable[[Design], None], design: Design) -> None:
 
 
 def _note_failure(design_id: str, exc: EnginelBaseException, task_id: str) -> None:
-    detail, status = own_words(exc) if is_withheld(exc) else str(exc.detail), exc.status_code
+    detail = own_words(exc) if is_withheld(exc) else str(exc.detail)
+    facts: dict[str, Any] = {"code": exc.code, "detail": detail, "status": exc.status_code, "details": exc.details}
     try:
-        mark_failed(design_id, code=exc.code, detail=detail, status=status, error_id="", task_id=task_id)
+        mark_failed(design_id, **facts, error_id="", task_id=task_id)
     except DatabaseError:
         # The failure on its way out must not be replaced by this one; the signal's receiver tries again.
         logger.exception("The failure of a design could not be noted", extra={"design_id": design_id})

@@ -61,7 +61,7 @@ class UploadLimits:
             raise FileSizeExceeded(
                 f"Files may have at most {self.max_bytes} bytes.",
                 field=FILE_PART,
-                details={"bytes": size_bytes},
+                details={"stage": "sniff", "reason": "too_large", "limit": self.max_bytes, "bytes": size_bytes},
             )
         if size_bytes > self.free_bytes:
             raise StorageQuotaExceeded(details={"bytes": size_bytes, "free_bytes": self.free_bytes})

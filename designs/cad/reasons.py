@@ -122,8 +122,10 @@ _MAX_NUMBER: Final = 10**15
 _ENTITY: Final = re.compile(r"[#D][0-9]{1,20}")
 _SECTIONS: Final = {
     **{name: name for name in ("HEADER", "ANCHOR", "REFERENCE", "DATA", "SIGNATURE")},
+    **{name: name for name in ("start", "global", "directory", "parameter", "terminate")},
     "S": "start", "G": "global", "D": "directory", "P": "parameter", "T": "terminate",
 }  # fmt: skip
+"""Sections of STEP and IGES files by what they are called in details, and in what was shown of these before."""
 
 
 class Damage(str):

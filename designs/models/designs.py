@@ -115,6 +115,10 @@ class Design(models.Model):
     error_code = models.CharField(max_length=64, blank=True, default="")
     error_detail = models.TextField(blank=True, default="")
     error_status = models.PositiveSmallIntegerField("HTTP status of the error", null=True, blank=True)
+    # With defaults in the database: during an upgrade processes of the earlier release add rows.
+    error_reason = models.CharField(max_length=40, blank=True, default="", db_default="")
+    error_stage = models.CharField(max_length=40, blank=True, default="", db_default="")
+    error_place = models.JSONField("where in the file", null=True, blank=True)
 
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
@@ -155,6 +159,11 @@ class Design(models.Model):
         if loaded.get("is_itar", True) or loaded.get("classification", True):
             context.set_controlled()
         return design
+
+    @property
+    def error_facts(self) -> dict[str, Any]:
+        """Stage, reason and place of the failure, as `designs.cad.reasons.shown_facts` takes them."""
+        return {**(self.error_place or {}), "stage": self.error_stage, "reason": self.error_reason}
 
     @property
     def stored_as(self) -> str:

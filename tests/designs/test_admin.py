@@ -76,6 +76,19 @@ def test_lists_need_the_same_queries_for_many_as_for_one(
         admin_client.get(url(model, "changelist"))
 
 
+def test_a_failed_design_says_what_to_do(admin_client: Client, make_design: MakeDesign) -> None:
+    failed = make_design(
+        status=Status.FAILED, error_code="corrupted_file", error_reason="syntax", error_stage="scan",
+        error_place={"line": 120, "entity": "#12", "part": "<b>"},
+    )  # fmt: skip
+
+    page = admin_client.get(url(Design, "change", failed.pk)).content.decode()
+
+    assert "Line 120, entity #12: The file is damaged. Export it again" in page
+    assert "syntax" in admin_client.get(url(Design, "changelist") + "?error_reason=syntax").content.decode()
+    assert "<b>" not in page
+
+
 def test_the_page_of_a_design_does_not_link_to_its_file(admin_client: Client, full: Design) -> None:
     page = admin_client.get(url(Design, "change", full.pk)).content.decode()
 

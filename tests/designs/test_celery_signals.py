@@ -317,6 +317,8 @@ def test_a_design_is_told_how_it_ended_with_the_id_of_the_record(
     ((args, facts),) = told
     assert args == ("the-design",)
     assert (facts["code"], facts["status"], facts["error_id"]) == (code, status, records()[0]["event_id"])
+    if isinstance(error, TimeLimitExceeded):
+        assert facts["details"] == {"stage": "scan", "reason": "time_limit"}
     assert "insides" not in facts["detail"]
 
 

@@ -49,7 +49,9 @@ def test_every_endpoint_is_described_with_its_errors(document: Any, path: str) -
 def test_the_error_body_is_that_of_the_handler(document: Any) -> None:
     error = document["components"]["schemas"]["Error"]
 
-    assert set(error["properties"]) == {"detail", "code", "error_id", "field"}
+    assert set(error["properties"]) == {
+        "detail", "code", "error_id", "field", "reason", "stage", "line", "entity", "section", "limit", "hint",
+    }  # fmt: skip
     assert set(error["required"]) == {"detail", "code", "error_id"}
 
 

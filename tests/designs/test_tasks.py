@@ -329,6 +329,27 @@ def test_mark_failed_ends_a_design_in_work(assembly: Design, status: Status) -> 
     assert (assembly.error_status, assembly.error_id) == (400, "e1")
 
 
+def test_mark_failed_keeps_why_and_where_and_nothing_of_the_file(assembly: Design) -> None:
+    details = {
+        "stage": "scan", "reason": "syntax", "line": 120, "entity": "#12", "section": "G", "limit": "soft",
+        "position": 7, "part": "secret bracket",
+    }  # fmt: skip
+
+    tasks.mark_failed(str(assembly.pk), **facts(details=details))
+
+    assembly.refresh_from_db()
+    assert (assembly.error_stage, assembly.error_reason) == ("scan", "syntax")
+    assert assembly.error_place == {"line": 120, "entity": "#12", "section": "global"}
+
+
+@pytest.mark.parametrize("details", [None, {}, "text", {"stage": "scan", "reason": "secret bracket"}, {"line": 7}])
+def test_mark_failed_keeps_no_reason_that_is_none(assembly: Design, details: object) -> None:
+    tasks.mark_failed(str(assembly.pk), **facts(details=details))
+
+    assembly.refresh_from_db()
+    assert (assembly.error_stage, assembly.error_reason, assembly.error_place) == ("", "", None)
+
+
 @pytest.mark.parametrize("status", [Status.UPLOADED, Status.READY])
 def test_mark_failed_leaves_a_design_that_is_ready_or_not_begun(assembly: Design, status: Status) -> None:
     Design.objects.update(status=status)

@@ -9,6 +9,7 @@ from django.core.files.storage import FileSystemStorage
 from django.test import Client
 from django.utils import timezone
 
+from designs.cad.reasons import HINTS
 from designs.models import BOMItem, Clearance, Design, Geometry, Organization, Role, Series, Status, Step, User
 from tests.designs.conftest import ClientOf, MakeDesign, MakeMember
 
@@ -91,6 +92,36 @@ def test_detail_of_a_failed_design_tells_the_failure(api: Client, make_design: M
     body = api.get(f"{URL}{design.pk}/").json()
 
     assert body["error"] == {"id": "e1", "code": "corrupted_file", "detail": "Cut.", "status": 400}
+
+
+def test_a_failed_design_says_why_where_and_what_to_do(api: Client, make_design: MakeDesign) -> None:
+    facts = {"error_stage": "scan", "error_reason": "syntax", "error_place": {"line": 120, "section": "global"}}
+    design = make_design(
+        status=Status.FAILED, error_id="e1", error_code="corrupted_file", error_detail="Cut.", error_status=400, **facts
+    )
+    told = {
+        "reason": "syntax",
+        "stage": "scan",
+        "line": 120,
+        "section": "global",
+        "hint": "Line 120, section global: " + HINTS["syntax"],
+    }
+
+    error = api.get(f"{URL}{design.pk}/").json()["error"]
+    refused = api.get(f"{URL}{design.pk}/geometry/").json()
+
+    assert error == {"id": "e1", "code": "corrupted_file", "detail": "Cut.", "status": 400, **told}
+    assert refused == {"error_id": "e1", "code": "corrupted_file", "detail": "Cut.", **told}
+
+
+def test_what_a_row_holds_otherwise_is_not_shown(api: Client, make_design: MakeDesign) -> None:
+    facts = {"error_stage": "scan", "error_reason": "syntax", "error_place": {"line": "<b>", "part": "secret"}}
+    design = make_design(status=Status.FAILED, error_code="corrupted_file", error_detail="Cut.", **facts)
+
+    shown = api.get(f"{URL}{design.pk}/").content + api.get(f"{URL}{design.pk}/geometry/").content
+
+    assert b"secret" not in shown
+    assert b"<b>" not in shown
 
 
 @pytest.mark.parametrize("path", ["", "geometry/", "bom/"])

@@ -59,6 +59,7 @@ def test_a_design_whose_file_is_not_at_fault_is_finalized_again(
     api: Client, make_design: MakeDesign, queued: list[Any], error_status: int
 ) -> None:
     failure = {"error_code": "task_timeout", "error_detail": "Late.", "error_status": error_status, "error_id": "e"}
+    failure |= {"error_reason": "deadline", "error_stage": "read", "error_place": {"line": 7}}
     design = make_design(status=Status.FAILED, step=Step.BOM, task_id="t1", processed_at=timezone.now(), **failure)
 
     answer = finalize(api, design)
@@ -67,6 +68,7 @@ def test_a_design_whose_file_is_not_at_fault_is_finalized_again(
     design.refresh_from_db()
     assert queued == [(design.pk, design.task_id)]
     assert (design.task_id != "t1", design.step, design.processed_at) == (True, Step.NONE, None)
+    assert (design.error_reason, design.error_stage, design.error_place) == ("", "", None)
 
 
 @pytest.mark.parametrize("error_status", [400, 403, 413, 422])

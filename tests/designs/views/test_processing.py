@@ -9,7 +9,8 @@ import pytest
 from django.test import Client
 
 from designs import exceptions
-from designs.exceptions import EnginelBaseException
+from designs.cad.reasons import REASONS
+from designs.exceptions import STAGES, EnginelBaseException
 from designs.lifecycle import put_back
 from designs.models import Design, Step
 from enginel.sample.corpus import GOOD, GoodFile
@@ -71,7 +72,9 @@ def test_a_file_whose_first_bytes_give_it_away_is_refused_at_upload(
 ) -> None:
     answer = upload(api, case.build(), case.name)
 
-    assert (answer.status_code, answer.json()["code"]) == (400, case.expected.default_code)
+    body = answer.json()
+    assert (answer.status_code, body["code"], body["stage"]) == (400, case.expected.default_code, "sniff")
+    assert (body["reason"] in REASONS, body["hint"][-1]) == (True, ".")
     assert not Design.objects.exists()
     assert stored_files() == []
 
@@ -107,11 +110,9 @@ def test_a_failure_in_a_worker_is_told_again_as_the_one_occurrence_it_is(
     assert design["error"]["code"] == case.expected.default_code
     for answer in answers:
         assert answer.status_code == case.expected.status_code
-        assert answer.json() == {
-            "detail": design["error"]["detail"],
-            "code": design["error"]["code"],
-            "error_id": design["error"]["id"],
-        }
+        told = {name: value for name, value in design["error"].items() if name not in {"id", "status"}}
+        assert answer.json() == {**told, "error_id": design["error"]["id"]}
+        assert (told["reason"] in REASONS, told["stage"] in STAGES, told["hint"][-1]) == (True, True, ".")
     records = recorded()
     assert [(record["event_id"], record["source"]) for record in records] == [(design["error"]["id"], "celery")]
     assert records[0]["context"]["design_id"] == design["id"]

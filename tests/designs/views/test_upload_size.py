@@ -15,6 +15,7 @@ from gunicorn.http.body import Body, ChunkedReader
 from gunicorn.http.unreader import IterUnreader
 from knox.models import get_token_model
 
+from designs.cad.reasons import HINTS
 from designs.models import Design, Membership, Organization, Role, Series, User
 from designs.uploads import FORM_OVERHEAD_BYTES
 from enginel.requests import TextWSGIHandler
@@ -31,6 +32,7 @@ def test_a_file_of_the_largest_size_is_taken_and_one_byte_more_is_not(api: Clien
     answer = upload(api, STEP.ljust(200_001))
 
     assert (answer.status_code, answer.json()["code"]) == (400, "file_size_exceeded")
+    assert (answer.json()["reason"], answer.json()["hint"]) == ("too_large", HINTS["too_large"])
     assert Design.objects.count() == 1
 
 
