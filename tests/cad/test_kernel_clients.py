@@ -97,6 +97,7 @@ def tell(process: subprocess.Popen[str], order: str) -> None:
     process.stdin.flush()
 
 
+@pytest.mark.slow
 def test_a_file_at_work_gets_finished_though_all_are_told_to_stop(client: subprocess.Popen[str]) -> None:
     host = int(told(client))
     tell(client, "be told to stop")
@@ -108,6 +109,7 @@ def test_a_file_at_work_gets_finished_though_all_are_told_to_stop(client: subpro
     assert client.wait(LINGER_MS / 1000) == 0
 
 
+@pytest.mark.slow
 def test_a_process_that_ends_does_not_wait_for_the_file_at_work(client: subprocess.Popen[str]) -> None:
     host = int(told(client))
     tell(client, "leave")
@@ -131,6 +133,7 @@ def test_a_killed_client_leaves_no_process(client: subprocess.Popen[str]) -> Non
         assert host_ends.poll(LINGER_MS)
 
 
+@pytest.mark.slow
 def test_a_host_ends_with_its_client_though_forked_siblings_live_on(client: subprocess.Popen[str]) -> None:
     host = int(told(client))
     tell(client, "fork")
@@ -155,6 +158,7 @@ def test_a_forked_process_uses_a_host_of_its_own(client: subprocess.Popen[str]) 
     assert answers[1].split()[1] != parents_host
 
 
+@pytest.mark.slow
 def test_a_process_forked_while_a_thread_waits_for_the_kernel_is_not_blocked(client: subprocess.Popen[str]) -> None:
     told(client)
     tell(client, "fork at work")
@@ -162,6 +166,7 @@ def test_a_process_forked_while_a_thread_waits_for_the_kernel_is_not_blocked(cli
     assert told(client) == "1"
 
 
+@pytest.mark.slow
 def test_a_child_ends_with_its_host_though_nobody_looks(client: subprocess.Popen[str]) -> None:
     host = int(told(client))
     tell(client, "work")

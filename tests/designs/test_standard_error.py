@@ -83,7 +83,8 @@ COMMANDS = {
 }
 
 
-@pytest.fixture(params=COMMANDS)
+# Each starts an interpreter of its own: the other entries go the same way, and CI runs them.
+@pytest.fixture(params=[pytest.param(name, marks=() if name == "manage.py" else pytest.mark.slow) for name in COMMANDS])
 def entry(request: pytest.FixtureRequest, env: dict[str, str]) -> list[str]:
     env["DJANGO_SETTINGS_MODULE"] = "tests.command_settings"
     return COMMANDS[request.param]
@@ -122,6 +123,7 @@ def test_in_production_a_command_ends_in_one_line_of_json(
     assert SECRET not in done.stderr
 
 
+@pytest.mark.slow
 def test_on_a_terminal_a_command_of_production_is_readable(env: dict[str, str]) -> None:
     env |= {"ENGINEL_ENVIRONMENT": "production", "DJANGO_SETTINGS_MODULE": "tests.command_settings"}
     ours, theirs = pty.openpty()

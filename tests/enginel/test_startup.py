@@ -72,11 +72,11 @@ UNKNOWN = "ENGINEL_METRICS_TOKN is no setting of Enginel. Did you mean ENGINEL_M
     "what",
     [
         ["-c", "import enginel.wsgi"],
-        ["-c", "import enginel.asgi"],
+        pytest.param(["-c", "import enginel.asgi"], marks=pytest.mark.slow),
         ["-m", "celery", "-A", "enginel", "worker", "--pool", "solo"],
         ["manage.py", "migrate"],
-        ["manage.py", "errors", "top"],
-        ["manage.py", "shell", "-c", "print('ran')"],
+        pytest.param(["manage.py", "errors", "top"], marks=pytest.mark.slow),
+        pytest.param(["manage.py", "shell", "-c", "print('ran')"], marks=pytest.mark.slow),
         ["-m", "enginel", "run"],
     ],
     ids=" ".join,
@@ -130,6 +130,7 @@ def test_a_wrong_value_is_named_and_no_secret_told(start: Start) -> None:
     assert SECRET not in ended.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", [["worker", "--pool", "solo", "--concurrency", "1"], ["beat", "--schedule"]])
 def test_worker_and_beat_refuse_as_well(start: Start, what: list[str], tmp_path: Path) -> None:
     # Beat removes a schedule file that it cannot read: it must be one of ours.

@@ -38,6 +38,7 @@ def interrupted(redis_url: str, *, hand_over_seconds: str) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 def test_nothing_hangs_and_everything_is_counted(tmp_path: Path) -> None:
     with own_valkey(tmp_path) as server:
         found = interrupted(server.url, hand_over_seconds="0.05")
@@ -46,6 +47,7 @@ def test_nothing_hangs_and_everything_is_counted(tmp_path: Path) -> None:
     assert (found["recorded"], found["waiting"], found["counted"], found["tasks"]) == (done, 0, done, done)
 
 
+@pytest.mark.slow
 def test_without_redis_nothing_hangs_and_everything_waits() -> None:
     found = interrupted(REFUSED_URL, hand_over_seconds="0")
 

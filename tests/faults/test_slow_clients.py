@@ -294,6 +294,7 @@ def status_of(client: socket.socket) -> int:
         return int(answer_of(client).split()[1])
 
 
+@pytest.mark.slow
 def test_an_upload_takes_the_place_of_the_slowest(patient: int, running: RunningStack) -> None:
     with ExitStack() as clients:
         for _ in range(50):

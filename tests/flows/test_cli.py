@@ -146,6 +146,7 @@ def test_a_second_ctrl_c_ends_what_does_not_end(env: dict[str, str], started: su
     wait_for(lambda: processes_of(env["ENGINEL_STATE_DIR"]) == [])
 
 
+@pytest.mark.slow
 def test_the_closing_block_fits_a_terminal_and_its_login_and_token_work(
     env: dict[str, str], started: subprocess.Popen[bytes]
 ) -> None:
@@ -243,6 +244,7 @@ def test_a_wrong_setting_is_one_clear_line(env: dict[str, str], variable: str, v
     assert processes_of(env["ENGINEL_STATE_DIR"]) == []
 
 
+@pytest.mark.slow
 def test_a_second_run_on_the_same_folder_is_refused(env: dict[str, str], started: subprocess.Popen[bytes]) -> None:
     other = {**env, "ENGINEL_PORT": str(free_port()), "ENGINEL_VALKEY_PORT": str(free_port())}
 
@@ -281,7 +283,7 @@ def test_migrate_in_production_with_nothing_set_is_one_clear_line(tmp_path: Path
     ("arguments", "says"),
     [
         (["PYTHON=python3.99"], "There is no python3.99. Enginel needs Python 3.11 to 3.13; choose one: make PYTHON="),
-        ([f"PYTHON={sys.executable}"], "Packages could not be installed; "),
+        pytest.param([f"PYTHON={sys.executable}"], "Packages could not be installed; ", marks=pytest.mark.slow),
     ],
 )
 def test_an_installation_that_cannot_be_is_one_clear_line(tmp_path: Path, arguments: list[str], says: str) -> None:

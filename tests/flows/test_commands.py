@@ -95,6 +95,7 @@ def test_a_failure_is_recorded_with_command_and_arguments(run: Any, entry: list[
     assert_plain_traceback(done, "ValueError: broken")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -123,10 +124,10 @@ def test_a_secret_that_is_a_number_is_not_recorded(run: Any) -> None:
 @pytest.mark.parametrize(
     ("way", "code", "last"),
     [
-        ("succeed", 0, None),
-        ("mistake", 3, "CommandError: No such design."),
+        pytest.param("succeed", 0, None, marks=pytest.mark.slow),
+        pytest.param("mistake", 3, "CommandError: No such design.", marks=pytest.mark.slow),
         ("mistake_from_outage", 1, "CommandError: Redis does not answer."),
-        ("exit", 5, None),
+        pytest.param("exit", 5, None, marks=pytest.mark.slow),
         ("interrupt", -2, "KeyboardInterrupt"),
     ],
 )

@@ -33,6 +33,7 @@ class HealthCheckTests(TestCase):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(90)
 def test_the_documented_tests_pass_and_the_state_folder_is_not_touched(tmp_path: Path) -> None:
     package = tmp_path / "documented"

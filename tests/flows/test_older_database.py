@@ -81,6 +81,7 @@ def test_migrate_refuses_the_state_folder_of_an_older_checkout(older: dict[str, 
     assert done.stderr.splitlines() == [f"CommandError: {REFUSAL} {remedy}"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "command",
     [
@@ -114,6 +115,7 @@ def test_a_run_refuses_the_state_folder_of_an_older_checkout(older: dict[str, st
     assert done.stderr.splitlines() == [f"enginel: {REFUSAL} {remedy}"]
 
 
+@pytest.mark.slow
 def test_another_file_of_an_older_checkout_is_named(older: dict[str, str], tmp_path: Path) -> None:
     moved = (tmp_path / "state" / "db.sqlite3").rename(tmp_path / "old.sqlite3")
 
@@ -138,5 +140,6 @@ def test_migrate_refuses_a_postgresql_database_of_an_older_checkout(env: dict[st
     assert done.stderr.splitlines() == [f"CommandError: {REFUSAL} Name an empty database in DATABASE_URL."]
 
 
+@pytest.mark.slow
 def test_a_second_migrate_of_a_database_of_today_is_fine(env: dict[str, str]) -> None:
     assert [migrate(env).returncode, migrate(env).returncode] == [0, 0]

@@ -24,6 +24,7 @@ pytestmark = pytest.mark.timeout(120)
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@pytest.mark.slow
 def test_without_a_setting_all_processes_name_the_checkout(running: RunningStack) -> None:
     release = release_of(ROOT)
     task_id = running.send("probe.fail", "of a release")

@@ -28,6 +28,7 @@ def waited(running: RunningStack, task: str, attempts: int) -> float:
     return found[name % "sum"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("task", "args", "options", "attempts"),
     [
@@ -45,6 +46,7 @@ def test_a_delay_that_was_asked_for_is_no_wait(
     assert waited(running, task, attempts) < DELAY_SECONDS - 1
 
 
+@pytest.mark.slow
 def test_the_turn_of_a_task_with_a_rate_limit_is_no_wait(running: RunningStack) -> None:
     running.marker()
     for _ in range(3):
@@ -53,6 +55,7 @@ def test_the_turn_of_a_task_with_a_rate_limit_is_no_wait(running: RunningStack) 
     assert waited(running, "probe.limited", 3) < DELAY_SECONDS - 1
 
 
+@pytest.mark.slow
 def test_the_time_at_a_worker_that_lost_a_task_is_no_wait(running: RunningStack, tmp_path: Path) -> None:
     running.marker()
     running.send("probe.late_die_slowly_once", str(tmp_path / "died"), DELAY_SECONDS)

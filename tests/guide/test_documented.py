@@ -49,6 +49,7 @@ def passed(env: dict[str, str], *command: str) -> str:
     return done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_the_documented_tests_pass_with_manage_py_test(env: dict[str, str]) -> None:
     assert "Ran 2 tests" in passed(env, "manage.py", "test", "test_documented_health")
 

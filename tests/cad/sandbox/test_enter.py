@@ -126,6 +126,7 @@ def test_a_hostile_file_reaches_nothing_but_itself(playground: dict[str, Any]) -
     assert (answer["sandbox"]["not_prevented"], answer["sandbox"]["refused"], log) == ([], {}, "")
 
 
+@pytest.mark.slow
 @needs_seccomp
 def test_without_landlock_only_other_files_can_be_read(playground: dict[str, Any]) -> None:
     answer, log = run(playground, "landlock")
@@ -144,6 +145,7 @@ def test_without_landlock_only_other_files_can_be_read(playground: dict[str, Any
     assert ("read the environment and memory of other processes" in log) is not namespaced
 
 
+@pytest.mark.slow
 @needs_landlock
 def test_without_seccomp_neither_files_nor_the_network_nor_processes_can_be_used(playground: dict[str, Any]) -> None:
     answer, log = run(playground, "seccomp")
@@ -154,6 +156,7 @@ def test_without_seccomp_neither_files_nor_the_network_nor_processes_can_be_used
     assert answer["geometry"]["dumpable"] == 0
 
 
+@pytest.mark.slow
 def test_a_linux_without_any_mechanism_works_and_says_what_is_missing(playground: dict[str, Any]) -> None:
     answer, log = run(playground, "landlock", "seccomp", "namespaces", attack=False)
 
@@ -163,6 +166,7 @@ def test_a_linux_without_any_mechanism_works_and_says_what_is_missing(playground
     assert len(answer["sandbox"]["not_prevented"]) == 8
 
 
+@pytest.mark.slow
 @needs_landlock
 def test_a_mechanism_lost_after_the_start_fails_the_file(playground: dict[str, Any]) -> None:
     answer, _ = run(playground, lost="landlock", attack=False)

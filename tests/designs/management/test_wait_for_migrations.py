@@ -56,6 +56,7 @@ def test_when_the_time_is_over_the_exit_code_is_1() -> None:
         call_command("wait_for_migrations", seconds=0)
 
 
+@pytest.mark.slow
 def test_a_database_that_does_not_answer_is_waited_for_and_then_an_error(tmp_path: Path) -> None:
     command = [sys.executable, MANAGE, "wait_for_migrations", "--seconds", "0"]
     env = os.environ | {

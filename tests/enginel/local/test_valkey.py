@@ -119,6 +119,7 @@ def manage(state_dir: Path, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
+@pytest.mark.slow
 def test_beside_one_that_stalls_a_command_ends_with_one_line_and_removes_nothing(
     tmp_path: Path, stalled: EmbeddedValkey
 ) -> None:
