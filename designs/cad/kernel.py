@@ -27,7 +27,7 @@ __all__ = ["extract_geometry", "shutdown_kernel", "start_kernel"]
 _own: Final = OwnHost()
 
 
-def extract_geometry(
+def extract_geometry(  # noqa: PLR0913 - by keyword, and none of them belongs to another
     path: Path,
     kind: FileKind,
     *,

@@ -93,6 +93,10 @@ WRITTEN: dict[str, bytes] = {
         b"DATA;",
         b"ANCHOR;<top>=#3{name:'a;b'}{more:(1,(.T.,$))};<u>=<other.stp#x>;<c>=(1.5E3,\"0F\",#PI,@PI);ENDSEC;DATA;",
     ),
+    "anchors in lines of 9 characters": BOX.replace(
+        b"DATA;",
+        re.sub(rb".{9}", rb"\g<0>\n", b"ANCHOR;<http://a/*b'c>=#3{name:'a'};<u>=<other.stp#x>;ENDSEC;") + b"DATA;",
+    ),
     "references nothing uses": BOX.replace(
         b"DATA;", b"REFERENCE;#900=<other.stp#part>;/* c */ @7 = <http://example.com/a?b;c#d>\n;ENDSEC;DATA;"
     ),

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from designs.cad.part21.encodings import UTF_8, Encoding
 from designs.cad.part21.names import decode_text
 from designs.cad.part21.tokens import CLOSE, COMMA, EQUALS, KEYWORD, OPEN, REFERENCE, SEMICOLON, STRING, words
 
@@ -24,9 +25,10 @@ class Text:
     """``'text'``, still quoted and escaped."""
 
     literal: bytes
+    encoding: Encoding = UTF_8
 
     def __str__(self) -> str:
-        return decode_text(self.literal)
+        return decode_text(self.literal, self.encoding)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,7 @@ class StepScan:
         damage: Other references to nowhere, as a short text; nothing if there are none. They do not end the
             scan: what the kernel makes of them decides how the file fails.
         needs_rewrite: The file holds what the standard allows and the kernel does not read.
+        encoding: How its texts are to be read.
         warnings: What is odd although acceptable, as texts for the design's readers.
     """
 
@@ -84,6 +87,7 @@ class StepScan:
     spans: Mapping[int, int] = field(repr=False)
     warnings: tuple[str, ...] = ()
     needs_rewrite: bool = False
+    encoding: Encoding = UTF_8
 
     def instance(self, identifier: int) -> Instance | None:
         """Return an instance of the units, contexts, representations or products; None for any other."""
@@ -95,7 +99,7 @@ class StepScan:
 
     @cached_property
     def _instances(self) -> dict[int, Instance]:
-        return {identifier: _parsed(self.data, identifier, start) for identifier, start in self.spans.items()}
+        return {identifier: _parsed(self, identifier, start) for identifier, start in self.spans.items()}
 
     @cached_property
     def _by_keyword(self) -> dict[str, list[Instance]]:
@@ -106,15 +110,15 @@ class StepScan:
         return found
 
 
-def _parsed(data: bytes, identifier: int, start: int) -> Instance:
+def _parsed(scan: StepScan, identifier: int, start: int) -> Instance:
     """Read the instance whose definition starts at ``start``; the scan has proven it well formed."""
-    parameters = _parameters(words(data, start))
+    parameters = _parameters(words(scan.data, start), scan.encoding)
     first = parameters[0]
     records = first if isinstance(first, list) else parameters
     return Instance(identifier, {r.keyword: r.parameters for r in records if isinstance(r, Typed)})
 
 
-def _parameters(found: Iterator[tuple[int, bytes]]) -> list[Parameter]:
+def _parameters(found: Iterator[tuple[int, bytes]], encoding: Encoding) -> list[Parameter]:
     """Build the nested value. A stack of its own: the depth of nesting is the file's choice, not Python's."""
     current: list[Parameter] = []
     stack: list[list[Parameter]] = []
@@ -130,7 +134,7 @@ def _parameters(found: Iterator[tuple[int, bytes]]) -> list[Parameter]:
         elif kind == EQUALS:
             current.clear()
         elif kind != COMMA:
-            current.append(_value(kind, word))
+            current.append(_value(kind, word, encoding))
         previous = kind
     return current
 
@@ -144,11 +148,11 @@ def _opened(current: list[Parameter], *, typed: bool) -> list[Parameter]:
     return inner
 
 
-def _value(kind: int, word: bytes) -> Parameter:
+def _value(kind: int, word: bytes, encoding: Encoding) -> Parameter:
     if kind == REFERENCE:
         return Reference(int(word))
     if kind == STRING:
-        return Text(word)
+        return Text(word, encoding)
     if kind == KEYWORD:
         return Typed(word.decode("ascii"), [])
     return word.decode("ascii")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from designs.cad.part21.encodings import UTF_8, Encoding
 from designs.patterns import compile_pattern
 
 __all__ = ["NAME_LENGTH", "decode_text"]
@@ -12,28 +13,31 @@ __all__ = ["NAME_LENGTH", "decode_text"]
 NAME_LENGTH = 200
 """Longest name kept, in characters."""
 
+# Control characters mean nothing in a file: a text, and an escape in it, may be broken over lines.
+_IGNORED = b"\n\v\f\r"
 _ESCAPE = compile_pattern(
     r"''|\\\\"
+    r"|\\(?P<print>[NF])\\"
     r"|\\P(?P<page>[A-I])\\"
-    r"|\\S\\(?P<shifted>.)"
+    # An apostrophe is doubled here as well.
+    r"|\\S\\(?P<shifted>''|.)"
     r"|\\X\\(?P<byte>[0-9A-Fa-f]{2})"
-    r"|\\X2\\(?P<two>(?:[0-9A-Fa-f]{4})*+)\\X0\\"
-    r"|\\X4\\(?P<four>(?:[0-9A-Fa-f]{8})*+)\\X0\\",
+    # The end is missing in files of some writers.
+    r"|\\X2\\(?P<two>(?:[0-9A-Fa-f]{4})++)(?:\\X0\\)?+"
+    r"|\\X4\\(?P<four>(?:[0-9A-Fa-f]{8})++)(?:\\X0\\)?+"
+    r"|(?P<nothing>\\X[24]\\\\X0\\)",
     re.DOTALL,
 )
+_SURROGATES = re.compile("[\ud800-\udfff]")
 
 
-def decode_text(literal: bytes) -> str:
+def decode_text(literal: bytes, encoding: Encoding = UTF_8) -> str:
     """Return the text of a quoted literal: no control or formatting characters, `NAME_LENGTH` at most.
 
     An escape that is not well formed stays as it is written. Bytes above 127, which the standard does not
-    allow but exporters write, are read as UTF-8 when they are that, else as Latin-1.
+    allow before its third edition but exporters write, are read as ``encoding`` says.
     """
-    body = literal[1:-1]
-    try:
-        text = body.decode("utf-8")
-    except UnicodeDecodeError:
-        text = body.decode("latin-1")
+    text = encoding.decoded(literal[1:-1].translate(None, _IGNORED))
     page = "1"
 
     def resolved(match: re.Match[str]) -> str:
@@ -43,20 +47,32 @@ def decode_text(literal: bytes) -> str:
             return ""
         return _resolved(match, page)
 
-    return _shown(_ESCAPE.sub(resolved, text))
+    return _shown(_with_pairs(_ESCAPE.sub(resolved, text)))
 
 
 def _resolved(match: re.Match[str], page: str) -> str:
     if match["shifted"]:
-        shifted = (ord(match["shifted"]) & 0x7F) | 0x80
+        shifted = (ord(match["shifted"][0]) & 0x7F) | 0x80
         return bytes([shifted]).decode(f"iso8859-{page}", "replace")
     if match["byte"]:
         return bytes.fromhex(match["byte"]).decode("latin-1")
-    if match["two"] is not None:
-        return bytes.fromhex(match["two"]).decode("utf-16-be", "replace")
-    if match["four"] is not None:
-        return bytes.fromhex(match["four"]).decode("utf-32-be", "replace")
-    return match[0][0]
+    if match["two"]:
+        return bytes.fromhex(match["two"]).decode("utf-16-be", "surrogatepass")
+    if match["four"]:
+        return "".join(_character(match["four"][at : at + 8]) for at in range(0, len(match["four"]), 8))
+    return "" if match["print"] or match["nothing"] else match[0][0]
+
+
+def _character(digits: str) -> str:
+    code = int(digits, 16)
+    return chr(code) if code < 0x110000 else "\ufffd"
+
+
+def _with_pairs(text: str) -> str:
+    """Join the halves of characters beyond 16 bits, which may stand in two escapes; a half alone is no character."""
+    if not _SURROGATES.search(text):
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _shown(text: str) -> str:

@@ -5,7 +5,16 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from designs.cad.part21.tokens import FILLER, KEYWORD, ODD_STRING, ODD_VALUE, REFERENCE, STRING, in_upper_case
+from designs.cad.part21.tokens import (
+    FILLER,
+    KEYWORD,
+    LINE_ENDS,
+    ODD_STRING,
+    ODD_VALUE,
+    REFERENCE,
+    STRING,
+    in_upper_case,
+)
 from designs.patterns import compile_pattern
 
 __all__ = ["EQUALS_BEHIND", "MAX_KERNEL_ID", "is_plain", "plain_word"]
@@ -21,7 +30,6 @@ _ROOM: Final = 8_000
 _LOOKS_ENDED: Final = compile_pattern(rb"''[\t-\r ]*+[,)]")
 # Between these and what follows the kernel allows no comment.
 _NO_COMMENT_AFTER: Final = frozenset({REFERENCE, KEYWORD, STRING})
-_BROKEN: Final = b"\t\n\v\f\r"
 _EXPONENT: Final = compile_pattern(rb"([-+]?+[0-9]++)([eE][-+]?+[0-9]++)")
 
 
@@ -37,7 +45,7 @@ def plain_word(kind: int, word: bytes) -> bytes:
     if kind == ODD_STRING:
         return _plain_text(word)
     if kind == ODD_VALUE:
-        return _plain_value(word.translate(None, _BROKEN))
+        return _plain_value(word.translate(None, LINE_ENDS))
     return in_upper_case(word)
 
 

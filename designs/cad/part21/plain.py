@@ -9,14 +9,19 @@ from collections.abc import Iterator
 from typing import Final
 
 from designs.cad.part21.odd import MAX_KERNEL_ID, plain_word
-from designs.cad.part21.tokens import FILLER, GARBAGE, ODD_VALUE, REFERENCE, SEMICOLON, TOKEN
+from designs.cad.part21.sections import after_signatures, read_apart
+from designs.cad.part21.tokens import FILLER, GARBAGE, LINE_ENDS, ODD_VALUE, REFERENCE, SEMICOLON, TOKEN
+from designs.exceptions import CorruptedFile
 from designs.patterns import compile_pattern
 
 __all__ = ["plain_text"]
 
 _BOM: Final = b"\xef\xbb\xbf"
 _END: Final = b"END-ISO-10303-21;"
-_WITHOUT_STATEMENTS: Final = frozenset({b"ISO-10303-21;", b"ENDSEC;", b"ANCHOR;", b"REFERENCE;"})
+_BEFORE_OTHER_WORDS: Final = frozenset({b"ENDSEC;", b"ANCHOR;", b"REFERENCE;"})
+_WITHOUT_STATEMENTS: Final = frozenset({b"ISO-10303-21;", *_BEFORE_OTHER_WORDS})
+# What begins with these is looked for up to the end of the file.
+_NEVER_CLOSED: Final = frozenset({b"'", b"/"})
 _LONG_NAME: Final = compile_pattern(rb"#0*+[1-9][0-9]{9,17}+(?![0-9])")
 _NAME: Final = compile_pattern(rb"#([0-9]{1,18}+)(?![0-9])")
 
@@ -27,6 +32,14 @@ def plain_text(data: bytes) -> bytes:
     Only words are kept, each statement on a line of its own; what is broken over lines is joined by that. What the
     scan refuses may come out as anything.
     """
+    try:
+        return _rewritten(data)
+    except CorruptedFile:
+        # Words of anchors or references are broken over lines.
+        return _rewritten(data.translate(None, LINE_ENDS))
+
+
+def _rewritten(data: bytes) -> bytes:
     header: list[bytes] = []
     instances: list[bytes] = []
     section: list[bytes] | None = None
@@ -46,18 +59,41 @@ def plain_text(data: bytes) -> bytes:
 
 def _statements(data: bytes) -> Iterator[bytes]:
     names = _short_names(data)
+    start = len(_BOM) if data.startswith(_BOM) else 0
+    while start >= 0:
+        after = -1
+        for statement, end in _statements_of_data(data, start, names):
+            yield statement
+            if statement in _BEFORE_OTHER_WORDS:
+                after = _passed(data, end, statement)
+                break
+        start = after
+
+
+def _passed(data: bytes, position: int, statement: bytes) -> int:
+    """Return where to go on, behind what has words of its own."""
+    if statement == b"ENDSEC;":
+        return after_signatures(data, position)
+    return read_apart(data, position, statement[:-1]).end
+
+
+def _statements_of_data(data: bytes, start: int, names: dict[bytes, bytes]) -> Iterator[tuple[bytes, int]]:
+    """Yield each statement and where it ends."""
     words: list[bytes] = []
-    for match in TOKEN.finditer(data, len(_BOM) if data.startswith(_BOM) else 0):
+    for match in TOKEN.finditer(data, start):
         kind = match.lastindex or GARBAGE
+        word = match[kind]
         if kind == REFERENCE:
-            words.append(names.get(match[kind], b"#" + match[kind]) if names else b"#" + match[kind])
+            words.append(names.get(word) or b"#" + word)
         elif kind < ODD_VALUE or kind >= GARBAGE:
-            words.append(match[kind])
+            words.append(word)
             if kind == SEMICOLON:
-                yield b"".join(words)
+                yield b"".join(words), match.end()
                 words.clear()
+            elif word in _NEVER_CLOSED:
+                return
         elif kind != FILLER:
-            words.append(plain_word(kind, match[kind]))
+            words.append(plain_word(kind, word))
 
 
 def _short_names(data: bytes) -> dict[bytes, bytes]:

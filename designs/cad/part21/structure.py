@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from designs.cad.files import read_regular
+from designs.cad.part21.encodings import UTF_8, text_encoding
 from designs.cad.part21.garbage import no_word
 from designs.cad.part21.instances import StepScan
 from designs.cad.part21.limits import DEFAULT_LIMITS, ScanLimits
@@ -25,6 +26,7 @@ from designs.cad.part21.tokens import (
     FOLLOWERS,
     GARBAGE,
     KEYWORD,
+    LINE_ENDS,
     ODD_KEYWORD,
     ODD_VALUE,
     OPEN,
@@ -53,7 +55,6 @@ _END: Final = b"END-ISO-10303-21"
 _FRAME: Final = frozenset({_BEGIN, _END, b"HEADER", b"DATA", b"ANCHOR", b"REFERENCE", b"ENDSEC"})
 # Behind these may stand what has other words than data.
 _BEFORE_OTHER_WORDS: Final = frozenset({b"ANCHOR", b"REFERENCE", b"ENDSEC"})
-_LINE_ENDS: Final = b"\t\n\v\f\r"
 _SEMICOLON_BYTE: Final = b";"[0]
 _EQUALS_BYTE: Final = b"="[0]
 
@@ -77,7 +78,7 @@ def scan_step(path: Path, *, limits: ScanLimits = DEFAULT_LIMITS) -> StepScan:
     try:
         return _Scanner(data, limits).run()
     except CorruptedFile as e:
-        joined = data.translate(None, _LINE_ENDS) if e.details["reason"] == "syntax" else data
+        joined = data.translate(None, LINE_ENDS) if e.details["reason"] == "syntax" else data
         if len(joined) == len(data):
             raise
         return _scanned_joined(joined, limits, e)
@@ -125,6 +126,7 @@ class _Scanner:
         self._check_nothing_follows(end)
         self._check_not_used(self.externals)
         units, products, lost = missing_by_user(self.data, self._missing())
+        encoding = text_encoding(self.data)
         return StepScan(
             schema=self.schema,
             entity_count=len(self.defined),
@@ -135,7 +137,9 @@ class _Scanner:
             damage=(_unresolved(len(lost)),) if lost else (),
             data=self.data,
             spans=self.spans,
+            warnings=() if encoding is UTF_8 else (encoding.warning(),),
             needs_rewrite=self.needs_rewrite,
+            encoding=encoding,
         )
 
     # One loop on local names instead of small methods: it runs once per word, some millions of times.

@@ -16,8 +16,9 @@ from typing import Final
 from designs.patterns import compile_pattern
 
 __all__ = [
-    "CLOSE", "COMMA", "END", "EQUALS", "FILLER", "FOLLOWERS", "GARBAGE", "KEYWORD", "ODD_KEYWORD", "ODD_STRING",
-    "ODD_VALUE", "OPEN", "PLAIN_KIND", "REFERENCE", "SEMICOLON", "STRING", "TOKEN", "VALUE", "in_upper_case", "words",
+    "CLOSE", "COMMA", "END", "EQUALS", "FILLER", "FOLLOWERS", "GARBAGE", "KEYWORD", "LINE_ENDS", "ODD_KEYWORD",
+    "ODD_STRING", "ODD_VALUE", "OPEN", "PLAIN_KIND", "REFERENCE", "SEMICOLON", "STRING", "TOKEN", "VALUE",
+    "in_upper_case", "words",
 ]  # fmt: skip
 
 # The numbers of the groups in TOKEN; `match.lastindex` is the kind of a word.
@@ -89,6 +90,9 @@ FOLLOWERS: Final[dict[int, int]] = {
     REFERENCE: _AFTER_ITEM | _bits(EQUALS),
 }
 """Kind of a word -> bit set of the kinds that may come next."""
+
+LINE_ENDS: Final = b"\t\n\v\f\r"
+"""What may stand even within a word."""
 
 PLAIN_KIND: Final = {ODD_VALUE: VALUE, ODD_STRING: STRING, ODD_KEYWORD: KEYWORD}
 """Odd kind of a word -> what it is."""

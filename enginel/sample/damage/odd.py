@@ -60,6 +60,7 @@ def _iges_dated() -> bytes:
 
 ODD: Final[tuple[OddFile, ...]] = (
     OddFile("latin1.step", "a name in Latin-1, which the standard does not allow", lambda: _named(b"Geh\xe4use")),
+    OddFile("gb18030.step", "a name in GB 18030", lambda: _named("装配体零件".encode("gb18030"))),
     OddFile("x2.step", "a name with an \\X2\\ escape", lambda: _named(rb"\X2\7B52\X0\ \X2\00FC\X0\ ")),
     OddFile("control.step", "ESC and BEL in a name", lambda: _named(b"Part\x1b[31m\x07")),
     OddFile("cr_only.step", "lines that end in CR only", lambda: sample(_PART).replace(b"\n", b"\r")),

@@ -15,6 +15,7 @@ from designs.lifecycle import put_back
 from designs.models import Design, Step
 from enginel.sample.corpus import GOOD, GoodFile
 from enginel.sample.damage import DAMAGED, ODD, DamagedFile, OddFile
+from tests.cad.step_text import UNITS, product, step_file, usage
 
 pytestmark = pytest.mark.django_db
 
@@ -64,6 +65,21 @@ def test_an_odd_file_becomes_ready(api: Client, process: Process, odd: OddFile) 
     url = process(odd.build(), odd.name)
 
     assert api.get(url).json()["status"] == "ready"
+
+
+def test_names_in_another_encoding_are_shown_with_a_warning(api: Client, process: Process) -> None:
+    names = {"螺栓": 2, "底板": 1}
+    data = UNITS + product(10, "top") + product(20, "PART1") + product(30, "PART2")
+    data += usage(40, 10, 20) + usage(41, 10, 20) + usage(42, 10, 30)
+    content = step_file(data)
+    for number, name in enumerate(names, 1):
+        content = content.replace(b"PART%d" % number, name.encode("gb18030"))
+
+    url = process(content, "assembly.step")
+
+    geometry, bom = (api.get(f"{url}{path}").json() for path in ("geometry/", "bom/"))
+    assert {item["part"]: item["quantity"] for item in bom["items"]} == names
+    assert "Texts of the file have no encoding that STEP knows; they are read as GB 18030." in geometry["warnings"]
 
 
 @pytest.mark.parametrize("case", [case for case in DAMAGED if case.stage == "upload"], ids=lambda case: case.name)
