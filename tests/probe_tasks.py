@@ -14,7 +14,7 @@ from typing import Any
 from celery import current_task, signals, signature
 from celery.exceptions import Ignore, Reject
 
-from designs.exceptions import GeometryProcessingError
+from designs.exceptions import CorruptedFile, GeometryProcessingError
 from designs.monitoring import ErrorTracker, MetricsCollector
 from enginel.celery import app
 from tests.guide import documented_task
@@ -32,6 +32,11 @@ def fail(message: str) -> None:
 @app.task(name="probe.fail_ours")
 def fail_ours() -> None:
     raise GeometryProcessingError("no such luck", details={"stage": "transfer"})
+
+
+@app.task(name="probe.fail_file")
+def fail_file(reason: str) -> None:
+    raise CorruptedFile(f"a file is damaged: {reason}", details={"stage": "sniff", "reason": reason})
 
 
 @app.task(name="probe.log_and_raise")
