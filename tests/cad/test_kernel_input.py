@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from designs.cad import FileKind, scan_step, sniff
+from designs.cad import FileKind, bill_of_materials, scan_step, sniff
 from designs.cad.part21.plain import plain_text
 from designs.exceptions import CorruptedFile, InvalidFileFormat
 from enginel.sample.corpus import GOOD, sample_path
@@ -100,6 +100,9 @@ WRITTEN: dict[str, bytes] = {
     "references nothing uses": BOX.replace(
         b"DATA;", b"REFERENCE;#900=<other.stp#part>;/* c */ @7 = <http://example.com/a?b;c#d>\n;ENDSEC;DATA;"
     ),
+    "a reference that no shape uses": BOX.replace(
+        b"DATA;", b"REFERENCE;#99999999999=<other.stp#part>;ENDSEC;DATA;#901=GROUP('',#99999999999);"
+    ),
     "a signature": BOX + b"SIGNATURE;\nMIIB+/a=\n=ENDSEC;\n",
     "two signatures": BOX + b"/* 1 */SIGNATURE;\nMIIB\nENDSEC;\\N\\ SIGNATURE MIIB ENDSEC ;\n",
     "a signature before the end": BOX.replace(b"END-ISO", b"SIGNATURE\nMIIB+/a=\nENDSEC;\nEND-ISO"),
@@ -142,6 +145,19 @@ def test_lines_may_end_anywhere(lengths: list[int], line_end: bytes) -> None:
         check_is_the_box(line_end.join(lines), Path(folder) / "content")
 
 
+def test_a_part_in_another_file_is_in_the_bill_of_materials(stored: Stored) -> None:
+    content = BOX.replace(b"DATA;", b"REFERENCE;#900=<bolts.stp#m6>;ENDSEC;DATA;").replace(
+        PLACE,
+        b"#901=NEXT_ASSEMBLY_USAGE_OCCURRENCE('1','','',#6,#900,$);"
+        b"#902=NEXT_ASSEMBLY_USAGE_OCCURRENCE('2','','',#6,#900,$);" + PLACE,
+    )
+    scan = scan_step(stored(content))
+    bom = bill_of_materials(scan)
+
+    assert (bom.top, [(line.part, line.quantity) for line in bom.lines]) == (("box",), [("bolts.stp#m6", 2)])
+    assert scan.warnings == ("The file uses instances of other files (1), which are not read.",)
+
+
 @pytest.mark.parametrize("name", [good.name for good in GOOD if good.kind == FileKind.STEP])
 def test_good_files_are_not_rewritten(name: str) -> None:
     assert not scan_step(sample_path(name)).needs_rewrite
@@ -171,7 +187,7 @@ def test_a_rewritten_file_holds_the_same(name: str, stored: Stored) -> None:
         (between(b"\n#900=GROUP('',<other.stp#part>);\n"), "external_value"),
         (between(b"\n#900=&SCOPE #901=GROUP('','');ENDSCOPE GROUP('','');\n"), "scope"),
         (
-            BOX.replace(b"DATA;", b"REFERENCE;#900=<o.stp#p>;ENDSEC;DATA;#901=GROUP('',#900);"),
+            BOX.replace(b"DATA;", b"REFERENCE;#900=<o.stp#p>;ENDSEC;DATA;#901=VERTEX_POINT('',#900);"),
             "external_instance",
         ),
     ],

@@ -136,11 +136,11 @@ def test_a_damaged_frame_is_named(stored: Stored, content: bytes, reason: str) -
 
 
 def test_sections_of_the_third_edition_are_read(stored: Stored) -> None:
-    content = step_file("#1=A(#3);#3=B();").replace(
+    content = step_file("#1=A(#2,#3);#3=B();").replace(
         b"DATA;", b"ANCHOR;<top>=#1;ENDSEC;REFERENCE;#2=<other.stp#part>;ENDSEC;DATA;"
     )
 
-    assert scan_step(stored(content + b"SIGNATURE;aGVsbG8=ENDSEC;")).entity_count == 2
+    assert scan_step(stored(content + b"SIGNATURE;aGVsbG8=ENDSEC;")).entity_count == 3
 
 
 @pytest.mark.parametrize("schema", ["IFC4", "TEAPOT", "", "AP209_MULTIDISCIPLINARY", "XAUTOMOTIVE_DESIGN", "AP242"])

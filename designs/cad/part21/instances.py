@@ -73,6 +73,7 @@ class StepScan:
             scan: what the kernel makes of them decides how the file fails.
         needs_rewrite: The file holds what the standard allows and the kernel does not read.
         encoding: How its texts are to be read.
+        stand_ins: Instances in the place of those that lie in other files.
         warnings: What is odd although acceptable, as texts for the design's readers.
     """
 
@@ -88,6 +89,7 @@ class StepScan:
     warnings: tuple[str, ...] = ()
     needs_rewrite: bool = False
     encoding: Encoding = UTF_8
+    stand_ins: Mapping[int, Instance] = field(default_factory=dict, repr=False)
 
     def instance(self, identifier: int) -> Instance | None:
         """Return an instance of the units, contexts, representations or products; None for any other."""
@@ -99,7 +101,8 @@ class StepScan:
 
     @cached_property
     def _instances(self) -> dict[int, Instance]:
-        return {identifier: _parsed(self, identifier, start) for identifier, start in self.spans.items()}
+        found = {identifier: _parsed(self, identifier, start) for identifier, start in self.spans.items()}
+        return {**found, **self.stand_ins}
 
     @cached_property
     def _by_keyword(self) -> dict[str, list[Instance]]:

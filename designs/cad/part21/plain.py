@@ -5,7 +5,7 @@ The kernel wants a header, one data section after it and nothing else, and is pi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from designs.cad.part21.odd import MAX_KERNEL_ID, plain_word
@@ -20,6 +20,8 @@ _BOM: Final = b"\xef\xbb\xbf"
 _END: Final = b"END-ISO-10303-21;"
 _BEFORE_OTHER_WORDS: Final = frozenset({b"ENDSEC;", b"ANCHOR;", b"REFERENCE;"})
 _WITHOUT_STATEMENTS: Final = frozenset({b"ISO-10303-21;", *_BEFORE_OTHER_WORDS})
+# In the place of an instance of another file: the kernel makes nothing of it, and misses nothing.
+_STAND_IN: Final = b"=!EXTERNAL();"
 # What begins with these is looked for up to the end of the file.
 _NEVER_CLOSED: Final = frozenset({b"'", b"/"})
 _LONG_NAME: Final = compile_pattern(rb"#0*+[1-9][0-9]{9,17}+(?![0-9])")
@@ -54,6 +56,8 @@ def _rewritten(data: bytes) -> bytes:
             section = None
         elif section is not None:
             section.append(statement)
+        elif statement.startswith(b"#"):
+            instances.append(statement)
     return b"\n".join((b"ISO-10303-21;\nHEADER;", *header, b"ENDSEC;\nDATA;", *instances, b"ENDSEC;", _END, b""))
 
 
@@ -65,16 +69,18 @@ def _statements(data: bytes) -> Iterator[bytes]:
         for statement, end in _statements_of_data(data, start, names):
             yield statement
             if statement in _BEFORE_OTHER_WORDS:
-                after = _passed(data, end, statement)
+                after, externals = _passed(data, end, statement)
+                yield from (names.get(name, b"#" + name) + _STAND_IN for name in externals)
                 break
         start = after
 
 
-def _passed(data: bytes, position: int, statement: bytes) -> int:
-    """Return where to go on, behind what has words of its own."""
+def _passed(data: bytes, position: int, statement: bytes) -> tuple[int, Iterable[bytes]]:
+    """Return where to go on, behind what has words of its own, and the names of instances of other files."""
     if statement == b"ENDSEC;":
-        return after_signatures(data, position)
-    return read_apart(data, position, statement[:-1]).end
+        return after_signatures(data, position), ()
+    apart = read_apart(data, position, statement[:-1])
+    return apart.end, apart.externals
 
 
 def _statements_of_data(data: bytes, start: int, names: dict[bytes, bytes]) -> Iterator[tuple[bytes, int]]:

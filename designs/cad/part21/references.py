@@ -9,7 +9,7 @@ from typing import Final
 
 from designs.cad.part21.tokens import KEYWORD, REFERENCE, SEMICOLON, words
 
-__all__ = ["PRODUCTS", "UNITS", "missing_by_user"]
+__all__ = ["PRODUCTS", "UNITS", "missing_by_user", "references_by_instance"]
 
 UNITS: Final = re.compile(rb"\w*UNIT|DIMENSIONAL_EXPONENTS|GLOBAL_UNIT_ASSIGNED_CONTEXT")
 PRODUCTS: Final = re.compile(
@@ -21,7 +21,7 @@ PRODUCTS: Final = re.compile(
 def missing_by_user(data: bytes, missing: AbstractSet[int]) -> tuple[set[int], set[int], set[int]]:
     """Return the missing identifiers units refer to, those products refer to, and all others."""
     units, products = set[int](), set[int]()
-    for keywords, targets in _references_by_instance(data) if missing else ():
+    for keywords, targets in references_by_instance(data) if missing else ():
         lost = targets & missing
         if lost and any(UNITS.fullmatch(keyword) for keyword in keywords):
             units |= lost
@@ -30,7 +30,7 @@ def missing_by_user(data: bytes, missing: AbstractSet[int]) -> tuple[set[int], s
     return units, products, set(missing) - units - products
 
 
-def _references_by_instance(data: bytes) -> Iterator[tuple[set[bytes], set[int]]]:
+def references_by_instance(data: bytes) -> Iterator[tuple[set[bytes], set[int]]]:
     """Yield (keywords, targets) of each instance that refers to others; a complex instance has several keywords."""
     keywords: set[bytes] = set()
     targets: set[int] = set()

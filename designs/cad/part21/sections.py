@@ -9,10 +9,10 @@ import re
 from dataclasses import dataclass, field
 from typing import Final
 
-from designs.exceptions import CorruptedFile, InvalidFileFormat
+from designs.exceptions import CorruptedFile
 from designs.patterns import compile_pattern
 
-__all__ = ["Apart", "after_signatures", "external_instance", "is_end", "read_apart"]
+__all__ = ["Apart", "after_signatures", "is_end", "read_apart"]
 
 _BLANK: Final = rb"(?: [\t-\r\x20]++ | /\* [^*]*+ (?: \*(?!/) [^*]*+ )*+ \*/ | \\[NF]\\ )*+"
 _WORD: Final = compile_pattern(
@@ -47,12 +47,12 @@ class Apart:
     Attributes:
         end: Where the ``ENDSEC`` stands that ends it.
         references: Instances of this file that its anchors name.
-        externals: Instances of other files, by the names that this file gives them.
+        externals: Name that this file gives an instance of another one -> its address.
     """
 
     end: int = 0
     references: set[bytes] = field(default_factory=set)
-    externals: set[bytes] = field(default_factory=set)
+    externals: dict[bytes, bytes] = field(default_factory=dict)
 
 
 def read_apart(data: bytes, position: int, section: bytes) -> Apart:
@@ -61,7 +61,7 @@ def read_apart(data: bytes, position: int, section: bytes) -> Apart:
     Raises:
         CorruptedFile: When it is cut, or does not follow the syntax.
     """
-    found, statement, depth = Apart(), list[int](), 0
+    found, statement, depth, name = Apart(), list[int](), 0, b""
     while True:
         match = _WORD.match(data, position)
         kind = match.lastindex if match else None
@@ -73,13 +73,17 @@ def read_apart(data: bytes, position: int, section: bytes) -> Apart:
         position = match.end()
         depth += (kind == _OPEN) - (kind == _CLOSE)
         statement.append(kind)
-        if kind == _REFERENCE:
-            is_name = section == b"REFERENCE" and len(statement) == 1
-            (found.externals if is_name else found.references).add(match[_REFERENCE])
+        if kind == _REFERENCE and section == b"ANCHOR":
+            found.references.add(match[_REFERENCE])
+        elif kind == _REFERENCE:
+            name = match[_REFERENCE]
+        elif kind == _RESOURCE and name:
+            found.externals[name] = match[_RESOURCE][1:-1]
         if kind == _SEMICOLON:
             if depth or len(statement) < 4 or statement[0] not in _NAMES[section] or statement[1] != _EQUALS:
                 raise _corrupted("The sections of the file do not follow the syntax of STEP.", "syntax", position)
             statement.clear()
+            name = b""
 
 
 def after_signatures(data: bytes, position: int) -> int:
@@ -99,21 +103,6 @@ def after_signatures(data: bytes, position: int) -> int:
 def is_end(data: bytes, position: int) -> bool:
     """Tell whether nothing follows but blanks, comments and the Ctrl-Z by which some systems end a text."""
     return _FILE_END.match(data, position) is not None
-
-
-def external_instance(first: int, count: int) -> InvalidFileFormat:
-    """Return the exception for a file whose data lean on instances of other files, of which ``first`` is one."""
-    return InvalidFileFormat(
-        "The file uses instances of other files (REFERENCE section), which are not read.",
-        details={
-            "stage": "scan",
-            "reason": "external_instance",
-            "section": "REFERENCE",
-            "entity": f"#{first}",
-            "count": count,
-        },
-        is_fixed=True,
-    )
 
 
 def _broken(data: bytes, position: int) -> CorruptedFile:

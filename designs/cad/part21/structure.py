@@ -10,14 +10,15 @@ from pathlib import Path
 from typing import Final
 
 from designs.cad.files import read_regular
-from designs.cad.part21.encodings import UTF_8, text_encoding
+from designs.cad.part21.encodings import UTF_8, Encoding, text_encoding
+from designs.cad.part21.externals import external_parts, external_warning
 from designs.cad.part21.garbage import no_word
 from designs.cad.part21.instances import StepScan
 from designs.cad.part21.limits import DEFAULT_LIMITS, ScanLimits
 from designs.cad.part21.names import decode_text
 from designs.cad.part21.odd import EQUALS_BEHIND, MAX_KERNEL_ID, is_plain
 from designs.cad.part21.references import PRODUCTS, UNITS, missing_by_user
-from designs.cad.part21.sections import after_signatures, external_instance, is_end, read_apart
+from designs.cad.part21.sections import after_signatures, is_end, read_apart
 from designs.cad.part21.tokens import (
     CLOSE,
     COMMA,
@@ -113,7 +114,7 @@ class _Scanner:
         self.spans: dict[int, int] = {}
         self.token_count = 0
         self.data_sections = 0
-        self.externals: set[bytes] = set()
+        self.externals: dict[bytes, bytes] = {}
         self.needs_rewrite = False
 
     def run(self) -> StepScan:
@@ -124,9 +125,9 @@ class _Scanner:
             if self.section in _BEFORE_OTHER_WORDS and (after := self._passed(end)) != end:
                 words = enumerate(TOKEN.finditer(self.data, after), self.token_count + 1)
         self._check_nothing_follows(end)
-        self._check_not_used(self.externals)
         units, products, lost = missing_by_user(self.data, self._missing())
         encoding = text_encoding(self.data)
+        used = {self._identifier(name): self.externals[name] for name in self.references & self.externals.keys()}
         return StepScan(
             schema=self.schema,
             entity_count=len(self.defined),
@@ -137,9 +138,10 @@ class _Scanner:
             damage=(_unresolved(len(lost)),) if lost else (),
             data=self.data,
             spans=self.spans,
-            warnings=() if encoding is UTF_8 else (encoding.warning(),),
+            warnings=_warnings(encoding, len(used)),
             needs_rewrite=self.needs_rewrite,
             encoding=encoding,
+            stand_ins=external_parts(self.data, used, encoding) if used else {},
         )
 
     # One loop on local names instead of small methods: it runs once per word, some millions of times.
@@ -266,15 +268,17 @@ class _Scanner:
         apart = read_apart(self.data, position, self.section)
         self.references |= apart.references
         self.externals |= apart.externals
+        self.defined |= dict.fromkeys(apart.externals, position)
         return apart.end
-
-    def _check_not_used(self, externals: set[bytes]) -> None:
-        if used := self.references & externals:
-            raise external_instance(min(map(self._identifier, used)), len(used))
 
     def _check_nothing_follows(self, position: int) -> None:
         if not is_end(self.data, after_signatures(self.data, position)):
             raise _corrupted("There is text after the end of the file.", "after_end")
+
+
+def _warnings(encoding: Encoding, externals: int) -> tuple[str, ...]:
+    warnings = [] if encoding is UTF_8 else [encoding.warning()]
+    return (*warnings, external_warning(externals)) if externals else tuple(warnings)
 
 
 def _is_kept(keyword: bytes) -> bool:
