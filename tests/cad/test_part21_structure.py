@@ -94,6 +94,27 @@ def test_damage_is_named(stored: Stored, data: str, reason: str) -> None:
     assert reason_of(stored(step_file(data))) == reason
 
 
+@pytest.mark.parametrize(
+    ("content", "place"),
+    [
+        (step_file("#1=A(1);\n/* c */\n#22 = B(1,\n\n1 2);"), (8, "#22", "DATA")),
+        (step_file("#1=A();\n#2=A(1;"), (5, "#2", "DATA")),
+        (step_file("#1=A();\n#2=A();\n#1=B();"), (6, "#1", "DATA")),
+        (step_file("#1=A();\n#2=A('open);").replace(b"\n", b"\r\n"), (5, "#2", "DATA")),
+        (step_file("#1=A();\n#2=A(?);").replace(b"\n", b"\r"), (5, "#2", "DATA")),
+        (step_file("#1=A(#PI,#2);"), (4, "#1", "DATA")),
+        (step_file("").replace(b"HEADER;", b"HEADER;\n#1=A();"), (3, "#1", "HEADER")),
+        (step_file("").replace(b"DATA;", b"ANCHOR;\n<a>=#1;\ntop;\nENDSEC;DATA;"), (5, None, "ANCHOR")),
+        (step_file("").replace(b"DATA;", b"DATI;"), (3, None, None)),
+    ],
+)
+def test_a_failure_says_where_it_is(stored: Stored, content: bytes, place: tuple[int, str | None, str | None]) -> None:
+    with pytest.raises((CorruptedFile, InvalidFileFormat)) as caught:
+        scan_step(stored(content))
+
+    assert tuple(caught.value.details.get(name) for name in ("line", "entity", "section")) == place
+
+
 @pytest.mark.parametrize(("data", "lost"), [("#1=A(#2);", 1), ("#1=A(#2,#3,#02);#4=B(#3);", 2)])
 def test_references_to_nowhere_are_kept_for_the_kernel(stored: Stored, data: str, lost: int) -> None:
     scan = scan_step(stored(step_file(data)))

@@ -17,6 +17,7 @@ from designs.cad.part21.instances import StepScan
 from designs.cad.part21.limits import DEFAULT_LIMITS, ScanLimits
 from designs.cad.part21.names import decode_text
 from designs.cad.part21.odd import EQUALS_BEHIND, MAX_KERNEL_ID, is_plain
+from designs.cad.part21.places import place_of
 from designs.cad.part21.references import PRODUCTS, UNITS, missing_by_user
 from designs.cad.part21.sections import after_signatures, is_end, read_apart
 from designs.cad.part21.tokens import (
@@ -118,13 +119,7 @@ class _Scanner:
         self.needs_rewrite = False
 
     def run(self) -> StepScan:
-        words = enumerate(TOKEN.finditer(self.data, 3 if self.data.startswith(b"\xef\xbb\xbf") else 0), 1)
-        end = 0
-        while self.section != _END:
-            end = self._read_statement(words)
-            if self.section in _BEFORE_OTHER_WORDS and (after := self._passed(end)) != end:
-                words = enumerate(TOKEN.finditer(self.data, after), self.token_count + 1)
-        self._check_nothing_follows(end)
+        self._read_statements()
         units, products, lost = missing_by_user(self.data, self._missing())
         encoding = text_encoding(self.data)
         used = {self._identifier(name): self.externals[name] for name in self.references & self.externals.keys()}
@@ -143,6 +138,24 @@ class _Scanner:
             encoding=encoding,
             stand_ins=external_parts(self.data, used, encoding) if used else {},
         )
+
+    def _read_statements(self) -> None:
+        """Read the file up to its end.
+
+        Raises:
+            CorruptedFile, InvalidFileFormat: With the line, entity and section of the statement at fault.
+        """
+        end = 3 if self.data.startswith(b"\xef\xbb\xbf") else 0
+        words = enumerate(TOKEN.finditer(self.data, end), 1)
+        try:
+            while self.section != _END:
+                end = self._read_statement(words)
+                if self.section in _BEFORE_OTHER_WORDS and (after := self._passed(end)) != end:
+                    words = enumerate(TOKEN.finditer(self.data, after), self.token_count + 1)
+            self._check_nothing_follows(end)
+        except (CorruptedFile, InvalidFileFormat) as e:
+            e.details = place_of(self.data, end, self.section, e.details)
+            raise
 
     # One loop on local names instead of small methods: it runs once per word, some millions of times.
     def _read_statement(self, words: Iterator[tuple[int, re.Match[bytes]]]) -> int:  # noqa: C901, PLR0912
