@@ -69,10 +69,11 @@ def too_many_pieces(pieces: int) -> TaskTimeoutError:
 
 def damaged(damage: Sequence[str], facts: Mapping[str, Any]) -> CorruptedFile:
     """Return the exception for damage the scan found, with the reason of the first."""
-    reason = damage[0].reason if damage and isinstance(damage[0], Damage) else "damage"
+    first = damage[0] if damage else ""
+    stated = {**first.places, "reason": first.reason} if isinstance(first, Damage) else {"reason": "damage"}
     return CorruptedFile(
         f"This file is damaged: {'; '.join(damage)}.",
-        details={**facts, "stage": "scan", "reason": reason, "damage": [str(text) for text in damage]},
+        details={**facts, "stage": "scan", **stated, "damage": [str(text) for text in damage]},
         is_fixed=True,
     )
 

@@ -254,3 +254,19 @@ def test_a_name_no_entity_can_have_is_not_kept_after_the_scan(stored: Stored) ->
         tracemalloc.stop()
 
     assert kept_bytes < 1_000_000
+
+
+def test_a_schema_that_is_not_read_is_in_its_line_of_the_header(stored: Stored) -> None:
+    text = step_file(UNITS + POINT).replace(b"AUTOMOTIVE_DESIGN", b"IFC4")
+
+    with pytest.raises(InvalidFileFormat) as caught:
+        scan_step(stored(text))
+
+    assert caught.value.details["section"] == "HEADER"
+    assert caught.value.details["line"] == text[: text.index(b"IFC4")].count(b"\n") + 1
+
+
+def test_a_reference_to_nowhere_names_the_entity_that_is_missing(stored: Stored) -> None:
+    [damage] = scan_step(stored(step_file(UNITS + "#10=GROUP('',#77);#11=GROUP('',#55);"))).damage
+
+    assert (damage.reason, damage.places) == ("unresolved_reference", {"entity": "#55"})

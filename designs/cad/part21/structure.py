@@ -130,7 +130,7 @@ class _Scanner:
             solid_count=sum(1 for name in self.solids if name in self.references),
             missing_units=frozenset(units),
             missing_products=frozenset(products),
-            damage=(_unresolved(len(lost)),) if lost else (),
+            damage=(_unresolved(lost),) if lost else (),
             data=self.data,
             spans=self.spans,
             warnings=_warnings(encoding, len(used)),
@@ -317,8 +317,9 @@ def _accepted_schema(statement: bytes) -> str:
     )
 
 
-def _unresolved(count: int) -> Damage:
-    return Damage(f"{count} references lead to what the file does not define", "unresolved_reference")
+def _unresolved(lost: set[int]) -> Damage:
+    text = f"{len(lost)} references lead to what the file does not define"
+    return Damage(text, "unresolved_reference", entity=f"#{min(lost)}")
 
 
 def _corrupted(message: str, reason: str, **facts: int | str) -> CorruptedFile:
