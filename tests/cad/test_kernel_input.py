@@ -81,7 +81,7 @@ WRITTEN: dict[str, bytes] = {
     "user-defined entities": between(b"\n#900=!FOO('x',#20,!BAR(1));\n"),
     "a binary broken over lines": between(b'\n#900=GROUP("0F\nFF",$);\n'),
     "words broken over lines": BOX.replace(b"CARTESIAN_POINT", b"CARTES\nIAN_POINT")
-    .replace(b"30.000000", b"30.0\r\n00000")
+    .replace(b"30.000000", b"30.0\n00000")
     .replace(b".MILLI.", b".MIL\nLI.")
     .replace(b"ENDSEC;\nEND", b"END\nSEC;\nEND"),
     "lines of 20 characters": b"\n".join(BOX.replace(b"\n", b"")[at : at + 20] for at in range(0, len(BOX), 20)),
@@ -211,6 +211,8 @@ def test_what_is_not_read_is_named_and_not_called_damage(content: bytes, reason:
         (BOX + b"SIGNATURE;MIIB", "truncated"),
         (BOX + b"\x1a#1=A();", "after_end"),
         (BOX.replace(b"10.000000", b"10\x110000"), "syntax"),
+        (BOX.replace(b"CARTESIAN_POINT", b"CARTESIAN_PO\tNT"), "syntax"),
+        (BOX.replace(b"CARTESIAN_POINT", b"CARTESIAN_PO\rNT"), "syntax"),
     ],
 )
 def test_damage_beside_them_is_still_damage(content: bytes, reason: str, stored: Stored) -> None:

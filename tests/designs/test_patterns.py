@@ -11,7 +11,12 @@ from designs.patterns import compile_pattern, with_atomic_groups
 from enginel.sample.corpus import sample_path
 
 MODULES = (
+    "designs.cad.part21.garbage",
     "designs.cad.part21.names",
+    "designs.cad.part21.odd",
+    "designs.cad.part21.places",
+    "designs.cad.part21.plain",
+    "designs.cad.part21.sections",
     "designs.cad.part21.tokens",
     "designs.cad.sniff",
     "designs.monitoring.failure_codes",

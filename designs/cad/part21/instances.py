@@ -157,5 +157,5 @@ def _value(kind: int, word: bytes, encoding: Encoding) -> Parameter:
     if kind == STRING:
         return Text(word, encoding)
     if kind == KEYWORD:
-        return Typed(word.decode("ascii"), [])
+        return Typed(word.decode("ascii").upper(), [])
     return word.decode("ascii")

@@ -28,7 +28,6 @@ from designs.cad.part21.tokens import (
     FOLLOWERS,
     GARBAGE,
     KEYWORD,
-    LINE_ENDS,
     ODD_KEYWORD,
     ODD_VALUE,
     OPEN,
@@ -38,6 +37,7 @@ from designs.cad.part21.tokens import (
     STRING,
     TOKEN,
     in_upper_case,
+    without_line_ends,
 )  # fmt: skip
 from designs.cad.reasons import Damage
 from designs.exceptions import CorruptedFile, InvalidFileFormat
@@ -80,7 +80,7 @@ def scan_step(path: Path, *, limits: ScanLimits = DEFAULT_LIMITS) -> StepScan:
     try:
         return _Scanner(data, limits).run()
     except CorruptedFile as e:
-        joined = data.translate(None, LINE_ENDS) if e.details["reason"] == "syntax" else data
+        joined = without_line_ends(data) if e.details["reason"] == "syntax" else data
         if len(joined) == len(data):
             raise
         return _scanned_joined(joined, limits, e)

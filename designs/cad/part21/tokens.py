@@ -18,7 +18,7 @@ from designs.patterns import compile_pattern
 __all__ = [
     "CLOSE", "COMMA", "END", "EQUALS", "FILLER", "FOLLOWERS", "GARBAGE", "KEYWORD", "LINE_ENDS", "ODD_KEYWORD",
     "ODD_STRING", "ODD_VALUE", "OPEN", "PLAIN_KIND", "REFERENCE", "SEMICOLON", "STRING", "TOKEN", "VALUE",
-    "in_upper_case", "words",
+    "in_upper_case", "without_line_ends", "words",
 ]  # fmt: skip
 
 # The numbers of the groups in TOKEN; `match.lastindex` is the kind of a word.
@@ -107,6 +107,14 @@ def words(data: bytes, start: int = 0) -> Iterator[tuple[int, bytes]]:
         elif kind in PLAIN_KIND:
             word = match[kind]
             yield PLAIN_KIND[kind], word if kind == ODD_STRING else in_upper_case(word)
+
+
+def without_line_ends(data: bytes) -> bytes:
+    """Return the file in one line, so that no word is broken. One kind of line end goes, that of the file.
+
+    The standard has readers ignore other control characters too, but those in words are flipped bits.
+    """
+    return data.replace(b"\r\n" if b"\r\n" in data else b"\n" if b"\n" in data else b"\r", b"")
 
 
 def in_upper_case(word: bytes) -> bytes:
