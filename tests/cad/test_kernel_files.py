@@ -42,7 +42,7 @@ GROUPS = {
     (f"{_OURS}UnitConversionError", "stage units"),
     (f"{_OURS}BOMExtractionError", "stage bom"),
     *((f"{_OURS}TaskTimeoutError", f"stage {stage}") for stage in ("read", "transfer", "props")),
-    (f"{_OURS}GeometryProcessingError", "stage props"),
+    *((f"{_OURS}GeometryProcessingError", f"stage {stage}") for stage in ("scan", "props")),
     *((f"{_OURS}GeometryProcessingError", "stage kernel", f"signal {name}") for name in ("SIGSEGV", "SIGABRT")),
 }
 """Class and stage, and the signal of a crash: all groups that damaged files make, whatever is wrong with them."""

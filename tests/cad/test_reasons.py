@@ -37,11 +37,11 @@ def _helpers(tree: ast.AST) -> dict[str, int]:
     return found
 
 
-def _carried(tree: ast.AST) -> Iterator[ast.expr]:
+def _carried(tree: ast.AST, names: tuple[str, ...] = _KEYS) -> Iterator[ast.expr]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Dict):
             for key, value in zip(node.keys, node.values, strict=True):
-                if isinstance(key, ast.Constant) and key.value in _KEYS:
+                if isinstance(key, ast.Constant) and key.value in names:
                     yield value
 
 
@@ -63,6 +63,18 @@ def test_every_reason_that_the_workload_states_has_a_hint() -> None:
 
     assert len(raised) > 50
     assert raised - REASONS - {"os_error"} == set()
+
+
+def test_every_stage_that_the_workload_states_is_known() -> None:
+    stated = {
+        value.value
+        for path in CAD.rglob("*.py")
+        for value in _carried(ast.parse(path.read_text()), ("stage",))
+        if isinstance(value, ast.Constant)
+    }
+
+    assert {"scan", "units", "bom", "read"} <= stated
+    assert stated - STAGES == set()
 
 
 def test_hints_are_sentences_and_their_stages_are_known() -> None:
