@@ -8,7 +8,10 @@ from pathlib import Path
 
 from designs.exceptions import CorruptedFile, FileSizeExceeded, InvalidFileFormat
 
-__all__ = ["open_regular", "read_regular"]
+__all__ = ["UTF8_BOM", "open_regular", "read_regular"]
+
+UTF8_BOM = b"\xef\xbb\xbf"
+"""The byte order mark that some writers put before a text in UTF-8."""
 
 
 def open_regular(path: Path, *, stage: str) -> int:

@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from designs.cad.iges_text import plain_iges
 from designs.cad.part21.plain import plain_text
 from designs.cad.sniff import FileKind
 
@@ -18,7 +19,7 @@ __all__ = ["rewrite"]
 Rewriter = Callable[[bytes], bytes | None]
 
 # Each returns None where the kernel reads the content as it stands.
-_REWRITERS: Final[Mapping[str, Rewriter]] = {FileKind.STEP: plain_text}
+_REWRITERS: Final[Mapping[str, Rewriter]] = {FileKind.STEP: plain_text, FileKind.IGES: plain_iges}
 
 
 def rewrite(content: int, copy: int, kind: str) -> int:

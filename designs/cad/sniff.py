@@ -6,6 +6,8 @@ import re
 import unicodedata
 from enum import StrEnum
 
+from designs.cad.files import UTF8_BOM
+from designs.cad.iges_lines import first_line_letter
 from designs.exceptions import CorruptedFile, InvalidFileFormat
 from designs.patterns import compile_pattern
 
@@ -32,12 +34,10 @@ _KIND_BY_SUFFIX = {
     "igs": FileKind.IGES,
     "iges": FileKind.IGES,
 }
-_UTF8_BOM = b"\xef\xbb\xbf"
 # Blanks, comments and print directives, which may stand between words.
 _BETWEEN_WORDS = rb"(?:[\t-\r ]++|/\*[^*]*+(?:\*(?!/)[^*]*+)*+\*/|\\[NF]\\)*+"
 _STEP_MAGIC = compile_pattern(_BETWEEN_WORDS + rb"ISO-10303-21" + _BETWEEN_WORDS + rb";")
 _LINE_ENDS = b"\t\n\v\f\r"
-_LINE_END = compile_pattern(rb"\r\n|\n|\r")
 _FOREIGN_MAGIC = (
     (b"\x89PNG", "a PNG image"),
     (b"\xff\xd8\xff", "a JPEG image"),
@@ -49,13 +49,13 @@ _FOREIGN_MAGIC = (
     (b"\xff\xfe", "UTF-16 text"),
     (b"\xfe\xff", "UTF-16 text"),
 )
-_IGES_COLUMN = 72
 
 
 def sniff(head: bytes) -> FileKind:
     """Tell the format of a file from its first `HEAD_BYTES` bytes.
 
-    A UTF-8 byte order mark, blanks, comments and print directives may stand before the first line of a STEP file.
+    A UTF-8 byte order mark may stand before the first line. Blanks, comments and print directives may stand before
+    that of a STEP file.
 
     Raises:
         InvalidFileFormat: When the content is something else than STEP or plain IGES.
@@ -63,13 +63,14 @@ def sniff(head: bytes) -> FileKind:
     """
     if not head.strip(b"\0\t\n\v\f\r "):
         raise _no_content()
-    body = head.removeprefix(_UTF8_BOM)
+    body = head.removeprefix(UTF8_BOM)
     # The standard lets a word be broken over lines.
     if _STEP_MAGIC.match(body) or _STEP_MAGIC.match(body.translate(None, _LINE_ENDS)):
         return FileKind.STEP
-    if _iges_section(head) == b"S":
+    letter = first_line_letter(head)
+    if letter == "S":
         return FileKind.IGES
-    if _iges_section(head) in {b"B", b"C"}:
+    if letter in {"B", "C"}:
         raise _invalid("Binary and compressed IGES files are not read.", "iges_variant")
     for magic, what in _FOREIGN_MAGIC:
         if head.startswith(magic):
@@ -121,15 +122,6 @@ def _visible(character: str) -> str:
     if category in {"Cf", "Cs", "Co", "Cn"}:
         return ""
     return "_" if category in {"Cc", "Zl", "Zp"} else character
-
-
-def _iges_section(head: bytes) -> bytes:
-    """Return the section letter of the first line, or nothing when that is no 80-column IGES line."""
-    line = _LINE_END.split(head, maxsplit=1)[0][:80]
-    letter, sequence = line[_IGES_COLUMN : _IGES_COLUMN + 1], line[_IGES_COLUMN + 1 :].strip()
-    if letter in {b"B", b"C"}:
-        return letter
-    return letter if sequence.isdigit() and int(sequence) == 1 else b""
 
 
 def _invalid(message: str, reason: str) -> InvalidFileFormat:

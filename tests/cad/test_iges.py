@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from designs.cad import scan_iges
+from designs.cad import FileKind, scan_iges
 from designs.exceptions import CorruptedFile, InvalidFileFormat, UnitConversionError
 from enginel.sample.corpus import sample_path
 from enginel.sample.damage import ODD
 from enginel.sample.damage.edits import flipped, replaced
 from tests.cad.conftest import Stored
-from tests.cad.pipeline import stage_refused
+from tests.cad.pipeline import process, stage_refused
 
 CUBE = sample_path("single_rounded_cube.iges").read_bytes()
 LINES = CUBE.splitlines(keepends=True)
@@ -67,7 +67,7 @@ def put(letter: bytes, position: int, column: int, text: bytes) -> Edit:
 @pytest.mark.parametrize(
     ("edit", "reason"),
     [
-        (lambda lines: lines[:-1], "truncated"),
+        (lambda lines: lines[:-2], "truncated"),
         (lambda lines: lines[:50], "truncated"),
         (lambda lines: [*lines, lines[-1]], "sequence"),
         (lambda lines: [*lines[1:], lines[0]], "columns"),
@@ -102,6 +102,10 @@ def test_what_cannot_be_read_is_named(stored: Stored, edit: Edit, reason: str) -
         (put(b"D", 1, 24, b"       9"), "parameters belong to another entity"),
         (put(b"P", 0, 0, b"999"), "parameters are those of another kind of entity"),
         (put(b"P", 0, 0, b"no,"), "parameters are those of another kind of entity"),
+        (put(b"P", 5, 4, b"NAN"), "parameters of geometry are no numbers"),
+        (put(b"P", 5, 4, b"2.5"), "parameters of geometry are no numbers"),
+        (put(b"P", 5, 4, b"2 5"), "parameters of geometry are no numbers"),
+        (put(b"P", 5, 30, b","), "parameters of geometry are no numbers"),
     ],
 )
 def test_contradictions_of_directory_and_parameters_are_kept_for_the_kernel(
@@ -118,6 +122,20 @@ def test_parameters_no_entity_claims_are_damage(stored: Stored) -> None:
     content = b"".join(lines).replace(b"D    204P    185", b"D    202P    185")
 
     assert scan_iges(stored(content)).damage == ("parameters belong to no entity",)
+
+
+@pytest.mark.parametrize("number", [b"NAN", b"INF", b"abc", b"1.#", b"1..", b"-1.#IND"])
+def test_a_coordinate_that_is_no_number_is_damage_although_the_kernel_passes_over_it(
+    stored: Stored, number: bytes
+) -> None:
+    row = b"110,-25.,25.,10.,-25.,25.,-25.;"
+    content = CUBE.replace(row.ljust(64), row.replace(b"-25.", number, 1).ljust(64), 1)
+    assert content != CUBE
+
+    with pytest.raises(CorruptedFile) as caught:
+        process(stored(content), FileKind.IGES, 20.0)
+
+    assert caught.value.details["reason"] == "syntax"
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ __all__ = ["ODD"]
 
 _PART: Final = "material.stp"
 _INCH: Final = "nist_ctc_03_asme1_ap203.stp"
+_IGES: Final = "single_rounded_cube.iges"
 
 
 def _named(name: bytes) -> bytes:
@@ -49,13 +50,43 @@ def _relabelled() -> bytes:
 
 def _iges_without_unit() -> bytes:
     # One column shorter per character, so blanks at the end of the line keep the columns in place.
-    return replaced(
-        sample("single_rounded_cube.iges"), rb"ngle_rounded_cube,1\.,2,2HMM,", b"ngle_rounded_cube,1.,,,     "
-    )
+    return replaced(sample(_IGES), rb"ngle_rounded_cube,1\.,2,2HMM,", b"ngle_rounded_cube,1.,,,     ")
 
 
 def _iges_dated() -> bytes:
-    return replaced(sample("single_rounded_cube.iges"), rb"13H250408", b"13H259908", count=2)
+    return replaced(sample(_IGES), rb"13H250408", b"13H259908", count=2)
+
+
+def _iges_without_last_line() -> bytes:
+    return b"".join(sample(_IGES).splitlines(keepends=True)[:-1])
+
+
+def _iges_with_short_global_section() -> bytes:
+    """End the section after the name of the receiver; it takes two lines of four."""
+    lines = sample(_IGES).splitlines(keepends=True)
+    short = b"1H,,1H;,4Hcube,9Hcube.iges,3HCAD,3H1.0,32,38,6,308,15,4Hcube;".ljust(72) + lines[1][72:]
+    return replaced(b"".join([lines[0], short, *lines[5:]]), rb"S      1G      4", b"S      1G      1")
+
+
+def _iges_with_padded_counts() -> bytes:
+    return replaced(sample(_IGES), rb"S      1G      4D    204P    185", b"S0000001G0000004D0000204P0000185")
+
+
+def _iges_with_numbers_to_the_left() -> bytes:
+    """Move the pointers of the parameters to the left of their columns, where the kernel does not look for them."""
+    return replaced(
+        sample(_IGES), rb"(?m)^(.{64}) *([0-9]+)(P *[0-9]+)", lambda row: row[1] + row[2].ljust(8) + row[3], count=0
+    )
+
+
+def _iges_with_comment() -> bytes:
+    """Append a line of comment to the last record of parameters, which the kernel takes for parameters."""
+    lines = sample(_IGES).splitlines(keepends=True)
+    comment = b"made by hand; 1,2,3".ljust(64) + lines[-2][64:72] + b"P    186" + lines[-2][80:]
+    entry = lines[-187]
+    claimed = entry[:24] + b"       2" + entry[32:]
+    content = b"".join([*lines[:-187], claimed, *lines[-186:-1], comment, lines[-1]])
+    return replaced(content, rb"P    185( +T)", rb"P    186\1")
 
 
 ODD: Final[tuple[OddFile, ...]] = (
@@ -77,4 +108,9 @@ ODD: Final[tuple[OddFile, ...]] = (
     OddFile("doubled_15.step", "an assembly of 32 768 pieces in 33 kB", partial(doubled, 15)),
     OddFile("no_unit.igs", "IGES that states no unit, so inch", _iges_without_unit),
     OddFile("bad_date.igs", "IGES with a date that does not exist", _iges_dated),
+    OddFile("no_last_line.igs", "IGES without its last line, the rest complete", _iges_without_last_line),
+    OddFile("short_global.igs", "IGES whose global section ends early: inch", _iges_with_short_global_section),
+    OddFile("padded_counts.igs", "IGES with counts padded with zeros", _iges_with_padded_counts),
+    OddFile("to_the_left.igs", "IGES with pointers to the left of their columns", _iges_with_numbers_to_the_left),
+    OddFile("comment.igs", "IGES with a comment in its parameters", _iges_with_comment),
 )
