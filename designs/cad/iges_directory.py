@@ -112,10 +112,12 @@ def directory(lines: list[str], parameters: list[str], marks: Delimiters) -> Dir
             return Directory(entries, parameters, (found,))
         if found.is_geometry and not numbers.match("".join(_data(parameters, found))):
             # The kernel passes over such a parameter, and its values are wrong.
-            return Directory(entries, parameters, (Damage("parameters of geometry are no numbers", "syntax"),))
+            return Directory(
+                entries, parameters, (_damage("parameters of geometry are no numbers", index, "P", "not_a_number"),)
+            )
         entries.append(found)
     if sum(entry.count for entry in entries) != len(parameters):
-        return Directory(entries, parameters, (Damage("parameters belong to no entity", "directory"),))
+        return Directory(entries, parameters, (Damage("parameters belong to no entity", "directory", section="P"),))
     return Directory(entries, parameters, ())
 
 
@@ -143,13 +145,17 @@ def _entry(index: int, first: str, second: str, parameters: list[str]) -> Entry 
         count = _pointing_at(index + 1, parameters, start - 1)
     is_repeated = first[:8] == second[:8] or not second[:8].strip(" ") or _number(second[:8]) == kind
     if kind is None or not is_repeated or not start or not count or start + count - 1 > len(parameters):
-        return Damage("a directory entry contradicts itself", "directory")
+        return _damage("a directory entry contradicts itself", index, "D")
     lines = parameters[start - 1 : start - 1 + count]
     if not all(_points_at(line, index + 1) for line in lines):
-        return Damage("parameters belong to another entity", "directory")
+        return _damage("parameters belong to another entity", index, "P")
     if _entity_type(lines) != kind:
-        return Damage("parameters are those of another kind of entity", "directory")
+        return _damage("parameters are those of another kind of entity", index, "P")
     return Entry(index + 1, first, second, start - 1, count)
+
+
+def _damage(text: str, index: int, section: str, reason: str = "directory") -> Damage:
+    return Damage(text, reason, entity=f"D{index + 1}", section=section)
 
 
 def _points_at(line: str, number: int) -> bool:

@@ -20,7 +20,6 @@ _UNITS: Final = "Set the unit of length in the CAD system and export the file ag
 _STRUCTURE: Final = "The assembly is damaged. Check its structure in the CAD system and export the file again."
 _REPAIR: Final = "Check the bodies in the CAD system, repair them and export the file again as AP242."
 _SIMPLIFY: Final = "Export fewer bodies or simpler ones, for example each part in its own file."
-_SINGLE_FILE: Final = "Export the design as one file: parts of it lie in other files."
 _OPERATOR: Final = "The file is not at fault. Ask the operator of the service."
 _RETRY: Final = "Finalize the design again. If it fails again, ask the operator of the service."
 
@@ -45,8 +44,7 @@ HINTS: Final[Mapping[str, str]] = {
     "outside_section": _EXPORT_AGAIN,
     "section_order": _EXPORT_AGAIN,
     "no_schema": "Export the file again as AP203, AP214 or AP242: its header does not name a schema.",
-    "external_instance": _SINGLE_FILE,
-    "external_value": _SINGLE_FILE,
+    "external_value": "Export the design as one file: values of it lie in other files.",
     "constant": "Export the file again as Part 21 edition 1 or 2, without constants of a schema.",
     "scope": "Export the file again as Part 21 edition 2 or 3: scopes of the first edition are not read.",
     "schema": "Export the file again as AP203, AP214 or AP242.",
@@ -142,20 +140,15 @@ _SECTIONS: Final = {
 
 
 class Damage(str):
-    """A sentence about damage that does not end the scan, with its reason and the places that are known.
+    """A sentence about damage that does not end the scan, with its reason and, where known, its place (`PLACES`)."""
 
-    Attributes:
-        reason: One of `REASONS`.
-        places: Some of `PLACES`.
-    """
-
-    __slots__ = ("places", "reason")
+    __slots__ = ("place", "reason")
+    place: dict[str, int | str]
     reason: str
-    places: Mapping[str, int | str]
 
-    def __new__(cls, text: str, reason: str, **places: int | str) -> Self:
+    def __new__(cls, text: str, reason: str, **place: int | str) -> Self:
         made = super().__new__(cls, text)
-        made.reason, made.places = reason, places
+        made.place, made.reason = place, reason
         return made
 
 

@@ -68,12 +68,17 @@ def too_many_pieces(pieces: int) -> TaskTimeoutError:
 
 
 def damaged(damage: Sequence[str], facts: Mapping[str, Any]) -> CorruptedFile:
-    """Return the exception for damage the scan found, with the reason of the first."""
-    first = damage[0] if damage else ""
-    stated = {**first.places, "reason": first.reason} if isinstance(first, Damage) else {"reason": "damage"}
+    """Return the exception for damage the scan found, with the reason and the place of the first."""
+    first = damage[0] if damage and isinstance(damage[0], Damage) else Damage("", "damage")
     return CorruptedFile(
         f"This file is damaged: {'; '.join(damage)}.",
-        details={**facts, "stage": "scan", **stated, "damage": [str(text) for text in damage]},
+        details={
+            **facts,
+            "stage": "scan",
+            "reason": first.reason,
+            **first.place,
+            "damage": [str(text) for text in damage],
+        },
         is_fixed=True,
     )
 

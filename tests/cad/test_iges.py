@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from designs.cad import FileKind, scan_iges
+from designs.cad.reasons import Damage, shown_facts
 from designs.exceptions import CorruptedFile, InvalidFileFormat, UnitConversionError
 from enginel.sample.corpus import sample_path
 from enginel.sample.damage import ODD
@@ -117,6 +118,13 @@ def test_contradictions_of_directory_and_parameters_are_kept_for_the_kernel(
     assert scan.unit.name == "millimetre"
 
 
+def test_damage_says_at_which_entity(stored: Stored) -> None:
+    [damage] = scan_iges(stored(b"".join(put(b"P", 3, 64, b"     999")(LINES)))).damage
+
+    assert isinstance(damage, Damage)
+    assert (damage.reason, damage.place) == ("directory", {"entity": "D5", "section": "P"})
+
+
 def test_parameters_no_entity_claims_are_damage(stored: Stored) -> None:
     lines = [line for index, line in enumerate(LINES) if index not in section(b"D")[-2:]]
     content = b"".join(lines).replace(b"D    204P    185", b"D    202P    185")
@@ -135,7 +143,8 @@ def test_a_coordinate_that_is_no_number_is_damage_although_the_kernel_passes_ove
     with pytest.raises(CorruptedFile) as caught:
         process(stored(content), FileKind.IGES, 20.0)
 
-    assert caught.value.details["reason"] == "syntax"
+    facts = shown_facts(caught.value.details)
+    assert (facts["reason"], facts["entity"], facts["section"]) == ("not_a_number", "D7", "parameter")
 
 
 @pytest.mark.parametrize(

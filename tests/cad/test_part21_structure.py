@@ -269,4 +269,4 @@ def test_a_schema_that_is_not_read_is_in_its_line_of_the_header(stored: Stored) 
 def test_a_reference_to_nowhere_names_the_entity_that_is_missing(stored: Stored) -> None:
     [damage] = scan_step(stored(step_file(UNITS + "#10=GROUP('',#77);#11=GROUP('',#55);"))).damage
 
-    assert (damage.reason, damage.places) == ("unresolved_reference", {"entity": "#55"})
+    assert (damage.reason, damage.place) == ("unresolved_reference", {"entity": "#55"})
