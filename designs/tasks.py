@@ -20,9 +20,13 @@ from django.utils import timezone
 
 from designs.cad import (
     HEAD_BYTES,
+    Bodies,
+    Expected,
     FileKind,
     GeometrySummary,
     bill_of_materials,
+    bodies_of,
+    defined_solids,
     extract_geometry,
     length_unit,
     scan_iges,
@@ -281,7 +285,7 @@ def _scan(design: Design) -> None:
             raise InvalidFileFormat("The stored file is of another format than the upload.")
         if kind is FileKind.STEP:
             scan = scan_step(path)
-            schema, solids, unit = scan.schema, scan.solid_count, length_unit(scan)
+            schema, solids, unit = scan.schema, defined_solids(scan), length_unit(scan)
         else:
             schema, solids, unit = "", None, scan_iges(path).unit
     millimetres = unit.millimetres if math.isfinite(unit.millimetres) else None
@@ -312,14 +316,13 @@ def _geometry(design: Design) -> None:
     pieces = sum(design.bom_items.values_list("quantity", flat=True))
     kind = FileKind(design.kind)
     with local_path(design) as path:
-        damage, needs_rewrite, warnings = _findings(path, kind)
+        bodies, damage, needs_rewrite, warnings = _findings(path, kind)
         summary = extract_geometry(
             path,
             kind,
             timeout_seconds=design.series.organization.kernel_timeout_seconds(),
             memory_limit_bytes=settings.ENGINEL_KERNEL_MEMORY_BYTES,
-            expected_pieces=pieces or None,
-            expected_solids=design.defined_solids,
+            expected=Expected(pieces, design.defined_solids or 0, bodies),
             damage=damage,
             needs_rewrite=needs_rewrite,
             warnings=warnings,
@@ -331,10 +334,14 @@ def _geometry(design: Design) -> None:
         Design.objects.filter(pk=design.pk).update(status=Status.READY, processed_at=timezone.now())
 
 
-def _findings(path: Path, kind: FileKind) -> tuple[tuple[str, ...], bool, tuple[str, ...]]:
-    """Return damage, need of a rewrite and warnings of the scan, and nothing else of it: it holds the whole file."""
-    scan = scan_step(path) if kind is FileKind.STEP else scan_iges(path)
-    return scan.damage, scan.needs_rewrite, scan.warnings
+def _findings(path: Path, kind: FileKind) -> tuple[Bodies | None, Sequence[str], bool, Sequence[str]]:
+    """Return bodies, damage, need of a rewrite and warnings, and nothing else of the scan: it holds the whole file."""
+    if kind is not FileKind.STEP:
+        iges = scan_iges(path)
+        return None, iges.damage, iges.needs_rewrite, iges.warnings
+    scan = scan_step(path)
+    bom, bodies = bill_of_materials(scan), bodies_of(scan)
+    return bodies, scan.damage, scan.needs_rewrite, (*scan.warnings, *bom.warnings, *bodies.warnings)
 
 
 def _is_still_ours(design: Design) -> bool:

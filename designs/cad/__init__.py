@@ -1,13 +1,25 @@
 """The CAD workload: what a file is, whether it is sound, its unit, its bill of materials, its geometry.
 
 Knows nothing of the service around it. A file goes through `sniff`, `scan_step` or `scan_iges`,
-`length_unit`, `bill_of_materials` and `extract_geometry`; the first of them to raise ends it.
+`length_unit`, `bill_of_materials`, `bodies_of` and `extract_geometry`; the first of them to raise ends it.
 """
 
+from designs.cad.expected import Expected
 from designs.cad.iges import IgesScan, scan_iges
 from designs.cad.kernel import extract_geometry, shutdown_kernel, start_kernel
 from designs.cad.kernel_status import KernelStatus, kernel_status, sandbox_status
-from designs.cad.part21 import Bom, BomLine, ScanLimits, StepScan, bill_of_materials, length_unit, scan_step
+from designs.cad.part21 import (
+    Bodies,
+    Bom,
+    BomLine,
+    ScanLimits,
+    StepScan,
+    bill_of_materials,
+    bodies_of,
+    defined_solids,
+    length_unit,
+    scan_step,
+)
 from designs.cad.sniff import HEAD_BYTES, FileKind, check_declared_kind, clean_file_name, sniff
 from designs.cad.summary import MAX_PIECES_FOR_GEOMETRY, GeometrySummary
 from designs.cad.units import LengthUnit, convert_area, convert_length, convert_volume
@@ -15,8 +27,10 @@ from designs.cad.units import LengthUnit, convert_area, convert_length, convert_
 __all__ = [
     "HEAD_BYTES",
     "MAX_PIECES_FOR_GEOMETRY",
+    "Bodies",
     "Bom",
     "BomLine",
+    "Expected",
     "FileKind",
     "GeometrySummary",
     "IgesScan",
@@ -25,11 +39,13 @@ __all__ = [
     "ScanLimits",
     "StepScan",
     "bill_of_materials",
+    "bodies_of",
     "check_declared_kind",
     "clean_file_name",
     "convert_area",
     "convert_length",
     "convert_volume",
+    "defined_solids",
     "extract_geometry",
     "kernel_status",
     "length_unit",

@@ -17,9 +17,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from designs.cad.expected import NOTHING_EXPECTED, Expected
 from designs.cad.kernel_client import KernelHost, OwnHost
 from designs.cad.sniff import FileKind
-from designs.cad.summary import MAX_PIECES_FOR_GEOMETRY, GeometrySummary, damaged, summarize, too_many_pieces
+from designs.cad.summary import (
+    MAX_PIECES_FOR_GEOMETRY,
+    GeometrySummary,
+    damaged,
+    no_shape,
+    summarize,
+    too_many_pieces,
+)
 from designs.exceptions import GeometryProcessingError
 
 __all__ = ["extract_geometry", "shutdown_kernel", "start_kernel"]
@@ -27,14 +35,13 @@ __all__ = ["extract_geometry", "shutdown_kernel", "start_kernel"]
 _own: Final = OwnHost()
 
 
-def extract_geometry(  # noqa: PLR0913 - by keyword, and none of them belongs to another
+def extract_geometry(
     path: Path,
     kind: FileKind,
     *,
     timeout_seconds: float,
     memory_limit_bytes: int,
-    expected_pieces: int | None = None,
-    expected_solids: int | None = None,
+    expected: Expected = NOTHING_EXPECTED,
     damage: Sequence[str] = (),
     needs_rewrite: bool = False,
     warnings: Sequence[str] = (),
@@ -47,22 +54,23 @@ def extract_geometry(  # noqa: PLR0913 - by keyword, and none of them belongs to
     Args:
         timeout_seconds: When the child is killed.
         memory_limit_bytes: Address space of the child; the kernel itself takes about 550 MB of it.
-        expected_pieces: Pieces in the bill of materials; fewer solids than these are a failure.
-        expected_solids: Solid bodies the file defines; fewer different ones are a failure.
+        expected: What the file holds by its text; fewer solids than it defines or places are a failure.
         damage: What the scan found; then all success is failure.
         needs_rewrite: The scan found what the standard allows and the kernel does not read.
         warnings: What the scan found odd; the warnings of the summary begin with these.
 
     Raises:
         TaskTimeoutError: When the deadline passed, or so many pieces are expected that it would.
-        GeometryProcessingError: When the kernel crashed, ran out of memory, lost or could not make valid
-            geometry, or is not installed (code ``kernel_not_installed``).
+        GeometryProcessingError: When the file defines no shape, or the kernel crashed, ran out of memory, lost
+            or could not make valid geometry, or is not installed (code ``kernel_not_installed``).
         CorruptedFile: When the scan or the kernel finds the file damaged.
         InvalidFileFormat: When the path is no regular file.
         OSError: When the file cannot be read, or the system starts no more processes.
     """
-    if expected_pieces is not None and expected_pieces > MAX_PIECES_FOR_GEOMETRY:
-        raise too_many_pieces(expected_pieces)
+    if expected.most_pieces > MAX_PIECES_FOR_GEOMETRY:
+        raise too_many_pieces(expected.most_pieces)
+    if not damage and expected.is_empty:
+        raise no_shape(kind)
     request = {
         "path": str(path.absolute()),
         "kind": str(kind),
@@ -73,16 +81,7 @@ def extract_geometry(  # noqa: PLR0913 - by keyword, and none of them belongs to
     with _own.lock:
         host = _running_host(damage)
         answer = host.ask(request, timeout_seconds)
-    pieces, solids = expected_pieces or 0, expected_solids or 0
-    return summarize(
-        answer,
-        kind,
-        host.version,
-        expected_pieces=pieces,
-        expected_solids=solids,
-        damage=damage,
-        warnings=warnings,
-    )
+    return summarize(answer, kind, host.version, expected, damage=damage, warnings=warnings)
 
 
 def _running_host(damage: Sequence[str]) -> KernelHost:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from designs.cad.expected import NOTHING_EXPECTED, Expected
 from designs.cad.reasons import REASONS, Damage
 from designs.cad.sniff import FileKind
 from designs.exceptions import (
@@ -39,7 +40,7 @@ class GeometrySummary:
         solids: Solid bodies, every placement counted.
         faces: Faces, every placement counted.
         box_mm: Size of the box around the solids, or the faces if there is no solid; None without faces.
-        volume_mm3: Volume of the solids; None without solids.
+        volume_mm3: Volume of the solids and of closed bodies of triangles; None without any.
         area_mm2: Surface of the solids, or the faces.
         kernel_version: Package and version of the kernel.
         duration_seconds: Wall time of the child.
@@ -56,6 +57,11 @@ class GeometrySummary:
     duration_seconds: float
     peak_memory_bytes: int
     warnings: tuple[str, ...]
+
+
+def no_shape(kind: FileKind) -> GeometryProcessingError:
+    """Return the exception for a file that defines no shape."""
+    return _refused(kind, "it defines no shape", "no_shape", {"stage": "scan"})
 
 
 def too_many_pieces(pieces: int) -> TaskTimeoutError:
@@ -87,9 +93,8 @@ def summarize(
     answer: dict[str, Any],
     kind: FileKind,
     kernel_version: str,
+    expected: Expected = NOTHING_EXPECTED,
     *,
-    expected_pieces: int = 0,
-    expected_solids: int = 0,
     damage: Sequence[str] = (),
     warnings: Sequence[str] = (),
 ) -> GeometrySummary:
@@ -111,7 +116,7 @@ def summarize(
     _check_understood(geometry, facts, kind)
     if kind is FileKind.STEP and answer["damage_lines"]:
         raise CorruptedFile("The CAD kernel finds this file damaged.", details={**facts, "reason": "kernel_errors"})
-    _check_counts(geometry, facts, kind, expected_pieces, expected_solids)
+    _check_counts(geometry, facts, kind, expected)
     box = _checked_box(geometry, facts, kind)
     return GeometrySummary(
         solids=geometry["solids"],
@@ -122,7 +127,7 @@ def summarize(
         kernel_version=kernel_version,
         duration_seconds=answer["duration_seconds"],
         peak_memory_bytes=answer["peak_memory_bytes"],
-        warnings=_bounded([*warnings, *_warnings(geometry, box)]),
+        warnings=_bounded([*warnings, *_warnings(geometry, box, expected)]),
     )
 
 
@@ -175,16 +180,34 @@ def _known(failure: object) -> str:
     return failure if isinstance(failure, str) and failure in REASONS else "no_result"
 
 
-def _check_counts(geometry: dict[str, Any], facts: dict[str, Any], kind: FileKind, pieces: int, bodies: int) -> None:
+def _check_counts(geometry: dict[str, Any], facts: dict[str, Any], kind: FileKind, expected: Expected) -> None:
     solids, distinct = geometry["solids"], geometry["distinct_solids"]
-    facts = {**facts, "solids": solids, "faces": geometry["faces"], "pieces": pieces, "bodies": bodies}
-    # An assembly whose parts lie in other files has pieces and no geometry; that is in order.
-    if not geometry["faces"] and (bodies or not pieces):
-        raise _refused(kind, "it holds no geometry the CAD kernel can make", "no_geometry", facts)
+    facts = {
+        **facts,
+        "solids": solids,
+        "faces": geometry["faces"],
+        "pieces": expected.pieces,
+        "bodies": expected.solids,
+        "placed": expected.placed_solids,
+    }
+    if not geometry["faces"]:
+        _check_may_be_empty(facts, kind, expected)
     if not geometry["valid"]:
         raise _refused(kind, "its geometry is invalid", "invalid_geometry", facts)
-    if kind is FileKind.STEP and (distinct < bodies or 0 < solids < pieces):
+    if kind is FileKind.STEP and (distinct < expected.solids or solids < expected.placed_solids):
+        if distinct >= expected.solids and solids >= expected.positioned_solids:
+            raise _refused(kind, "it does not say where it uses some of its parts", "unplaced_parts", facts)
         raise _refused(kind, "the CAD kernel lost bodies of it", "lost_solids", facts)
+
+
+def _check_may_be_empty(facts: dict[str, Any], kind: FileKind, expected: Expected) -> None:
+    """An assembly whose parts lie in other files has pieces and no geometry; that is in order."""
+    if expected.has_meshes_only:
+        raise _refused(
+            kind, "it holds triangles only, in a form the CAD kernel does not read", "tessellated_only", facts
+        )
+    if expected.solids or not expected.pieces:
+        raise _refused(kind, "it holds no geometry the CAD kernel can make", "no_geometry", facts)
 
 
 def _checked_box(geometry: dict[str, Any], facts: dict[str, Any], kind: FileKind) -> tuple[float, float, float] | None:
@@ -196,7 +219,7 @@ def _checked_box(geometry: dict[str, Any], facts: dict[str, Any], kind: FileKind
     volume, area = geometry["volume_mm3"], geometry["area_mm2"]
     if any(size is None or not 0 <= size <= _MAX_BOX_MM for size in sizes) or area is None:
         raise _refused(kind, "its geometry is larger than anything built", "box_range", facts)
-    if geometry["solids"] and (volume is None or volume <= 0):
+    if geometry["solids"] > geometry.get("open_meshes", 0) and (volume is None or volume <= 0):
         raise _refused(kind, "its solids enclose no volume", "no_volume", facts)
     x, y, z = sizes
     return (x, y, z)
@@ -207,12 +230,18 @@ def _bounded(warnings: Sequence[str]) -> tuple[str, ...]:
     return tuple(text[:_WARNING_LENGTH] for text in dict.fromkeys(warnings))[:_MAX_WARNINGS]
 
 
-def _warnings(geometry: dict[str, Any], box: tuple[float, float, float] | None) -> list[str]:
+def _warnings(geometry: dict[str, Any], box: tuple[float, float, float] | None, expected: Expected) -> list[str]:
     warnings = []
     if not geometry["faces"]:
-        warnings.append("The file holds no geometry; its parts lie in other files.")
-    elif not geometry["solids"]:
+        warnings.append("The file holds no geometry that can be measured.")
+    elif not geometry["solids"] and geometry["volume_mm3"] is None:
         warnings.append("The file holds surfaces only, so there is no volume.")
+    if meshes := geometry.get("mesh_bodies"):
+        warnings.append(f"Measured from triangles, which are not exact: {meshes} of the bodies.")
+    if geometry["solids"] < expected.all_solids:
+        warnings.append("Bodies of triangles that the CAD kernel does not read are not measured.")
+    if geometry.get("open_meshes"):
+        warnings.append("Bodies of triangles that do not close have no volume.")
     if box and max(box) > _LARGE_BOX_MM:
         warnings.append("The model is larger than 100 m; its unit may be wrong.")
     return warnings

@@ -8,14 +8,17 @@ from pathlib import Path
 from designs.cad import (
     HEAD_BYTES,
     Bom,
+    Expected,
     FileKind,
     GeometrySummary,
     IgesScan,
     LengthUnit,
     StepScan,
     bill_of_materials,
+    bodies_of,
     check_declared_kind,
     clean_file_name,
+    defined_solids,
     extract_geometry,
     length_unit,
     scan_iges,
@@ -36,24 +39,25 @@ def accept_upload(name: str, content: bytes) -> FileKind:
 
 def process(path: Path, kind: FileKind, timeout_seconds: float) -> tuple[LengthUnit, Bom | None, GeometrySummary]:
     """Do what the tasks do."""
-    bom, solids = None, None
+    bom, expected = None, Expected()
     scan: StepScan | IgesScan
     if kind is FileKind.STEP:
         scan = step = scan_step(path)
-        unit, bom, solids = length_unit(step), bill_of_materials(step), step.solid_count
+        unit, bom, bodies = length_unit(step), bill_of_materials(step), bodies_of(step)
+        expected = Expected(bom.pieces, defined_solids(step), bodies)
+        warnings = (*step.warnings, *bom.warnings, *bodies.warnings)
     else:
         scan = scan_iges(path)
-        unit = scan.unit
+        unit, warnings = scan.unit, scan.warnings
     summary = extract_geometry(
         path,
         kind,
         timeout_seconds=timeout_seconds,
         memory_limit_bytes=MEMORY_LIMIT_BYTES,
-        expected_pieces=bom.pieces if bom else None,
-        expected_solids=solids,
+        expected=expected,
         damage=scan.damage,
         needs_rewrite=scan.needs_rewrite,
-        warnings=scan.warnings,
+        warnings=warnings,
     )
     return unit, bom, summary
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
-from designs.cad import FileKind, extract_geometry, start_kernel
+from designs.cad import Expected, FileKind, bodies_of, extract_geometry, scan_step, start_kernel
+from designs.cad.expected import NOTHING_EXPECTED
 from designs.cad.reasons import REASONS
 from designs.exceptions import CorruptedFile, EnginelBaseException, GeometryProcessingError, TaskTimeoutError
 from designs.monitoring.fingerprint import fingerprint_exception
@@ -121,13 +124,15 @@ def test_odd_files_are_accepted(odd: OddFile, stored: Stored) -> None:
     assert summary.box_mm is not None
 
 
-def extract(content: bytes, stored: Stored, kind: FileKind = FileKind.STEP, **expected: int) -> None:
+def extract(
+    content: bytes, stored: Stored, kind: FileKind = FileKind.STEP, expected: Expected = NOTHING_EXPECTED
+) -> None:
     extract_geometry(
         stored(content),
         kind,
         timeout_seconds=ENOUGH_SECONDS,
         memory_limit_bytes=MEMORY_LIMIT_BYTES,
-        **expected,
+        expected=expected,
     )
 
 
@@ -155,19 +160,21 @@ def test_a_file_the_kernel_cannot_read_is_damage(stored: Stored) -> None:
     assert caught.value.details["return_code"] == "RetFail"
 
 
-@pytest.mark.parametrize("expected", [{"expected_pieces": 8}, {"expected_solids": 4}])
-def test_fewer_bodies_than_the_file_defines_are_a_failure(stored: Stored, expected: dict[str, int]) -> None:
-    extract(sample("dm1-id-214.stp"), stored, expected_pieces=7, expected_solids=3)
+@pytest.mark.parametrize(("placed", "defined"), [(8, 3), (7, 4)])
+def test_fewer_bodies_than_the_file_defines_are_a_failure(stored: Stored, placed: int, defined: int) -> None:
+    bodies = bodies_of(scan_step(sample_path("dm1-id-214.stp")))
+    extract(sample("dm1-id-214.stp"), stored, expected=Expected(7, 3, bodies))
+    more = dataclasses.replace(bodies, placed_solids=placed, positioned_solids=placed)
 
     with pytest.raises(GeometryProcessingError) as caught:
-        extract(sample("dm1-id-214.stp"), stored, **expected)
+        extract(sample("dm1-id-214.stp"), stored, expected=Expected(7, defined, more))
 
     assert caught.value.details["reason"] == "lost_solids"
 
 
 def test_too_many_pieces_are_refused_without_asking_the_kernel(stored: Stored) -> None:
     with pytest.raises(TaskTimeoutError) as caught:
-        extract(b"", stored, expected_pieces=50_001)
+        extract(b"", stored, expected=Expected(50_001))
 
     assert caught.value.details == {"stage": "read", "reason": "too_many_pieces", "pieces": 50_001}
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from designs.cad import FileKind, GeometrySummary
+from designs.cad import Bodies, Expected, FileKind, GeometrySummary
 from designs.cad.summary import summarize
 from designs.exceptions import CorruptedFile, GeometryProcessingError, InvalidFileFormat, TaskTimeoutError
 
@@ -26,8 +26,12 @@ def read(
     outcome: str = "done",
     geometry: dict[str, Any] | None = None,
     kind: FileKind = FileKind.STEP,
+    *,
     pieces: int = 0,
     bodies: int = 0,
+    placed: int = 0,
+    positioned: int = 0,
+    meshes: bool = False,
     damage: tuple[str, ...] = (),
     warnings: tuple[str, ...] = (),
     **answer: Any,
@@ -45,8 +49,7 @@ def read(
         complete,
         kind,
         "kernel 1.0",
-        expected_pieces=pieces,
-        expected_solids=bodies,
+        Expected(pieces, bodies, Bodies(placed, positioned, 0, 0, True, meshes, False, ())),
         damage=damage,
         warnings=warnings,
     )
@@ -80,12 +83,42 @@ def test_impossible_geometry_is_a_failure(changed: dict[str, Any], reason: str) 
     assert (caught.value.details["stage"], caught.value.details["reason"]) == ("props", reason)
 
 
-@pytest.mark.parametrize(("pieces", "bodies"), [(3, 0), (0, 2), (2, 2)])
-def test_fewer_bodies_than_expected_are_a_failure(pieces: int, bodies: int) -> None:
+@pytest.mark.parametrize(("placed", "bodies"), [(3, 0), (0, 2), (2, 2)])
+def test_fewer_bodies_than_expected_are_a_failure(placed: int, bodies: int) -> None:
     with pytest.raises(GeometryProcessingError) as caught:
-        read(geometry=GEOMETRY, pieces=pieces, bodies=bodies)
+        read(geometry=GEOMETRY, placed=placed, positioned=placed, bodies=bodies)
 
     assert caught.value.details["reason"] == "lost_solids"
+
+
+def test_missing_solids_that_have_no_position_are_told_from_lost_ones() -> None:
+    for positioned, reason in ((2, "unplaced_parts"), (3, "lost_solids")):
+        with pytest.raises(GeometryProcessingError) as caught:
+            read(geometry=GEOMETRY, placed=3, positioned=positioned)
+        assert caught.value.details["reason"] == reason
+
+
+NOTHING = {**GEOMETRY, "solids": 0, "distinct_solids": 0, "faces": 0, "box_mm": None, "volume_mm3": None}
+
+
+@pytest.mark.parametrize(
+    ("pieces", "bodies", "meshes", "reason"),
+    [(0, 0, False, "no_geometry"), (2, 1, True, "no_geometry"), (2, 0, True, "tessellated_only")],
+)
+def test_nothing_to_measure_has_its_reason(pieces: int, bodies: int, meshes: bool, reason: str) -> None:
+    with pytest.raises(GeometryProcessingError) as caught:
+        read(geometry=NOTHING, pieces=pieces, bodies=bodies, meshes=meshes)
+
+    assert caught.value.details["reason"] == reason
+
+
+def test_triangles_are_a_warning_and_open_ones_need_no_volume() -> None:
+    meshes = {**GEOMETRY, "mesh_bodies": 2}
+
+    assert len(read(geometry=meshes).warnings) == 1
+    assert len(read(geometry={**meshes, "open_meshes": 2, "volume_mm3": None}).warnings) == 2
+    with pytest.raises(GeometryProcessingError):
+        read(geometry={**meshes, "open_meshes": 1, "volume_mm3": None})
 
 
 def test_an_assembly_whose_parts_lie_elsewhere_is_accepted_with_a_warning() -> None:

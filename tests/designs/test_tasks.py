@@ -132,7 +132,7 @@ def test_geometry_runs_within_the_limits_of_the_settings(
     run(tasks.extract_design_geometry, assembly)
 
     assert (given["timeout_seconds"], given["memory_limit_bytes"]) == (7.0, 123 * 1024**2)
-    assert given["expected_pieces"] == 3
+    assert given["expected"].pieces == 3
 
 
 @pytest.mark.parametrize(("own", "due"), [(None, 7.0), (3, 3.0), (90, 7.0)])

@@ -25,9 +25,10 @@ MARKER = "ZQX-Marker-7341"
 OTHER = "Plain-Part-11"
 HEADER = f"FILE_DESCRIPTION(('{MARKER}'),'2;1');FILE_NAME('{MARKER}','',(''),(''),'','','');"
 START = f"ISO-10303-21;\nHEADER;{HEADER}FILE_SCHEMA(('CONFIG_CONTROL_DESIGN'));ENDSEC;\nDATA;\n"
+# An assembly of parts that lie in other files.
 SOUND = step_file(UNITS + product(10, f"{MARKER}-A") + product(20, f"{MARKER}-B") + usage(30, 10, 20))
 
-# Of damaged files, the code under which they fail in the worker, and of the sound one, which the kernel cannot measure.
+# Of damaged files, the code under which they fail in the worker.
 FILES: dict[str, tuple[bytes, str]] = {
     "cut": (f"{START}#1=PRODUCT('{MARKER}','{MARKER}','',());".encode(), "corrupted_file"),
     "garbage": (f"{START}#1=PRODUCT('{MARKER}'); ?? {MARKER} ENDSEC;END-ISO-10303-21;".encode(), "corrupted_file"),
@@ -94,6 +95,9 @@ def left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Left]:
         for content, code in FILES.values():
             for marks in CONTROLLED.values():
                 codes[process(running, controlled, content, marks)] = code
+        # Ready, with warnings that name parts.
+        for marks in CONTROLLED.values():
+            process(running, controlled, SOUND, marks)
         told = process(running, plain, FILES["cut"][0].replace(MARKER.encode(), OTHER.encode()), {}, OTHER)
         wait_for(lambda: {row["status"] for row in rows(stack)} <= {"failed", "ready"}, 60)
         quoting = [running.send("probe.quote_design", design) for design in [*list(codes)[:2], told]]
@@ -159,6 +163,12 @@ def waiting(client: redis.Redis) -> Iterator[bytes]:
 
 def test_each_file_fails_as_it_should(left: Left) -> None:
     assert {design: left.designs[design]["error_code"] for design in left.codes} == left.codes
+
+
+def test_an_assembly_whose_parts_lie_elsewhere_is_ready(left: Left) -> None:
+    ready = {design for design, row in left.designs.items() if row["status"] == "ready"}
+
+    assert len(ready) == len(CONTROLLED)
 
 
 def test_no_record_and_no_group_holds_content(left: Left) -> None:

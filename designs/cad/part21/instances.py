@@ -99,6 +99,16 @@ class StepScan:
         """Return the instances having this keyword, in the order of the file."""
         return self._by_keyword.get(keyword, [])
 
+    def with_suffix(self, *suffixes: str) -> list[Instance]:
+        """Return the instances having a keyword that ends so, each once."""
+        found = {
+            instance.identifier: instance
+            for keyword, instances in self._by_keyword.items()
+            if keyword.endswith(suffixes)
+            for instance in instances
+        }
+        return list(found.values())
+
     @cached_property
     def _instances(self) -> dict[int, Instance]:
         found = {identifier: _parsed(self, identifier, start) for identifier, start in self.spans.items()}

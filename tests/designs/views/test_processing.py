@@ -15,6 +15,7 @@ from designs.lifecycle import put_back
 from designs.models import Design, Step
 from enginel.sample.corpus import GOOD, GoodFile
 from enginel.sample.damage import DAMAGED, ODD, DamagedFile, OddFile
+from tests.cad.step_bodies import StepText
 from tests.cad.step_text import UNITS, product, step_file, usage
 
 pytestmark = pytest.mark.django_db
@@ -80,6 +81,63 @@ def test_names_in_another_encoding_are_shown_with_a_warning(api: Client, process
     geometry, bom = (api.get(f"{url}{path}").json() for path in ("geometry/", "bom/"))
     assert {item["part"]: item["quantity"] for item in bom["items"]} == names
     assert "Texts of the file have no encoding that STEP knows; they are read as GB 18030." in geometry["warnings"]
+
+
+def assembly(text: StepText) -> None:
+    """Write a box, a sheet, four screws by quantity, and a part in another file."""
+    top, box, screw = text.assembly("top"), text.part("box", text.box(1, 2, 3)), text.part("screw", text.box(1, 1, 1))
+    text.use(top, box)
+    text.use(top, text.part("sheet", text.sheet(4, 5), kind="MANIFOLD_SURFACE_SHAPE_REPRESENTATION"))
+    text.use(top, text.bare("<b>elsewhere</b>"))
+    count = text.add("MEASURE_WITH_UNIT(COUNT_MEASURE(4.),$)")
+    link = f"QUANTIFIED_ASSEMBLY_COMPONENT_USAGE('','','',{top.definition},{screw.definition},$,{count})"
+    text.use(top, screw, usage=link)
+
+
+def test_an_assembly_with_parts_without_a_body_is_ready_and_names_them(api: Client, process: Process) -> None:
+    text = StepText()
+    assembly(text)
+
+    url = process(text.file(), "assembly.step")
+
+    design, geometry, bom = (api.get(f"{url}{path}").json() for path in ("", "geometry/", "bom/"))
+    assert (design["status"], design["error"], geometry["solids"]) == ("ready", None, 2)
+    assert geometry["volume"] == pytest.approx(7)
+    assert {item["part"]: item["quantity"] for item in bom["items"]} == {
+        "box": 1, "sheet": 1, "screw": 4, "<b>elsewhere</b>": 1,
+    }  # fmt: skip
+    assert geometry["warnings"] == [
+        "Parts without a solid body in this file: <b>elsewhere</b>, sheet.",
+        "Parts measured once, and where they are modelled instead of where they are used: screw.",
+    ]
+
+
+def no_shape(text: StepText) -> str:
+    text.bare("part")
+    return "no_shape"
+
+
+@pytest.mark.parametrize(
+    ("write", "expected"),
+    [
+        (no_shape, exceptions.GeometryProcessingError),
+    ],
+)
+def test_a_file_without_bodies_or_products_fails_with_its_own_reason(
+    api: Client,
+    process: Process,
+    recorded: Any,
+    write: Callable[[StepText], str],
+    expected: type[EnginelBaseException],
+) -> None:
+    text = StepText()
+    reason = write(text)
+
+    url = process(text.file(), "part.step")
+
+    assert api.get(url).json()["error"]["code"] == expected.default_code
+    [record] = recorded()
+    assert record["context"]["details"]["reason"] == reason
 
 
 @pytest.mark.parametrize("case", [case for case in DAMAGED if case.stage == "upload"], ids=lambda case: case.name)
