@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tracemalloc
 
 import pytest
@@ -181,3 +182,42 @@ def test_a_quantity_is_refused_before_it_grows_beyond_the_limit(stored: Stored) 
     assert caught.value.details["reason"] == "pieces"
     # The quantities alone would take 60 MB: each level adds a bit to all that follow.
     assert peak_bytes < 40_000_000
+
+
+# Sound but for the instance that is taken out; what else refers to it, refers to nowhere then.
+WHOLE = (
+    product(10, "top")
+    + product(20, "leaf")
+    + usage(30, 10, 20)
+    + "#31=PRODUCT_DEFINITION_SHAPE('','',#30);#32=PRODUCT_DEFINITION_SHAPE('','',#10);"
+    "#33=PRODUCT_RELATED_PRODUCT_CATEGORY('part',$,(#12));#34=PRODUCT_DEFINITION_SHAPE('','',#20);"
+    "#35=NEXT_ASSEMBLY_USAGE_OCCURRENCE('','','',#10,#20,$);"
+    "#36=SPECIFIED_HIGHER_USAGE_OCCURRENCE('','','',#10,#20,$,#35,#30);"
+)
+
+
+@pytest.mark.parametrize("lost", [10, 11, 12, 20, 21, 22, 30, 35])
+def test_a_product_definition_formation_or_usage_that_is_gone_is_a_failure_of_the_bill(
+    stored: Stored, lost: int
+) -> None:
+    data = re.sub(rf"#{lost}=[^;]*;", "", WHOLE)
+    scan = scan_step(stored(step_file(data)))
+
+    assert scan.damage == ()
+    with pytest.raises(BOMExtractionError) as caught:
+        bill_of_materials(scan)
+
+    assert caught.value.details["reason"] == "missing"
+
+
+@pytest.mark.parametrize("keyword", ["PRODUCT", "PRODUCT_DEFINITION_FORMATION", "PRODUCT_DEFINITION"])
+def test_a_part_alone_that_lost_its_product_is_a_failure_of_the_bill(stored: Stored, keyword: str) -> None:
+    data = (
+        product(10, "part")
+        + "#31=PRODUCT_DEFINITION_SHAPE('','',#10);#33=PRODUCT_RELATED_PRODUCT_CATEGORY('',$,(#12));"
+    )
+    scan = scan_step(stored(step_file(re.sub(rf"#\d+={keyword}\([^;]*;", "", data))))
+
+    assert scan.damage == ()
+    with pytest.raises(BOMExtractionError):
+        bill_of_materials(scan)

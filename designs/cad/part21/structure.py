@@ -51,7 +51,7 @@ _SCHEMAS: Final = re.compile(
 )
 _SOLIDS: Final = frozenset({b"MANIFOLD_SOLID_BREP", b"BREP_WITH_VOIDS", b"FACETED_BREP"})
 _SHAPES: Final = re.compile(
-    rb"PRODUCT_DEFINITION_SHAPE|SHAPE_DEFINITION_REPRESENTATION|\w*SHAPE_REPRESENTATION\w*|REPRESENTATION_MAP|MAPPED_ITEM"
+    rb"SHAPE_DEFINITION_REPRESENTATION|\w*SHAPE_REPRESENTATION\w*|REPRESENTATION_MAP|MAPPED_ITEM"
     rb"|MANIFOLD_SOLID_BREP|BREP_WITH_VOIDS|FACETED_BREP|TESSELLATED_SOLID|TESSELLATED_SHELL"
     rb"|MEASURE_REPRESENTATION_ITEM"
 )
@@ -240,8 +240,6 @@ class _Scanner:
             raise _corrupted("The sections of the file are out of order.", "section_order")
         if self.section == b"HEADER" and not self.schema:
             raise _corrupted("The header states no schema.", "no_schema")
-        if keyword == _END and not self.data_sections:
-            raise _corrupted("The file has no data section.", "no_data")
         self.data_sections += keyword == b"DATA"
         # The kernel knows one data section only.
         self.needs_rewrite |= keyword in {b"ANCHOR", b"REFERENCE"} or self.data_sections > 1

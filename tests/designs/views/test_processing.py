@@ -117,10 +117,17 @@ def no_shape(text: StepText) -> str:
     return "no_shape"
 
 
+def lost_usage(text: StepText) -> str:
+    text.use(text.assembly("top"), text.part("box", text.box(1, 2, 3)))
+    text.add("PRODUCT_DEFINITION_SHAPE('','',#9999)")
+    return "missing"
+
+
 @pytest.mark.parametrize(
     ("write", "expected"),
     [
         (no_shape, exceptions.GeometryProcessingError),
+        (lost_usage, exceptions.BOMExtractionError),
     ],
 )
 def test_a_file_without_bodies_or_products_fails_with_its_own_reason(
