@@ -77,6 +77,7 @@ def extract_geometry(
         "timeout_seconds": timeout_seconds,
         "memory_limit_bytes": memory_limit_bytes,
         "needs_rewrite": needs_rewrite,
+        "options": {"meshes": expected.meshes} if expected.bodies else {},
     }
     with _own.lock:
         host = _running_host(damage)

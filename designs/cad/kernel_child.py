@@ -103,7 +103,8 @@ def _read(request: dict[str, Any], result: int, sandbox: Sandbox) -> dict[str, A
         if copy >= 0:
             send(result, {"stage": "read"})
             content = rewrite(content, copy, request["kind"])
-        return read_geometry(content, request["kind"], lambda stage: send(result, {"stage": stage}))
+        options = request.get("options", {})
+        return read_geometry(content, request["kind"], lambda stage: send(result, {"stage": stage}), **options)
     except InvalidFileFormat:
         return {"failure": "not_regular"}
     except WeakerSandbox:

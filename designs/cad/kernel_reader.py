@@ -7,12 +7,12 @@ these neither open other files the document names nor have labels without names,
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from OCP.Bnd import Bnd_Box
-from OCP.BRep import BRep_Builder
 from OCP.BRepBndLib import BRepBndLib
 from OCP.BRepCheck import BRepCheck_Analyzer
 from OCP.BRepGProp import BRepGProp
@@ -24,16 +24,38 @@ from OCP.STEPControl import STEPControl_Reader
 from OCP.TopAbs import TopAbs_ShapeEnum
 from OCP.TopExp import TopExp
 from OCP.TopLoc import TopLoc_Location
-from OCP.TopoDS import TopoDS_Compound
+
+from designs.cad.kernel_meshes import compound, free_meshes, is_mesh, mesh_area, mesh_volume
 
 __all__ = ["read_geometry"]
 
 
-def read_geometry(descriptor: int, kind: str, enter: Callable[[str], None]) -> dict[str, Any]:
+@dataclass(eq=False)
+class _Body:
+    """A body as it is modelled, and the numbers of its placements in a map. One object a placement is too many."""
+
+    shape: Any
+    placed: Any
+    places: list[int]
+
+    def located(self) -> Iterator[Any]:
+        """Yield the body where it is placed."""
+        return map(self.placed.FindKey, self.places)
+
+    @cached_property
+    def mesh_volume(self) -> float | None:
+        """What its triangles enclose; None when they do not close."""
+        return mesh_volume(self.shape)
+
+
+def read_geometry(
+    descriptor: int, kind: str, enter: Callable[[str], None], *, meshes: str = "measured"
+) -> dict[str, Any]:
     """Return counts and measures of the shapes in an open file, or ``{"failure": reason}``.
 
     Lengths are millimetres: the kernel converts from the unit of the file. ``enter`` is told each stage
-    before it begins, so that somebody knows where this process died.
+    before it begins, so that somebody knows where this process died. ``meshes`` says what becomes of bodies of
+    triangles: ``measured``, ``ignored`` beside the exact bodies they are pictures of, or ``none`` where there are none.
     """
     enter("read")
     reader = IGESControl_Reader() if kind == "iges" else STEPControl_Reader()
@@ -47,7 +69,7 @@ def read_geometry(descriptor: int, kind: str, enter: Callable[[str], None]) -> d
     if kind == "iges" and (failed_checks or not roots):
         return {"failure": "iges_checks", "failed_checks": failed_checks, "transferred": roots}
     enter("props")
-    return _measured(shape)
+    return _measured(shape, meshes)
 
 
 def _failed_checks(reader: Any) -> int:
@@ -61,20 +83,68 @@ def _failed_checks(reader: Any) -> int:
     return count
 
 
-def _measured(shape: Any) -> dict[str, Any]:
+def _measured(shape: Any, meshes: str) -> dict[str, Any]:
+    """Measure the solids, or the faces when there is no solid.
+
+    Loose curves and faces beside the solids would blow up the box and spoil the volume.
+    """
     if shape.IsNull():
         return _counts(0, 0, 0)
     solids, faces = (_mapped(shape, kind) for kind in (TopAbs_ShapeEnum.TopAbs_SOLID, TopAbs_ShapeEnum.TopAbs_FACE))
-    # Loose curves and faces beside the solids would blow up the box and spoil the volume.
-    bodies = _by_body(solids if solids.Extent() else faces)
-    counts = _counts(solids.Extent(), len(bodies) if solids.Extent() else 0, faces.Extent())
-    counts["valid"] = all(BRepCheck_Analyzer(body).IsValid() for body, _ in bodies)
-    if bodies and counts["valid"]:
-        counts["area_mm2"] = _json_float(_sum(BRepGProp.SurfaceProperties_s, bodies))
-        if solids.Extent():
-            counts["volume_mm3"] = _json_float(_sum(BRepGProp.VolumeProperties_s, bodies))
-        counts["box_mm"] = _box(_compound(solids if solids.Extent() else faces))
+    has_solids = bool(solids.Extent())
+    exact, drawn, free = _divided(shape, _by_body(solids if has_solids else faces), meshes)
+    if not has_solids:
+        # The faces of triangles are part of the bodies that are no solid.
+        drawn = []
+    whole = exact + drawn if has_solids else []
+    counts = _counts(sum(len(body.places) for body in whole), len(whole), faces.Extent())
+    triangles = drawn + [body for body in free if not has_solids or body.mesh_volume is not None]
+    counts["mesh_bodies"] = sum(len(body.places) for body in triangles)
+    counts["valid"] = all(BRepCheck_Analyzer(body.shape).IsValid() for body in exact)
+    if counts["valid"] and (exact or triangles):
+        counts |= _measures(exact, triangles, has_solids=has_solids)
     return counts
+
+
+def _divided(shape: Any, bodies: list[_Body], meshes: str) -> tuple[list[_Body], list[_Body], list[_Body]]:
+    """Return the bodies that have surfaces, those of triangles, and the bodies of triangles that are no solid."""
+    if meshes == "none":
+        return bodies, [], []
+    drawn = [body for body in bodies if is_mesh(body.shape)]
+    exact = [body for body in bodies if body not in drawn] if drawn else bodies
+    if meshes == "ignored" and exact:
+        return _without_copies(exact), [], []
+    found = ShapeMap()
+    # Faces of triangles beside an exact solid may be its picture.
+    has_solids = any(body.shape.ShapeType() == TopAbs_ShapeEnum.TopAbs_SOLID for body in exact)
+    free = free_meshes(shape, with_faces=not has_solids)
+    return exact, drawn, [_Body(mesh, found, [found.Extent()]) for mesh in free if found.Add(mesh) == found.Extent()]
+
+
+def _without_copies(bodies: list[_Body]) -> list[_Body]:
+    """Leave out bodies of faces that others have: what the kernel makes of triangles that name the exact faces."""
+    found, kept = ShapeMap(), []
+    for body in bodies:
+        before = found.Extent()
+        TopExp.MapShapes_s(body.shape, TopAbs_ShapeEnum.TopAbs_FACE, found)
+        if found.Extent() > before:
+            kept.append(body)
+    return kept
+
+
+def _measures(exact: list[_Body], triangles: list[_Body], *, has_solids: bool) -> dict[str, Any]:
+    area = _sum(BRepGProp.SurfaceProperties_s, exact)
+    area += sum(mesh_area(body.shape) * len(body.places) for body in triangles)
+    volumes = [(body.mesh_volume, len(body.places)) for body in triangles]
+    enclosed = [volume * times for volume, times in volumes if volume is not None]
+    if exact and has_solids:
+        enclosed.append(_sum(BRepGProp.VolumeProperties_s, exact))
+    return {
+        "area_mm2": _json_float(area),
+        "volume_mm3": _json_float(sum(enclosed)) if enclosed else None,
+        "box_mm": _box(exact, triangles),
+        "open_meshes": sum(times for volume, times in volumes if volume is None),
+    }
 
 
 def _counts(solids: int, distinct_solids: int, faces: int) -> dict[str, Any]:
@@ -86,6 +156,8 @@ def _counts(solids: int, distinct_solids: int, faces: int) -> dict[str, Any]:
         "box_mm": None,
         "area_mm2": 0.0,
         "volume_mm3": None,
+        "mesh_bodies": 0,
+        "open_meshes": 0,
     }
 
 
@@ -95,37 +167,32 @@ def _mapped(shape: Any, kind: TopAbs_ShapeEnum) -> Any:
     return found
 
 
-def _by_body(shapes: Any) -> list[tuple[Any, int]]:
-    """Return each body with how often it is placed: checked and measured once, not once per placement."""
-    found, origin, times = ShapeMap(), TopLoc_Location(), Counter[int]()
-    for index in range(1, shapes.Extent() + 1):
-        times[found.Add(shapes.FindKey(index).Located(origin))] += 1
-    return [(found.FindKey(index), count) for index, count in times.items()]
+def _by_body(placed: Any) -> list[_Body]:
+    """Return each body with its placements: checked and measured once, not once per placement."""
+    found, origin, places = ShapeMap(), TopLoc_Location(), dict[int, list[int]]()
+    for index in range(1, placed.Extent() + 1):
+        places.setdefault(found.Add(placed.FindKey(index).Located(origin)), []).append(index)
+    return [_Body(found.FindKey(index), placed, at) for index, at in places.items()]
 
 
-def _compound(shapes: Any) -> Any:
-    compound, builder = TopoDS_Compound(), BRep_Builder()
-    builder.MakeCompound(compound)
-    for index in range(1, shapes.Extent() + 1):
-        builder.Add(compound, shapes.FindKey(index))
-    return compound
-
-
-def _box(body: Any) -> list[float | None] | None:
+def _box(exact: list[_Body], triangles: list[_Body]) -> list[float | None] | None:
     box = Bnd_Box()
-    BRepBndLib.AddOptimal_s(body, box, False, False)
+    for bodies, has_triangles in ((exact, False), (triangles, True)):
+        if bodies:
+            whole = compound(shape for body in bodies for shape in body.located())
+            BRepBndLib.AddOptimal_s(whole, box, has_triangles, False)
     if box.IsVoid():
         return None
     low, high = box.CornerMin(), box.CornerMax()
     return [_json_float(getattr(high, axis)() - getattr(low, axis)()) for axis in "XYZ"]
 
 
-def _sum(properties: Callable[[Any, Any], Any], bodies: list[tuple[Any, int]]) -> float:
+def _sum(properties: Callable[[Any, Any], Any], bodies: list[_Body]) -> float:
     total = 0.0
-    for body, count in bodies:
+    for body in bodies:
         measured = GProp_GProps()
-        properties(body, measured)
-        total += float(measured.Mass()) * count
+        properties(body.shape, measured)
+        total += float(measured.Mass()) * len(body.places)
     return total
 
 

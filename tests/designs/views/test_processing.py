@@ -112,6 +112,23 @@ def test_an_assembly_with_parts_without_a_body_is_ready_and_names_them(api: Clie
     ]
 
 
+def test_triangles_are_measured_and_said_to_be(api: Client, process: Process) -> None:
+    text = StepText()
+    text.part("mesh", text.mesh(1, 2, 3), kind="TESSELLATED_SHAPE_REPRESENTATION")
+
+    url = process(text.file(schema="AP242_MANAGED_MODEL_BASED_3D_ENGINEERING_MIM_LF"), "mesh.step")
+
+    geometry = api.get(f"{url}geometry/").json()
+    assert (geometry["solids"], geometry["volume"], geometry["area"]) == (1, pytest.approx(6), pytest.approx(22))
+    assert geometry["warnings"] == ["Measured from triangles, which are not exact: 1 of the bodies."]
+
+
+def triangles_the_kernel_does_not_read(text: StepText) -> str:
+    items = text.add(f"TESSELLATED_GEOMETRIC_SET('',({','.join(text.mesh_faces(1, 2, 3))}))")
+    text.part("mesh", items, kind="TESSELLATED_SHAPE_REPRESENTATION")
+    return "tessellated_only"
+
+
 def no_shape(text: StepText) -> str:
     text.bare("part")
     return "no_shape"
@@ -126,6 +143,7 @@ def lost_usage(text: StepText) -> str:
 @pytest.mark.parametrize(
     ("write", "expected"),
     [
+        (triangles_the_kernel_does_not_read, exceptions.GeometryProcessingError),
         (no_shape, exceptions.GeometryProcessingError),
         (lost_usage, exceptions.BOMExtractionError),
     ],
