@@ -6,6 +6,15 @@ from collections.abc import Callable
 
 import pytest
 
+from designs.cad import (
+    Expected,
+    FileKind,
+    bill_of_materials,
+    bodies_of,
+    defined_solids,
+    extract_geometry,
+    scan_step,
+)
 from designs.exceptions import GeometryProcessingError
 from tests.cad.bodies_kit import EXACT, PLAIN, WAYS, measured, refused, values
 from tests.cad.conftest import Stored
@@ -279,6 +288,18 @@ def test_a_single_part_without_a_body_is_a_failure_of_the_geometry(
     error = refused(stored, text.file())
 
     assert (error.code, error.details["reason"]) == ("geometry_processing_error", reason)
+
+
+@pytest.mark.parametrize("content", [step_file(""), step_file("").replace(b"DATA;\n\nENDSEC;\n", b"")])
+def test_a_header_without_data_has_no_shape(stored: Stored, content: bytes) -> None:
+    path = stored(content)
+    scan = scan_step(path)
+    expected = Expected(bill_of_materials(scan).pieces, defined_solids(scan), bodies_of(scan))
+
+    with pytest.raises(GeometryProcessingError) as caught:
+        extract_geometry(path, FileKind.STEP, timeout_seconds=2, memory_limit_bytes=2**32, expected=expected)
+
+    assert caught.value.details == {"stage": "scan", "reason": "no_shape"}
 
 
 def test_a_file_that_defines_units_only_has_no_shape(stored: Stored) -> None:
