@@ -163,28 +163,6 @@ def test_sections_of_the_third_edition_are_read(stored: Stored) -> None:
     assert scan_step(stored(content + b"SIGNATURE;aGVsbG8=ENDSEC;")).entity_count == 3
 
 
-@pytest.mark.parametrize("schema", ["IFC4", "TEAPOT", "", "AP209_MULTIDISCIPLINARY", "XAUTOMOTIVE_DESIGN", "AP242"])
-def test_other_schemas_are_an_invalid_format(stored: Stored, schema: str) -> None:
-    with pytest.raises(InvalidFileFormat) as caught:
-        scan_step(stored(step_file(UNITS, schema=schema)))
-
-    assert caught.value.details["reason"] == "schema"
-
-
-@pytest.mark.parametrize(
-    "schema",
-    [
-        "CONFIG_CONTROL_DESIGN",
-        "automotive_design",
-        "AUTOMOTIVE_DESIGN_CC2 {1 2}",
-        "AP203_X_MIM_LF",
-        "AP242_Y_MIM_LF {1}",
-    ],
-)
-def test_schemas_of_mechanical_design_are_accepted(stored: Stored, schema: str) -> None:
-    assert scan_step(stored(step_file(UNITS, schema=schema))).schema == schema.partition("{")[0].strip().upper()
-
-
 def test_limits_are_exact(stored: Stored) -> None:
     deep = stored(step_file("#1=A" + "(" * 50 + ")" * 50 + ";"))
     assert scan_step(deep, limits=ScanLimits(max_depth=50)).entity_count == 1

@@ -15,10 +15,10 @@ from designs.cad.part21.externals import external_parts, external_warning
 from designs.cad.part21.garbage import no_word
 from designs.cad.part21.instances import StepScan
 from designs.cad.part21.limits import DEFAULT_LIMITS, ScanLimits
-from designs.cad.part21.names import decode_text
 from designs.cad.part21.odd import EQUALS_BEHIND, MAX_KERNEL_ID, is_plain
 from designs.cad.part21.places import place_of
 from designs.cad.part21.references import PRODUCTS, UNITS, missing_by_user
+from designs.cad.part21.schemas import accepted_schema
 from designs.cad.part21.sections import after_signatures, is_end, read_apart
 from designs.cad.part21.tokens import (
     CLOSE,
@@ -44,11 +44,6 @@ from designs.exceptions import CorruptedFile, InvalidFileFormat
 
 __all__ = ["scan_step"]
 
-# ISO 10303-203, -214 and -242 in their editions, by the names their schemas carry.
-_SCHEMAS: Final = re.compile(
-    r"CONFIG_CONTROL_DESIGN|CONFIGURATION_CONTROL_3D_DESIGN\w*|CCD_CLA_GVP_AST\w*"
-    r"|AUTOMOTIVE_DESIGN\w*|AP203_\w+|AP214_\w+|AP242_\w+"
-)
 _SOLIDS: Final = frozenset({b"MANIFOLD_SOLID_BREP", b"BREP_WITH_VOIDS", b"FACETED_BREP"})
 _SHAPES: Final = re.compile(
     rb"SHAPE_DEFINITION_REPRESENTATION|\w*SHAPE_REPRESENTATION\w*|REPRESENTATION_MAP|MAPPED_ITEM"
@@ -222,7 +217,7 @@ class _Scanner:
             self._enter(keyword)
         elif self.section == b"HEADER":
             if keyword == b"FILE_SCHEMA":
-                self.schema = _accepted_schema(self.data[start:end])
+                self.schema = accepted_schema(self.data[start:end])
         else:
             raise _corrupted("There is text outside of the sections.", "outside_section")
 
@@ -304,19 +299,6 @@ def _is_kept(keyword: bytes) -> bool:
 @lru_cache(maxsize=1024)
 def _is_needed(keyword: bytes) -> bool:
     return any(pattern.fullmatch(keyword) for pattern in (UNITS, PRODUCTS, _SHAPES))
-
-
-def _accepted_schema(statement: bytes) -> str:
-    names = [decode_text(m[STRING]) for m in TOKEN.finditer(statement) if m.lastindex == STRING]
-    words = [name.split("{")[0].strip().upper() for name in names]
-    for word in words:
-        if _SCHEMAS.fullmatch(word):
-            return word
-    shown = words[0][:60] if words else "none"
-    raise InvalidFileFormat(
-        "Only STEP files of AP203, AP214 and AP242 are read.",
-        details={"stage": "scan", "reason": "schema", "schema": shown},
-    )
 
 
 def _unresolved(lost: set[int]) -> Damage:

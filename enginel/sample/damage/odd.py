@@ -25,6 +25,10 @@ def _furlong() -> bytes:
     return replaced(renamed, rb"LENGTH_MEASURE\(25\.4\)", b"LENGTH_MEASURE(201168.)")
 
 
+def _dotted_schema() -> bytes:
+    return replaced(sample(_PART), rb"_MIM_LF \{", b"_mim_lf. {")
+
+
 def _nested() -> bytes:
     return with_statements(
         sample(_PART), b"#9000=DESCRIPTIVE_REPRESENTATION_ITEM('',%b);" % (b"(" * 1000 + b")" * 1000)
@@ -103,6 +107,7 @@ ODD: Final[tuple[OddFile, ...]] = (
     OddFile("third_edition.step", "anchors, references, two data sections and a signature", _third_edition),
     OddFile("nested.step", "parentheses 1000 deep", _nested),
     OddFile("furlong.step", "a unit with a name nobody uses and a sound factor", _furlong),
+    OddFile("schema_dot.step", "a schema name with a dot and in small letters", _dotted_schema),
     OddFile("relabelled.step", "a millimetre file that says metre: 200 m long, only a warning", _relabelled),
     OddFile("trailing.step", "a megabyte of blanks after the end", lambda: sample(_PART) + b" " * 1_000_000),
     OddFile("doubled_15.step", "an assembly of 32 768 pieces in 33 kB", partial(doubled, 15)),
