@@ -9,7 +9,6 @@ import logging
 import math
 import uuid
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 from celery import current_task, shared_task
@@ -20,14 +19,12 @@ from django.utils import timezone
 
 from designs.cad import (
     HEAD_BYTES,
-    Bodies,
-    Expected,
     FileKind,
     GeometrySummary,
     bill_of_materials,
-    bodies_of,
     defined_solids,
     extract_geometry,
+    findings_of,
     length_unit,
     scan_iges,
     scan_step,
@@ -313,35 +310,25 @@ def _bom(design: Design) -> None:
 
 @PerformanceMonitor.track_duration("geometry_extraction")
 def _geometry(design: Design) -> None:
-    pieces = sum(design.bom_items.values_list("quantity", flat=True))
     kind = FileKind(design.kind)
     with local_path(design) as path:
-        bodies, damage, needs_rewrite, warnings = _findings(path, kind)
+        findings = findings_of(path, kind)
         summary = extract_geometry(
             path,
             kind,
             timeout_seconds=design.series.organization.kernel_timeout_seconds(),
             memory_limit_bytes=settings.ENGINEL_KERNEL_MEMORY_BYTES,
-            expected=Expected(pieces, design.defined_solids or 0, bodies),
-            damage=damage,
-            needs_rewrite=needs_rewrite,
-            warnings=warnings,
+            expected=findings.expected,
+            damage=findings.damage,
+            needs_rewrite=findings.needs_rewrite,
+            warnings=findings.warnings,
+            units=findings.units,
         )
     with transaction.atomic():
         if not _is_still_ours(design):
             return
         Geometry.objects.update_or_create(design=design, defaults=_measured(summary))
         Design.objects.filter(pk=design.pk).update(status=Status.READY, processed_at=timezone.now())
-
-
-def _findings(path: Path, kind: FileKind) -> tuple[Bodies | None, Sequence[str], bool, Sequence[str]]:
-    """Return bodies, damage, need of a rewrite and warnings, and nothing else of the scan: it holds the whole file."""
-    if kind is not FileKind.STEP:
-        iges = scan_iges(path)
-        return None, iges.damage, iges.needs_rewrite, iges.warnings
-    scan = scan_step(path)
-    bom, bodies = bill_of_materials(scan), bodies_of(scan)
-    return bodies, scan.damage, scan.needs_rewrite, (*scan.warnings, *bom.warnings, *bodies.warnings)
 
 
 def _is_still_ours(design: Design) -> bool:

@@ -5,6 +5,7 @@ Knows nothing of the service around it. A file goes through `sniff`, `scan_step`
 """
 
 from designs.cad.expected import Expected
+from designs.cad.findings import Findings, findings_of
 from designs.cad.iges import IgesScan, scan_iges
 from designs.cad.kernel import extract_geometry, shutdown_kernel, start_kernel
 from designs.cad.kernel_status import KernelStatus, kernel_status, sandbox_status
@@ -22,6 +23,7 @@ from designs.cad.part21 import (
 )
 from designs.cad.sniff import HEAD_BYTES, FileKind, check_declared_kind, clean_file_name, sniff
 from designs.cad.summary import MAX_PIECES_FOR_GEOMETRY, GeometrySummary
+from designs.cad.unit_witness import ExpectedUnits, expected_units
 from designs.cad.units import LengthUnit, convert_area, convert_length, convert_volume
 
 __all__ = [
@@ -31,7 +33,9 @@ __all__ = [
     "Bom",
     "BomLine",
     "Expected",
+    "ExpectedUnits",
     "FileKind",
+    "Findings",
     "GeometrySummary",
     "IgesScan",
     "KernelStatus",
@@ -46,7 +50,9 @@ __all__ = [
     "convert_length",
     "convert_volume",
     "defined_solids",
+    "expected_units",
     "extract_geometry",
+    "findings_of",
     "kernel_status",
     "length_unit",
     "sandbox_status",

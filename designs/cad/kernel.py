@@ -28,6 +28,7 @@ from designs.cad.summary import (
     summarize,
     too_many_pieces,
 )
+from designs.cad.unit_witness import NO_UNITS, ExpectedUnits, check_units
 from designs.exceptions import GeometryProcessingError
 
 __all__ = ["extract_geometry", "shutdown_kernel", "start_kernel"]
@@ -35,7 +36,7 @@ __all__ = ["extract_geometry", "shutdown_kernel", "start_kernel"]
 _own: Final = OwnHost()
 
 
-def extract_geometry(
+def extract_geometry(  # noqa: PLR0913 - by keyword, and none of them belongs to another
     path: Path,
     kind: FileKind,
     *,
@@ -45,6 +46,7 @@ def extract_geometry(
     damage: Sequence[str] = (),
     needs_rewrite: bool = False,
     warnings: Sequence[str] = (),
+    units: ExpectedUnits = NO_UNITS,
 ) -> GeometrySummary:
     """Measure the solids of a file, or its faces when it has none.
 
@@ -58,11 +60,13 @@ def extract_geometry(
         damage: What the scan found; then all success is failure.
         needs_rewrite: The scan found what the standard allows and the kernel does not read.
         warnings: What the scan found odd; the warnings of the summary begin with these.
+        units: Units of the file; the kernel must read the same.
 
     Raises:
         TaskTimeoutError: When the deadline passed, or so many pieces are expected that it would.
         GeometryProcessingError: When the file defines no shape, or the kernel crashed, ran out of memory, lost
             or could not make valid geometry, or is not installed (code ``kernel_not_installed``).
+        UnitConversionError: When the kernel reads another unit than the file states.
         CorruptedFile: When the scan or the kernel finds the file damaged.
         InvalidFileFormat: When the path is no regular file.
         OSError: When the file cannot be read, or the system starts no more processes.
@@ -76,13 +80,19 @@ def extract_geometry(
         "kind": str(kind),
         "timeout_seconds": timeout_seconds,
         "memory_limit_bytes": memory_limit_bytes,
-        "needs_rewrite": needs_rewrite,
-        "options": {"meshes": expected.meshes} if expected.bodies else {},
+        "needs_rewrite": needs_rewrite or units.are_odd,
+        "odd_units": units.are_odd,
+        "options": {
+            "meshes": expected.meshes if expected.bodies else "measured",
+            "contexts": list(units.contexts),
+        },
     }
     with _own.lock:
         host = _running_host(damage)
         answer = host.ask(request, timeout_seconds)
-    return summarize(answer, kind, host.version, expected, damage=damage, warnings=warnings)
+    if not damage:
+        check_units(answer, units)
+    return summarize(answer, kind, host.version, expected, damage=damage, warnings=(*units.warnings, *warnings))
 
 
 def _running_host(damage: Sequence[str]) -> KernelHost:

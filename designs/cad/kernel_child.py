@@ -102,7 +102,7 @@ def _read(request: dict[str, Any], result: int, sandbox: Sandbox) -> dict[str, A
         sandbox.enter([content])
         if copy >= 0:
             send(result, {"stage": "read"})
-            content = rewrite(content, copy, request["kind"])
+            content = rewrite(content, copy, request["kind"], has_odd_units=request.get("odd_units", False))
         options = request.get("options", {})
         return read_geometry(content, request["kind"], lambda stage: send(result, {"stage": stage}), **options)
     except InvalidFileFormat:

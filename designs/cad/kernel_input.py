@@ -11,8 +11,10 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from designs.cad.iges_text import plain_iges
+from designs.cad.part21 import scan_text, with_plain_units
 from designs.cad.part21.plain import plain_text
 from designs.cad.sniff import FileKind
+from designs.exceptions import EnginelBaseException
 
 __all__ = ["rewrite"]
 
@@ -22,7 +24,7 @@ Rewriter = Callable[[bytes], bytes | None]
 _REWRITERS: Final[Mapping[str, Rewriter]] = {FileKind.STEP: plain_text, FileKind.IGES: plain_iges}
 
 
-def rewrite(content: int, copy: int, kind: str) -> int:
+def rewrite(content: int, copy: int, kind: str, *, has_odd_units: bool = False) -> int:
     """Return the descriptor that the kernel is to read: ``copy``, filled with plain content, or ``content`` itself.
 
     Makes no file and opens none, so that it works within the sandbox.
@@ -31,6 +33,7 @@ def rewrite(content: int, copy: int, kind: str) -> int:
         content: Descriptor of the file.
         copy: Descriptor of an empty file in memory.
         kind: Format of the file.
+        has_odd_units: Its units and their contexts have to be rewritten too.
 
     Raises:
         OSError: When reading or writing fails.
@@ -40,10 +43,20 @@ def rewrite(content: int, copy: int, kind: str) -> int:
     plain = rewriter(_content(content)) if rewriter else None
     if plain is None:
         return content
+    if has_odd_units:
+        plain = _with_plain_units(plain)
     view = memoryview(plain)
     while view:
         view = view[os.write(copy, view) :]
     return copy
+
+
+def _with_plain_units(text: bytes) -> bytes:
+    try:
+        return with_plain_units(scan_text(text))
+    except EnginelBaseException:
+        # The scan accepted the file as it stands, so this is a fault of ours. The kernel's units are checked anyway.
+        return text
 
 
 def _content(descriptor: int) -> bytes:

@@ -7,7 +7,7 @@ these neither open other files the document names nor have labels without names,
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -26,6 +26,7 @@ from OCP.TopExp import TopExp
 from OCP.TopLoc import TopLoc_Location
 
 from designs.cad.kernel_meshes import compound, free_meshes, is_mesh, mesh_area, mesh_volume
+from designs.cad.kernel_units import length_factors
 
 __all__ = ["read_geometry"]
 
@@ -49,13 +50,19 @@ class _Body:
 
 
 def read_geometry(
-    descriptor: int, kind: str, enter: Callable[[str], None], *, meshes: str = "measured"
+    descriptor: int,
+    kind: str,
+    enter: Callable[[str], None],
+    *,
+    meshes: str = "measured",
+    contexts: Sequence[int] = (),
 ) -> dict[str, Any]:
     """Return counts and measures of the shapes in an open file, or ``{"failure": reason}``.
 
     Lengths are millimetres: the kernel converts from the unit of the file. ``enter`` is told each stage
     before it begins, so that somebody knows where this process died. ``meshes`` says what becomes of bodies of
     triangles: ``measured``, ``ignored`` beside the exact bodies they are pictures of, or ``none`` where there are none.
+    The result holds the lengths of the units in ``contexts``, identifiers of a STEP file, as ``length_factors``.
     """
     enter("read")
     reader = IGESControl_Reader() if kind == "iges" else STEPControl_Reader()
@@ -68,8 +75,9 @@ def read_geometry(
     shape = reader.OneShape()
     if kind == "iges" and (failed_checks or not roots):
         return {"failure": "iges_checks", "failed_checks": failed_checks, "transferred": roots}
+    factors = length_factors(reader, contexts)
     enter("props")
-    return _measured(shape, meshes)
+    return {**_measured(shape, meshes), "length_factors": factors}
 
 
 def _failed_checks(reader: Any) -> int:

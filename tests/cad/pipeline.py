@@ -8,18 +8,14 @@ from pathlib import Path
 from designs.cad import (
     HEAD_BYTES,
     Bom,
-    Expected,
     FileKind,
     GeometrySummary,
-    IgesScan,
     LengthUnit,
-    StepScan,
     bill_of_materials,
-    bodies_of,
     check_declared_kind,
     clean_file_name,
-    defined_solids,
     extract_geometry,
+    findings_of,
     length_unit,
     scan_iges,
     scan_step,
@@ -39,25 +35,22 @@ def accept_upload(name: str, content: bytes) -> FileKind:
 
 def process(path: Path, kind: FileKind, timeout_seconds: float) -> tuple[LengthUnit, Bom | None, GeometrySummary]:
     """Do what the tasks do."""
-    bom, expected = None, Expected()
-    scan: StepScan | IgesScan
     if kind is FileKind.STEP:
-        scan = step = scan_step(path)
-        unit, bom, bodies = length_unit(step), bill_of_materials(step), bodies_of(step)
-        expected = Expected(bom.pieces, defined_solids(step), bodies)
-        warnings = (*step.warnings, *bom.warnings, *bodies.warnings)
+        step = scan_step(path)
+        unit, bom = length_unit(step), bill_of_materials(step)
     else:
-        scan = scan_iges(path)
-        unit, warnings = scan.unit, scan.warnings
+        unit, bom = scan_iges(path).unit, None
+    found = findings_of(path, kind)
     summary = extract_geometry(
         path,
         kind,
         timeout_seconds=timeout_seconds,
         memory_limit_bytes=MEMORY_LIMIT_BYTES,
-        expected=expected,
-        damage=scan.damage,
-        needs_rewrite=scan.needs_rewrite,
-        warnings=warnings,
+        expected=found.expected,
+        damage=found.damage,
+        needs_rewrite=found.needs_rewrite,
+        warnings=found.warnings,
+        units=found.units,
     )
     return unit, bom, summary
 

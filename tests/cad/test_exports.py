@@ -50,4 +50,4 @@ def test_modules_import_only_the_standard_library_pint_the_kernel_and_the_except
 def test_only_modules_of_the_reader_import_the_kernel() -> None:
     importing = {path.name for path in PACKAGE.rglob("*.py") if "from OCP" in path.read_text()}
 
-    assert importing == {"kernel_meshes.py", "kernel_reader.py"}
+    assert importing == {"kernel_meshes.py", "kernel_reader.py", "kernel_units.py"}

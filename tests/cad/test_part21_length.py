@@ -7,6 +7,7 @@ import math
 import pytest
 
 from designs.cad import length_unit, scan_step
+from designs.cad.part21.unit_names import plain_name
 from designs.exceptions import UnitConversionError
 from enginel.sample.corpus import GOOD, GoodFile, sample_path
 from tests.cad.conftest import Stored
@@ -16,6 +17,8 @@ STEP_FILES = [good for good in GOOD if good.kind == "step"]
 MILLIMETRES = {"millimetre": 1.0, "inch": 25.4, "metre": 1000.0}
 SI = "(LENGTH_UNIT()NAMED_UNIT(*)SI_UNIT({},.METRE.))"
 CONTEXT = "(GEOMETRIC_REPRESENTATION_CONTEXT(3)GLOBAL_UNIT_ASSIGNED_CONTEXT((#{}))REPRESENTATION_CONTEXT('',''))"
+
+SHAPES_WITH_AND_WITHOUT = "#3=SHAPE_REPRESENTATION('',(#3),#2);#4=FACETED_BREP_SHAPE_REPRESENTATION('',(#3),$);"
 
 
 def converted(name: str, measure: str, base: str = SI.format(".MILLI.")) -> str:
@@ -75,7 +78,9 @@ def test_conversions_are_followed(stored: Stored, name: str, measure: str, base:
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        ("#1=A();", "no_context"),
+        ("#1=MANIFOLD_SOLID_BREP('',#2);#2=A(#1);", "no_context"),
+        (product(10, "top") + product(20, "part") + usage(30, 10, 20), "no_context"),
+        (f"#1={SI.format('$')};#2={CONTEXT.format(1)};{SHAPES_WITH_AND_WITHOUT}", "no_context"),
         (f"#2={CONTEXT.format(1)};", "missing"),
         (f"#1=(MASS_UNIT()NAMED_UNIT(*)SI_UNIT(.KILO.,.GRAM.));#2={CONTEXT.format(1)};", "no_length_unit"),
         (f"#1=(LENGTH_UNIT()NAMED_UNIT(*)SI_UNIT(.KILO.,.GRAM.));#2={CONTEXT.format(1)};", "wrong_kind"),
@@ -92,7 +97,8 @@ def test_conversions_are_followed(stored: Stored, name: str, measure: str, base:
         (converted("x", factor("1.E-30")), "implausible"),
         (converted("x", factor("1.,2.")), "factor_kind"),
         (converted("x", "LENGTH_MEASURE_WITH_UNIT(MASS_MEASURE(1.),#4)"), "factor_kind"),
-        (converted("x", "LENGTH_MEASURE_WITH_UNIT(1.,#4)"), "factor_kind"),
+        (converted("x", "LENGTH_MEASURE_WITH_UNIT(AREA_MEASURE(1.),#4)"), "factor_kind"),
+        (converted("x", "LENGTH_MEASURE_WITH_UNIT(VOLUME_MEASURE(LENGTH_MEASURE(1.)),#4)"), "factor_kind"),
         (converted("x", "MASS_MEASURE_WITH_UNIT(MASS_MEASURE(1.),#4)"), "wrong_kind"),
         (converted("x", factor("1."), "(MASS_UNIT()NAMED_UNIT(*)SI_UNIT($,.GRAM.))"), "wrong_kind"),
         (converted("x", "LENGTH_MEASURE_WITH_UNIT(LENGTH_MEASURE(1.),#1)"), "cycle"),
@@ -132,5 +138,50 @@ def test_every_context_a_shape_uses_needs_a_sound_unit(stored: Stored) -> None:
 
 def test_a_context_no_shape_uses_is_ignored(stored: Stored) -> None:
     data = UNITS + "#3=SHAPE_REPRESENTATION('',(),#2);#4=(MASS_UNIT());" + f"#5={CONTEXT.format(4)};"
+
+    assert length_unit(scan_step(stored(step_file(data)))).name == "millimetre"
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("INCH", "inch"),
+        ("Inch", "inch"),
+        ("IN", "inch"),
+        (" inches. ", "inch"),
+        ("'INCH'", "inch"),
+        ("MILLIMETERS", "millimetre"),
+        ("Millimetre", "millimetre"),
+        ("MM", "millimetre"),
+        ("FEET", "foot"),
+        ("SURVEY_FOOT", "survey foot"),
+        ("INCHWORM", "inchworm"),
+        ("s", "s"),
+    ],
+)
+def test_names_are_told_in_one_spelling(written: str, name: str) -> None:
+    assert plain_name(written) == name
+
+
+@pytest.mark.parametrize("name", ["INCH", "IN", "Inches", "inch."])
+def test_a_name_in_any_spelling_that_contradicts_its_factor_is_refused(stored: Stored, name: str) -> None:
+    with pytest.raises(UnitConversionError) as caught:
+        length_unit(scan_step(stored(step_file(converted(name, factor("2.54"))))))
+
+    assert caught.value.details == {
+        "stage": "units", "reason": "contradiction", "entity": "#1", "line": 4, "section": "DATA",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("data", ["", "#1=A();", product(10, "part")])
+def test_a_file_without_a_model_has_no_unit(stored: Stored, data: str) -> None:
+    unit = length_unit(scan_step(stored(step_file(data))))
+
+    assert (unit.name, unit.assumed) == ("", True)
+    assert math.isnan(unit.millimetres)
+
+
+def test_a_shape_that_holds_nothing_needs_no_unit(stored: Stored) -> None:
+    data = UNITS + "#3=SHAPE_REPRESENTATION('',(),#2);#4=ADVANCED_BREP_SHAPE_REPRESENTATION('',(),$);"
 
     assert length_unit(scan_step(stored(step_file(data)))).name == "millimetre"

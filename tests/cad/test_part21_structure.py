@@ -163,6 +163,12 @@ def test_sections_of_the_third_edition_are_read(stored: Stored) -> None:
     assert scan_step(stored(content + b"SIGNATURE;aGVsbG8=ENDSEC;")).entity_count == 3
 
 
+def test_a_file_without_data_is_sound_and_empty(stored: Stored) -> None:
+    scan = scan_step(stored(step_file("").replace(b"DATA;\n\nENDSEC;", b"")))
+
+    assert (scan.entity_count, scan.schema) == (0, "AUTOMOTIVE_DESIGN")
+
+
 def test_limits_are_exact(stored: Stored) -> None:
     deep = stored(step_file("#1=A" + "(" * 50 + ")" * 50 + ";"))
     assert scan_step(deep, limits=ScanLimits(max_depth=50)).entity_count == 1

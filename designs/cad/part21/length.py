@@ -7,168 +7,222 @@ must state a sound unit, because the kernel reads a missing or a bogus one as mi
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
-from designs.cad.part21.instances import Instance, Parameter, Reference, StepScan, Text, Typed
+from designs.cad.part21.contexts import UNIT_CONTEXT, holds_no_model, shape_contexts
+from designs.cad.part21.instances import Instance, Parameter, Reference, StepScan, Text
+from designs.cad.part21.measures import length_measure, refused_unit
+from designs.cad.part21.unit_names import WELL_KNOWN_MM, plain_name
 from designs.cad.units import LengthUnit
 from designs.exceptions import UnitConversionError
 
-__all__ = ["length_unit"]
+__all__ = ["UnitReading", "length_unit", "listed_units", "read_units"]
 
-# ISO 10303-41, si_prefix.
+# ISO 10303-41, si_prefix; the last one is a common misspelling.
 _PREFIXES: Final = {
     "EXA": 1e18, "PETA": 1e15, "TERA": 1e12, "GIGA": 1e9, "MEGA": 1e6, "KILO": 1e3, "HECTO": 1e2, "DECA": 1e1,
     "DECI": 1e-1, "CENTI": 1e-2, "MILLI": 1e-3, "MICRO": 1e-6, "NANO": 1e-9, "PICO": 1e-12, "FEMTO": 1e-15,
-    "ATTO": 1e-18,
+    "ATTO": 1e-18, "DEKA": 1e1,
 }  # fmt: skip
-_WELL_KNOWN_MM: Final = {
-    "inch": 25.4, "in": 25.4, "foot": 304.8, "ft": 304.8, "yard": 914.4, "mile": 1_609_344.0,
-    "millimetre": 1.0, "millimeter": 1.0, "mm": 1.0, "centimetre": 10.0, "centimeter": 10.0, "cm": 10.0,
-    "metre": 1000.0, "meter": 1000.0, "m": 1000.0,
-}  # fmt: skip
+_METRE: Final = frozenset({"METRE", "METER"})
+# Records a unit of length consists of; another unit among them says that it is one of something else.
+_OF_LENGTHS: Final = frozenset({
+    "LENGTH_UNIT", "NAMED_UNIT", "UNIT", "SI_UNIT", "CONVERSION_BASED_UNIT", "CONTEXT_DEPENDENT_UNIT",
+})  # fmt: skip
+_WITH_OFFSET: Final = "CONVERSION_BASED_UNIT_WITH_OFFSET"
 _SAME_UNIT: Final = 1e-3
 _PLAUSIBLE_MM: Final = (1e-9, 1e9)
 _DEFINED_BY_AT_MOST: Final = 8
-_FACTORS: Final = {"LENGTH_MEASURE", "POSITIVE_LENGTH_MEASURE"}
-_CONTEXT: Final = "GLOBAL_UNIT_ASSIGNED_CONTEXT"
+# The file holds no model whose unit could matter.
+_NONE: Final = LengthUnit("", math.nan, assumed=True)
+
+
+@dataclass(frozen=True, slots=True)
+class UnitReading:
+    """The units of a file.
+
+    Attributes:
+        unit: The unit of the root product's shape; without name and length where the file holds no model.
+        contexts: Context that shapes use -> its unit.
+        warnings: What is odd although acceptable, as texts for the design's readers.
+    """
+
+    unit: LengthUnit
+    contexts: Mapping[int, LengthUnit]
+    warnings: tuple[str, ...] = ()
 
 
 def length_unit(scan: StepScan) -> LengthUnit:
-    """Return the length unit of the file.
+    """Return the length unit of the file; one without a name where the file holds no model.
 
     Raises:
         UnitConversionError: When a context used by a shape has no length unit, or one that cannot be
             followed to metres with a plausible factor.
     """
-    if scan.missing_units:
-        raise _refused("The unit refers to what is not there.", "missing", count=len(scan.missing_units))
-    units = [_unit_of(scan, context) for context in _contexts(scan)]
-    if not units:
-        raise _refused("The file states no units.", "no_context")
-    return units[0]
+    return read_units(scan).unit
 
 
-def _contexts(scan: StepScan) -> list[Instance]:
-    """Return the contexts of all shapes, that of a root product first; all there are if no shape has one."""
-    shapes = [*_root_shapes(scan), *_all_shapes(scan)]
-    contexts = {context.identifier: context for shape in shapes if (context := _context_of(scan, shape))}
-    return list(contexts.values()) or scan.with_keyword(_CONTEXT)
+def read_units(scan: StepScan) -> UnitReading:
+    """Return the units of all contexts that shapes use.
+
+    Raises:
+        UnitConversionError: As `length_unit`.
+    """
+    try:
+        return _read(scan)
+    except UnitConversionError as e:
+        e.details |= _place(scan, e.details.get("entity", ""))
+        raise
 
 
-def _root_shapes(scan: StepScan) -> Iterator[Instance]:
-    """Yield the representations of products no assembly uses."""
-    used = set()
-    for usage in scan.with_keyword("NEXT_ASSEMBLY_USAGE_OCCURRENCE"):
-        record = usage.first("PRODUCT_DEFINITION_RELATIONSHIP", "NEXT_ASSEMBLY_USAGE_OCCURRENCE") or []
-        used |= {parameter.target for parameter in record[4:5] if isinstance(parameter, Reference)}
-    for link in scan.with_keyword("SHAPE_DEFINITION_REPRESENTATION"):
-        record = link.first("SHAPE_DEFINITION_REPRESENTATION") or []
-        definition, shape = (_follow(scan, record[i : i + 1]) for i in (0, 1))
-        described = definition.first("PRODUCT_DEFINITION_SHAPE") if definition else None
-        product = _follow(scan, (described or [])[2:3])
-        if shape and product and product.first("PRODUCT_DEFINITION") and product.identifier not in used:
-            yield shape
+def _place(scan: StepScan, entity: str) -> dict[str, int | str]:
+    """Return line and section of an instance."""
+    start = scan.spans.get(int(entity.lstrip("#") or 0))
+    if start is None:
+        return {}
+    # Some writers end lines with a carriage return only.
+    line = 1 + (scan.data.count(b"\n", 0, start) or scan.data.count(b"\r", 0, start))
+    return {"line": line, "section": "DATA"}
 
 
-def _all_shapes(scan: StepScan) -> Iterator[Instance]:
-    for keyword in ("SHAPE_REPRESENTATION", "ADVANCED_BREP_SHAPE_REPRESENTATION", *_OTHER_SHAPES):
-        yield from scan.with_keyword(keyword)
+def _read(scan: StepScan) -> UnitReading:
+    if missing := scan.missing_units:
+        raise refused_unit("The unit refers to what is not there.", "missing", count=len(missing))
+    contexts = {context.identifier: _unit_of(scan, context) for context in shape_contexts(scan)}
+    if contexts:
+        unit = next(iter(contexts.values()))
+        return UnitReading(unit, contexts, _warnings(unit))
+    if holds_no_model(scan):
+        return UnitReading(_NONE, {})
+    raise refused_unit("The file states no units.", "no_context")
 
 
-_OTHER_SHAPES: Final = (
-    "MANIFOLD_SURFACE_SHAPE_REPRESENTATION",
-    "FACETED_BREP_SHAPE_REPRESENTATION",
-    "GEOMETRICALLY_BOUNDED_SURFACE_SHAPE_REPRESENTATION",
-    "GEOMETRICALLY_BOUNDED_WIREFRAME_SHAPE_REPRESENTATION",
-    "EDGE_BASED_WIREFRAME_SHAPE_REPRESENTATION",
-    "SHELL_BASED_WIREFRAME_SHAPE_REPRESENTATION",
-    "CSG_SHAPE_REPRESENTATION",
-)
-
-
-def _context_of(scan: StepScan, shape: Instance) -> Instance | None:
-    for keyword, record in shape.records.items():
-        if keyword.endswith("REPRESENTATION") and len(record) > 2:
-            return _follow(scan, record[2:3])
-    return None
+def _warnings(unit: LengthUnit) -> tuple[str, ...]:
+    if not unit.assumed:
+        return ()
+    return (f"The file names its unit ({unit.name}) without a definition; {unit.millimetres:g} mm are assumed.",)
 
 
 def _unit_of(scan: StepScan, context: Instance) -> LengthUnit:
-    record = context.first(_CONTEXT)
-    listed = record[0] if record else []
-    for parameter in listed if isinstance(listed, list) else []:
-        unit = _follow(scan, [parameter])
-        if unit and "LENGTH_UNIT" in unit.records:
-            return _checked(_resolved(scan, unit, steps=0))
-    raise _refused("The file states no unit of length.", "no_length_unit")
+    units = [_checked(_resolved(scan, unit, steps=0), unit) for unit in listed_units(scan, context)]
+    if not units:
+        raise refused_unit("The file states no unit of length.", "no_length_unit", context)
+    if any(not _is_same(unit.millimetres, units[0].millimetres) for unit in units):
+        raise refused_unit("The file states several units of length for one shape.", "several_units", context)
+    return units[0]
+
+
+def listed_units(scan: StepScan, context: Instance) -> list[Instance]:
+    """Return the units of length that a context lists."""
+    # A simple instance has the attributes of the supertypes before its own.
+    parameters = context.first(UNIT_CONTEXT) or []
+    listed = next((parameter for parameter in parameters if isinstance(parameter, list)), parameters)
+    followed = [scan.instance(item.target) for item in listed if isinstance(item, Reference)]
+    return [unit for unit in followed if unit and _is_length(scan, unit, steps=0)]
+
+
+def _is_length(scan: StepScan, unit: Instance, *, steps: int) -> bool:
+    """Whether a unit claims to be one of length, by its record or by what it is made of."""
+    if "LENGTH_UNIT" in unit.records:
+        return True
+    if steps > _DEFINED_BY_AT_MOST or _is_other_quantity(unit):
+        return False
+    if record := unit.first("SI_UNIT"):
+        return _si_words(record)[1] in _METRE
+    if record := unit.first(_WITH_OFFSET, "CONVERSION_BASED_UNIT"):
+        measure = _follow(scan, _conversion(record)[1])
+        parameters = [p for values in measure.records.values() for p in values] if measure else []
+        base = next((p for p in parameters if isinstance(p, Reference)), None)
+        return bool(base and (found := scan.instance(base.target)) and _is_length(scan, found, steps=steps + 1))
+    return False
+
+
+def _is_other_quantity(unit: Instance) -> bool:
+    return any(keyword.endswith("_UNIT") and keyword not in _OF_LENGTHS for keyword in unit.records)
 
 
 def _resolved(scan: StepScan, unit: Instance, *, steps: int) -> LengthUnit:
     if steps > _DEFINED_BY_AT_MOST:
-        raise _refused("The unit is defined by itself.", "cycle")
-    if "LENGTH_UNIT" not in unit.records:
-        raise _refused("The unit of length is defined by something else.", "wrong_kind")
+        raise refused_unit("The unit is defined by itself.", "cycle", unit)
+    if _is_other_quantity(unit):
+        raise refused_unit("The unit of length is defined by something else.", "wrong_kind", unit)
     if record := unit.first("SI_UNIT"):
-        return _si_unit(record)
-    if record := unit.first("CONVERSION_BASED_UNIT"):
-        return _conversion_unit(scan, record, steps=steps)
-    raise _refused("The unit of length is not defined.", "undefined")
+        return _si_unit(record, unit)
+    if record := unit.first("CONVERSION_BASED_UNIT") or unit.first(_WITH_OFFSET):
+        return _conversion_unit(scan, record, unit, steps=steps)
+    if record := unit.first("CONTEXT_DEPENDENT_UNIT"):
+        return _named_unit(record, unit)
+    raise refused_unit("The unit of length is not defined.", "undefined", unit)
 
 
-def _si_unit(record: list[Parameter]) -> LengthUnit:
-    prefix, name = (str(parameter).strip(".") for parameter in [*record, "", ""][:2])
-    if name != "METRE":
-        raise _refused("The unit of length is not the metre.", "wrong_kind")
+def _si_words(record: list[Parameter]) -> tuple[str, str]:
+    """Return prefix and name; the dimensions, which are derived, stand before them in a simple instance."""
+    words = [str(parameter).strip(".").upper() for parameter in record[-2:]]
+    return (words[0], words[1]) if len(words) > 1 else ("$", *words)  # type: ignore[return-value]
+
+
+def _si_unit(record: list[Parameter], unit: Instance) -> LengthUnit:
+    prefix, name = _si_words(record)
+    if name not in _METRE:
+        raise refused_unit("The unit of length is not the metre.", "wrong_kind", unit)
     if prefix in {"$", "*"}:
         return LengthUnit("metre", 1000.0)
     if prefix not in _PREFIXES:
-        raise _refused("The unit has an unknown prefix.", "prefix")
+        raise refused_unit("The unit has an unknown prefix.", "prefix", unit)
     return LengthUnit(f"{prefix.lower()}metre", 1000.0 * _PREFIXES[prefix])
 
 
-def _conversion_unit(scan: StepScan, record: list[Parameter], *, steps: int) -> LengthUnit:
-    name = str(record[0]).lower() if isinstance(record[0], Text) else ""
-    measure = _follow(scan, record[1:2])
-    parameters = measure.first("LENGTH_MEASURE_WITH_UNIT") if measure else None
-    # As a complex instance the values stand in the record of the supertype.
-    parameters = parameters or (measure.first("MEASURE_WITH_UNIT") if parameters == [] and measure else None)
-    base = _follow(scan, (parameters or [])[1:2])
-    if not parameters or base is None:
-        raise _refused("The unit is converted by something that is no length.", "wrong_kind")
-    millimetres = _factor(parameters[0]) * _resolved(scan, base, steps=steps + 1).millimetres
-    return LengthUnit(name[:64] or "unnamed", millimetres)
+def _conversion(record: list[Parameter]) -> tuple[str, Parameter | None]:
+    """Return name and factor of a conversion; the dimensions stand before them in a simple instance."""
+    start = 1 if len(record) > 2 and isinstance(record[1], Text) else 0
+    named, factor = [*record[start : start + 2], None, None][:2]
+    return str(named) if isinstance(named, Text) else "", factor
 
 
-def _factor(parameter: Parameter) -> float:
-    if not isinstance(parameter, Typed) or parameter.keyword not in _FACTORS or len(parameter.parameters) != 1:
-        raise _refused("The conversion factor is no length.", "factor_kind")
-    word = parameter.parameters[0]
+def _conversion_unit(scan: StepScan, record: list[Parameter], unit: Instance, *, steps: int) -> LengthUnit:
+    name, factor = _conversion(record)
+    if (measure := _follow(scan, factor)) is None:
+        raise refused_unit("The unit is converted by something that is no length.", "wrong_kind", unit)
+    if _has_offset(unit):
+        raise refused_unit("The unit of length has an offset.", "offset", unit)
+    length = length_measure(measure)
+    base = scan.instance(length.unit.target)
+    if base is None:
+        raise refused_unit("The unit is converted by something that is no length.", "wrong_kind", measure)
+    resolved = _resolved(scan, base, steps=steps + 1)
+    return LengthUnit(plain_name(name) or "unnamed", length.value * resolved.millimetres, resolved.assumed)
+
+
+def _has_offset(unit: Instance) -> bool:
+    record = unit.first(_WITH_OFFSET) or ["0"]
     try:
-        factor = float(word) if isinstance(word, str) else math.nan
+        return float(str(record[-1])) != 0
     except ValueError:
-        factor = math.nan
-    # A numeral beyond every double (1.E999) is a number still; what it does to the geometry is for the kernel to say.
-    beyond = factor == math.inf and isinstance(word, str) and word[:1].isdigit()
-    if not (beyond or math.isfinite(factor)) or factor <= 0:
-        raise _refused("The conversion factor is not a positive number.", "factor_range")
-    return factor
+        return True
 
 
-def _checked(unit: LengthUnit) -> LengthUnit:
+def _named_unit(record: list[Parameter], unit: Instance) -> LengthUnit:
+    name = plain_name(str(record[-1])) if isinstance(record[-1], Text) else ""
+    if name not in WELL_KNOWN_MM:
+        raise refused_unit("The unit of length is not defined.", "undefined", unit)
+    return LengthUnit(name, WELL_KNOWN_MM[name], assumed=True)
+
+
+def _checked(unit: LengthUnit, instance: Instance) -> LengthUnit:
     if math.isinf(unit.millimetres):
         return unit
     if not _PLAUSIBLE_MM[0] <= unit.millimetres <= _PLAUSIBLE_MM[1]:
-        raise _refused("The unit of length is not plausible.", "implausible")
-    expected = _WELL_KNOWN_MM.get(unit.name, unit.millimetres)
-    if not math.isclose(unit.millimetres, expected, rel_tol=_SAME_UNIT):
-        raise _refused("The unit's name and its factor contradict each other.", "contradiction")
+        raise refused_unit("The unit of length is not plausible.", "implausible", instance)
+    if not _is_same(unit.millimetres, WELL_KNOWN_MM.get(unit.name, unit.millimetres)):
+        raise refused_unit("The unit's name and its factor contradict each other.", "contradiction", instance)
     return unit
 
 
-def _follow(scan: StepScan, parameters: list[Parameter]) -> Instance | None:
-    return scan.instance(p.target) if parameters and isinstance(p := parameters[0], Reference) else None
+def _is_same(millimetres: float, other: float) -> bool:
+    return math.isclose(millimetres, other, rel_tol=_SAME_UNIT)
 
 
-def _refused(message: str, reason: str, **facts: int) -> UnitConversionError:
-    return UnitConversionError(message, details={"stage": "units", "reason": reason, **facts})
+def _follow(scan: StepScan, parameter: Parameter | None) -> Instance | None:
+    return scan.instance(parameter.target) if isinstance(parameter, Reference) else None

@@ -42,7 +42,7 @@ from designs.cad.part21.tokens import (
 from designs.cad.reasons import Damage
 from designs.exceptions import CorruptedFile, InvalidFileFormat
 
-__all__ = ["scan_step"]
+__all__ = ["scan_step", "scan_text"]
 
 _SOLIDS: Final = frozenset({b"MANIFOLD_SOLID_BREP", b"BREP_WITH_VOIDS", b"FACETED_BREP"})
 _SHAPES: Final = re.compile(
@@ -83,6 +83,15 @@ def scan_step(path: Path, *, limits: ScanLimits = DEFAULT_LIMITS) -> StepScan:
         if len(joined) == len(data):
             raise
         return _scanned_joined(joined, limits, e)
+
+
+def scan_text(data: bytes) -> StepScan:
+    """Return the scan of what `plain_text` made of a file that `scan_step` accepted.
+
+    Raises:
+        CorruptedFile, InvalidFileFormat: As `scan_step`.
+    """
+    return _Scanner(data, DEFAULT_LIMITS).run()
 
 
 def _scanned_joined(data: bytes, limits: ScanLimits, failure: CorruptedFile) -> StepScan:

@@ -25,6 +25,19 @@ def _furlong() -> bytes:
     return replaced(renamed, rb"LENGTH_MEASURE\(25\.4\)", b"LENGTH_MEASURE(201168.)")
 
 
+def _inch(measure: bytes) -> bytes:
+    """Return a file in inches whose conversion has this form."""
+    return replaced(sample(_INCH), rb"LENGTH_MEASURE_WITH_UNIT\( *LENGTH_MEASURE\( *25\.4 *\), *(#[0-9]+) *\)", measure)
+
+
+def _conversion_last() -> bytes:
+    return replaced(
+        sample(_INCH),
+        rb"(CONVERSION_BASED_UNIT\('INCH',#[0-9]+\))(\s*LENGTH_UNIT\(\)\s*NAMED_UNIT\(#[0-9]+\))",
+        rb"\2\1",
+    )
+
+
 def _dotted_schema() -> bytes:
     return replaced(sample(_PART), rb"_MIM_LF \{", b"_mim_lf. {")
 
@@ -107,6 +120,24 @@ ODD: Final[tuple[OddFile, ...]] = (
     OddFile("third_edition.step", "anchors, references, two data sections and a signature", _third_edition),
     OddFile("nested.step", "parentheses 1000 deep", _nested),
     OddFile("furlong.step", "a unit with a name nobody uses and a sound factor", _furlong),
+    OddFile(
+        "inch_supertype.step",
+        "an inch by a measure of the supertype",
+        lambda: _inch(rb"MEASURE_WITH_UNIT(LENGTH_MEASURE(25.4),\1)"),
+    ),
+    OddFile(
+        "inch_untyped.step",
+        "an inch by a number without a type",
+        lambda: _inch(rb"LENGTH_MEASURE_WITH_UNIT(25.4,\1)"),
+    ),
+    OddFile(
+        "inch_complex.step",
+        "an inch by a complex instance, which the kernel takes for a millimetre",
+        lambda: _inch(rb"(LENGTH_MEASURE_WITH_UNIT()MEASURE_WITH_UNIT(LENGTH_MEASURE(25.4),\1))"),
+    ),
+    OddFile(
+        "inch_order.step", "an inch whose records stand in another order, which crashes the kernel", _conversion_last
+    ),
     OddFile("schema_dot.step", "a schema name with a dot and in small letters", _dotted_schema),
     OddFile("relabelled.step", "a millimetre file that says metre: 200 m long, only a warning", _relabelled),
     OddFile("trailing.step", "a megabyte of blanks after the end", lambda: sample(_PART) + b" " * 1_000_000),

@@ -72,7 +72,7 @@ def take_away_after_trial(mechanisms: list[str]) -> None:
     kernel_child.try_sandbox = try_and_lose
 
 
-def attack(descriptor: int, kind: str, enter: Callable[[str], None]) -> dict[str, Any]:
+def attack(descriptor: int, kind: str, enter: Callable[[str], None], **_: object) -> dict[str, Any]:
     """Return how each attack ended: ``done``, or the name of the error that stopped it."""
     facts = json.loads(kind)
     attacks: dict[str, Callable[[], object]] = {
