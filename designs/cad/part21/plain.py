@@ -17,6 +17,7 @@ from designs.patterns import compile_pattern
 __all__ = ["plain_text"]
 
 _BOM: Final = b"\xef\xbb\xbf"
+_BEGIN: Final = b"ISO-10303-21;\nHEADER;\n"
 _END: Final = b"END-ISO-10303-21;"
 _BEFORE_OTHER_WORDS: Final = frozenset({b"ENDSEC;", b"ANCHOR;", b"REFERENCE;"})
 _WITHOUT_STATEMENTS: Final = frozenset({b"ISO-10303-21;", *_BEFORE_OTHER_WORDS})
@@ -42,9 +43,9 @@ def plain_text(data: bytes) -> bytes:
 
 
 def _rewritten(data: bytes) -> bytes:
-    header: list[bytes] = []
-    instances: list[bytes] = []
-    section: list[bytes] | None = None
+    # Bytes and no list of statements, each of which would take twice its length.
+    header, instances = bytearray(), bytearray()
+    section: bytearray | None = None
     for statement in _statements(data):
         if statement == _END:
             break
@@ -55,10 +56,10 @@ def _rewritten(data: bytes) -> bytes:
         elif statement in _WITHOUT_STATEMENTS:
             section = None
         elif section is not None:
-            section.append(statement)
+            section += statement + b"\n"
         elif statement.startswith(b"#"):
-            instances.append(statement)
-    return b"\n".join((b"ISO-10303-21;\nHEADER;", *header, b"ENDSEC;\nDATA;", *instances, b"ENDSEC;", _END, b""))
+            instances += statement + b"\n"
+    return b"".join((_BEGIN, header, b"ENDSEC;\nDATA;\n", instances, b"ENDSEC;\n", _END, b"\n"))
 
 
 def _statements(data: bytes) -> Iterator[bytes]:
