@@ -9,6 +9,7 @@ import logging
 import math
 import uuid
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from celery import current_task, shared_task
@@ -310,6 +311,7 @@ def _bom(design: Design) -> None:
 
 @PerformanceMonitor.track_duration("geometry_extraction")
 def _geometry(design: Design) -> None:
+    pieces = sum(design.bom_items.values_list("quantity", flat=True))
     kind = FileKind(design.kind)
     with local_path(design) as path:
         findings = findings_of(path, kind)
@@ -318,7 +320,7 @@ def _geometry(design: Design) -> None:
             kind,
             timeout_seconds=design.series.organization.kernel_timeout_seconds(),
             memory_limit_bytes=settings.ENGINEL_KERNEL_MEMORY_BYTES,
-            expected=findings.expected,
+            expected=replace(findings.expected, pieces=pieces, solids=design.defined_solids or 0),
             damage=findings.damage,
             needs_rewrite=findings.needs_rewrite,
             warnings=findings.warnings,

@@ -240,7 +240,7 @@ def test_a_name_no_entity_can_have_is_not_kept_after_the_scan(stored: Stored) ->
 
 
 def test_a_schema_that_is_not_read_is_in_its_line_of_the_header(stored: Stored) -> None:
-    text = step_file(UNITS + POINT).replace(b"AUTOMOTIVE_DESIGN", b"IFC4")
+    text = step_file(UNITS + POINT, schema="IFC4")
 
     with pytest.raises(InvalidFileFormat) as caught:
         scan_step(stored(text))
