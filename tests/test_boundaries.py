@@ -83,6 +83,7 @@ PURE = (
     "designs.monitoring.safe",
     "designs.monitoring.severity",
     "designs.monitoring.slots",
+    "designs.monitoring.stated_words",
     "designs.monitoring.structure",
     "designs.monitoring.tracebacks",
     "designs.monitoring.values",

@@ -10,8 +10,9 @@ from designs.monitoring.outline import outline_of
 from designs.monitoring.reasons import words_of
 from designs.monitoring.redaction import redacted_str
 from designs.monitoring.safe import raw_text
+from designs.monitoring.stated_words import is_word
 from designs.monitoring.store import Outcome
-from designs.monitoring.withheld import is_withheld, is_word, own_words
+from designs.monitoring.withheld import is_withheld, own_words
 from integrations.sentry import Occurrence
 
 __all__ = ["inert_text_of", "occurrence_of", "short_text_of"]

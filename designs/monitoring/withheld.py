@@ -25,6 +25,7 @@ from designs.monitoring.fingerprint.model import Fingerprint, make
 from designs.monitoring.foreign import attribute_of
 from designs.monitoring.own_names import WITHHELD_NAME, foreign_names, known_type_name
 from designs.monitoring.safe import raw_text
+from designs.monitoring.stated_words import is_word
 
 __all__ = [
     "WITHHELD",
@@ -32,7 +33,6 @@ __all__ = [
     "ids_only",
     "is_id",
     "is_withheld",
-    "is_word",
     "line_in_own_words",
     "logger_in_own_words",
     "own_words",
@@ -58,7 +58,7 @@ _UUID = r"[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-
 # An id, or the name of a stored file, which is made of ids.
 _ID = re.compile(rf"(?:designs/{_UUID}/)?{_UUID}(?:\.[a-z]{{2,4}})?\Z")
 _DIGITS = re.compile(r"\d{1,19}\Z", re.ASCII)
-_WORD = re.compile(r"[a-z][a-z_]{0,39}\Z|SIG[A-Z0-9]{1,8}\Z|(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS)\Z")
+_WORD = re.compile(r"[a-z][a-z_]{0,39}\Z")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,99}\Z")
 _LOGGER = re.compile(r"[a-z_][a-z_.]{0,99}\Z")
 _SEGMENT = re.compile(rf"(?:[a-z][a-z_-]{{0,39}}|\d{{1,19}}|{_UUID}|)\Z")
@@ -109,11 +109,6 @@ def is_id(value: object) -> bool:
     return type(value) is str and bool(_ID.match(value) or _DIGITS.match(value))
 
 
-def is_word(text: str) -> bool:
-    """Return whether a text looks like a word of the program."""
-    return bool(_WORD.match(text))
-
-
 def tag(error: object) -> None:
     """Note on an exception that it concerns a controlled design: some look at it after its request or task."""
     if is_exception(error):
@@ -137,7 +132,7 @@ def own_words(exc: BaseException) -> str:
         return text
     details = attribute_of(exc, "details")
     reason = dict.get(details, "reason") if issubclass(type(details), dict) else None
-    return f"{general} ({reason})" if type(reason) is str and _WORD.match(reason) else general
+    return f"{general} ({reason})" if type(reason) is str and is_word(reason) else general
 
 
 def said_in_own_words(message: object) -> str:
@@ -246,7 +241,7 @@ def _is_harmless(name: str, value: object) -> bool:
     if name == "logger":
         return logger_in_own_words(text) == text
     if name in _WORDS:
-        return bool(_WORD.match(text))
+        return is_word(text)
     return bool((name in _NAMES and _NAME.match(text)) or (name == "route" and _ROUTE.match(text)))
 
 
@@ -263,7 +258,11 @@ def _argument(value: object) -> object:
     if kind is str:
         text = str(value)
         # A part may be named by a word, too: one of the program stands in its code.
-        if _ID.match(text) or (_WORD.match(text) and (text.isupper() or _is_literal(text, _codes_of_writers()))):
+        if (
+            _ID.match(text)
+            or (text.isupper() and is_word(text))
+            or (_WORD.match(text) and _is_literal(text, _codes_of_writers()))
+        ):
             return text
         run = context.current()
         if text in {run.task, run.task_id, run.request_id, run.trace_id}:
