@@ -14,7 +14,7 @@ from typing import Any, cast
 from designs.monitoring.bare import is_exception
 from designs.monitoring.foreign import attribute_of
 from designs.monitoring.redaction import redact_text
-from designs.monitoring.withheld import is_word
+from designs.monitoring.stated_words import is_word
 
 __all__ = ["MAX_REASONS", "OTHER", "add_reasons", "reason_of", "reasons_in", "reasons_text", "words_of"]
 
