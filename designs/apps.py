@@ -34,6 +34,7 @@ class DesignsConfig(AppConfig):
             kernel_check,
             login_limit,
             logins,
+            marking,
             middleware,
         )
         from designs.cad import kernel_status  # noqa: PLC0415
@@ -64,6 +65,7 @@ class DesignsConfig(AppConfig):
         celery_metrics.connect()
         login_limit.connect()
         logins.connect()
+        marking.connect()
         bodies.use_login_check(is_login_valid)
         heartbeat.extra_facts["kernel"] = lambda: kernel_status().installed
         HealthChecker.provide(

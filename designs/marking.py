@@ -1,15 +1,21 @@
-"""Changes of the marks of stored designs: export control and classification, with a line in the audit log."""
+"""Changes of the marks of stored designs: export control and classification, with a line in the audit log.
+
+What is saved, too, notes in the context whether it concerns a controlled design, see `designs.context`.
+"""
 
 from __future__ import annotations
 
 import logging
 import uuid
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from designs.models import Clearance, Design, User
+from django.db.models.signals import pre_save
+
+from designs.models import BOMItem, Clearance, Design, Geometry, User
+from designs.models.controlled import note_parts
 from designs.permissions import require_may_mark
 
-__all__ = ["Marks", "judge_marks", "log_marks"]
+__all__ = ["Marks", "connect", "judge_marks", "log_marks"]
 
 audit_logger = logging.getLogger("enginel.audit")
 
@@ -19,6 +25,22 @@ class Marks(NamedTuple):
 
     is_itar: bool
     classification: int
+
+
+def connect() -> None:
+    """Begin to note what is saved, by a fixture, too."""
+    pre_save.connect(_note_design, sender=Design, dispatch_uid="enginel.note_design")
+    for part in (Geometry, BOMItem):
+        pre_save.connect(_note_part, sender=part, dispatch_uid=f"enginel.note_{part.__name__}")
+
+
+def _note_design(instance: Design, **kwargs: Any) -> None:
+    # Marks may be set after the object was made.
+    instance.note_marks()
+
+
+def _note_part(instance: Any, **kwargs: Any) -> None:
+    note_parts([instance])
 
 
 def judge_marks(user: User, design: Design, wanted: Marks) -> Marks:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection
 from pathlib import PurePosixPath
-from typing import Any, Self
+from typing import Any
 
 from django.conf import settings
 from django.core.validators import MinValueValidator
 from django.db import models
 
 from designs import context
+from designs.models.controlled import AskingManager, DesignQuerySet, PartQuerySet, SeriesQuerySet, Telling
 from designs.models.organizations import Clearance, Organization
 from designs.models.text import validate_one_line
 
@@ -50,7 +50,7 @@ class Step(models.TextChoices):
     GEOMETRY = "geometry", "Geometry"
 
 
-class Series(models.Model):
+class Series(Telling, models.Model):
     """All versions of one part."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -63,6 +63,8 @@ class Series(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
     )
     created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = AskingManager.from_queryset(SeriesQuerySet)()
 
     class Meta:
         ordering = ["part_number", "id"]
@@ -128,6 +130,8 @@ class Design(models.Model):
     processed_at = models.DateTimeField(null=True, blank=True)
     task_id = models.CharField("id of the first Celery task", max_length=64, blank=True, default="")
 
+    objects = DesignQuerySet.as_manager()
+
     class Meta:
         ordering = ["-created_at", "id"]
         indexes = [
@@ -142,6 +146,14 @@ class Design(models.Model):
             ),
         ]
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.note_marks()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self.note_marks()
+
     def __str__(self) -> str:
         return f"{self.series.part_number} version {self.shown_version}"
 
@@ -150,15 +162,12 @@ class Design(models.Model):
         """Number of this version among those that the user may see, where a query counted them."""
         return self.version if self.visible_version is None else self.visible_version
 
-    @classmethod
-    def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[Any], **options: Any) -> Self:
-        """Make the design of a row; whatever loads one that is controlled keeps its content out of error reports."""
-        design = super().from_db(db, field_names, values, **options)
-        loaded = vars(design)
+    def note_marks(self) -> None:
+        """Keep the content of a controlled design out of error reports, however the object was made."""
+        held = vars(self)
         # What a deferred field would say is not known without a query.
-        if loaded.get("is_itar", True) or loaded.get("classification", True):
+        if held.get("is_itar", True) or held.get("classification", True):
             context.set_controlled()
-        return design
 
     @property
     def error_facts(self) -> dict[str, Any]:
@@ -171,7 +180,7 @@ class Design(models.Model):
         return self.file.name or ""
 
 
-class Geometry(models.Model):
+class Geometry(Telling, models.Model):
     """What the CAD kernel measured, in mm, mm² and mm³. Null: the file has no such thing."""
 
     design = models.OneToOneField(Design, on_delete=models.CASCADE, primary_key=True, related_name="geometry")
@@ -187,6 +196,8 @@ class Geometry(models.Model):
     peak_memory_bytes = models.PositiveBigIntegerField()
     warnings = models.JSONField(default=list, blank=True)
 
+    objects = AskingManager.from_queryset(PartQuerySet)()
+
     class Meta:
         verbose_name_plural = "geometries"
 
@@ -194,7 +205,7 @@ class Geometry(models.Model):
         return f"{self.solids} solids, {self.faces} faces"
 
 
-class BOMItem(models.Model):
+class BOMItem(Telling, models.Model):
     """One line of a design's bill of materials: how often a part is built in."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -202,6 +213,8 @@ class BOMItem(models.Model):
     part = models.TextField()
     quantity = models.BigIntegerField(validators=[MinValueValidator(1)])
     position = models.PositiveIntegerField()
+
+    objects = AskingManager.from_queryset(PartQuerySet)()
 
     class Meta:
         ordering = ["position"]

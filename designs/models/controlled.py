@@ -1,0 +1,159 @@
+"""Rows that say, as they are loaded or written, whether they hold content of a controlled design.
+
+Designs know it themselves, see `designs.models.Design`. Series, geometries and BOM items do not: their
+managers ask for it in the same query, except for the rows of a design that is loaded.
+
+A design is controlled if it is export-controlled (ITAR) or classified.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.apps import apps
+from django.db import models
+from django.db.models import Q
+
+from designs import context
+from designs.models.organizations import Clearance
+
+__all__ = ["AskingManager", "DesignQuerySet", "PartQuerySet", "SeriesQuerySet", "Telling", "controlled", "note_parts"]
+
+_FLAG = "is_of_controlled"
+_MARKS = ("is_itar", "classification")
+
+
+def controlled(prefix: str = "") -> Q:
+    """Return the condition that a design is controlled.
+
+    Args:
+        prefix: Path from the model of the query to the design, such as ``design__``.
+    """
+    return Q(**{f"{prefix}is_itar": True}) | Q(**{f"{prefix}classification__gt": Clearance.UNCLASSIFIED})
+
+
+class _NotingQuerySet(models.QuerySet[Any]):
+    """A failed update may quote what it was to write.
+
+    Attributes:
+        prefix: Path to the design.
+        content: Fields that hold what a client or a file says.
+    """
+
+    prefix = ""
+    content: frozenset[str] = frozenset()
+
+    def update(self, **kwargs: Any) -> int:
+        try:
+            return super().update(**kwargs)
+        except Exception:
+            if self.content.intersection(kwargs) and not context.is_controlled():
+                self._note_failed()
+            raise
+
+    def _note_failed(self) -> None:
+        try:
+            is_ordinary = not self.filter(controlled(self.prefix)).exists()
+        except Exception:  # noqa: BLE001 - the transaction takes no more queries, so the rows are in doubt
+            is_ordinary = False
+        if not is_ordinary:
+            context.set_controlled()
+
+
+class DesignQuerySet(_NotingQuerySet):
+    """Designs that are written without being loaded."""
+
+    content = frozenset({"file", "file_name", "sha256", "schema", "unit", "error_detail"})
+
+    def update(self, **kwargs: Any) -> int:
+        if any(kwargs.get(name) for name in _MARKS):
+            context.set_controlled()
+        return super().update(**kwargs)
+
+    def bulk_create(self, objs: Iterable[Any], *args: Any, **kwargs: Any) -> Any:
+        return super().bulk_create(_noted(objs), *args, **kwargs)
+
+    def bulk_update(self, objs: Iterable[Any], *args: Any, **kwargs: Any) -> int:
+        return super().bulk_update(_noted(objs), *args, **kwargs)
+
+
+class SeriesQuerySet(_NotingQuerySet):
+    """Series; a part number is content of all designs of the series."""
+
+    prefix = "designs__"
+    content = frozenset({"part_number", "name", "description"})
+
+    def asking(self) -> SeriesQuerySet:
+        """Return the series such that each says whether one of its designs is controlled."""
+        return self.annotate(**{_FLAG: _IsOfControlled("pk", column="series_id")})
+
+
+class PartQuerySet(_NotingQuerySet):
+    """What belongs to one design."""
+
+    prefix = "design__"
+    content = frozenset({"part", "warnings"})
+
+    def asking(self) -> PartQuerySet:
+        """Return the rows such that each says whether its design is controlled."""
+        return self.annotate(**{_FLAG: _IsOfControlled("design_id", column="id")})
+
+    def bulk_create(self, objs: Iterable[Any], *args: Any, **kwargs: Any) -> Any:
+        rows = list(objs)
+        note_parts(rows)
+        return super().bulk_create(rows, *args, **kwargs)
+
+    def bulk_update(self, objs: Iterable[Any], *args: Any, **kwargs: Any) -> int:
+        rows = list(objs)
+        note_parts(rows)
+        return super().bulk_update(rows, *args, **kwargs)
+
+
+class _IsOfControlled(models.Func):
+    """Whether a controlled design has a value in a column; an ``Exists`` takes ten times as long to build."""
+
+    template = (
+        "EXISTS(SELECT 1 FROM designs_design WHERE %(column)s = %(expressions)s AND (is_itar OR classification > 0))"
+    )
+    output_field = models.BooleanField()
+
+
+class AskingManager(models.Manager[Any]):
+    """A manager whose rows say whether they hold content of a controlled design."""
+
+    def get_queryset(self) -> Any:
+        rows: Any = super().get_queryset()
+        # A manager of related rows has the object that they belong to.
+        return rows if isinstance(getattr(self, "instance", None), _designs().model) else rows.asking()
+
+
+class Telling:
+    """A row that passes on what its query says, see `AskingManager`."""
+
+    def _note(self, is_of_controlled: bool) -> None:
+        if is_of_controlled:
+            context.set_controlled()
+
+    is_of_controlled = property(fset=_note)
+
+
+def note_parts(rows: Iterable[Any]) -> None:
+    """Note whether rows belong to a controlled design, as far as their design was not loaded."""
+    if context.is_controlled():
+        return
+    unknown = {row.design_id for row in rows if not type(row).design.is_cached(row)}
+    if unknown and _designs().filter(controlled(), pk__in=unknown).exists():
+        context.set_controlled()
+
+
+def _designs() -> Any:
+    # The models are loaded after this module.
+    return apps.get_model("designs", "Design").objects
+
+
+def _noted(designs: Iterable[Any]) -> list[Any]:
+    rows = list(designs)
+    for design in rows:
+        design.note_marks()
+    return rows
