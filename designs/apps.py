@@ -39,10 +39,10 @@ class DesignsConfig(AppConfig):
         )
         from designs.cad import kernel_status  # noqa: PLC0415
         from designs.credentials import is_login_valid  # noqa: PLC0415
-        from designs.monitoring import HealthChecker  # noqa: PLC0415
-        from designs.monitoring.kept_results import kept_text, kept_type, kept_values  # noqa: PLC0415
+        from designs.monitoring import HealthChecker, kept_results  # noqa: PLC0415
         from designs.monitoring.own_names import is_known_type  # noqa: PLC0415
         from designs.monitoring.real_paths import folders_of  # noqa: PLC0415
+        from designs.monitoring.withheld import stands_in_code  # noqa: PLC0415
         from designs.older_database import refuse_older_database  # noqa: PLC0415
         from designs.sentry import start_sentry  # noqa: PLC0415
         from integrations import heartbeat, results  # noqa: PLC0415
@@ -57,7 +57,17 @@ class DesignsConfig(AppConfig):
         checks.register_checks()
         pre_migrate.connect(refuse_older_database, sender=self, dispatch_uid="enginel.refuse_older_database")
         kernel_check.register_checks()
-        results.use_scrubbers(kept_values, kept_text, kept_type, controlled_tasks.is_noted)
+        results.use_scrubbers(
+            results.Scrubbers(
+                kept_results.kept_values,
+                kept_results.kept_text,
+                kept_results.kept_type,
+                kept_results.kept_state,
+                kept_results.kept_result,
+                controlled_tasks.is_noted,
+                stands_in_code,
+            )
+        )
         controlled_tasks.connect()
         celery_signals.connect()
         celery_messages.connect()

@@ -117,6 +117,7 @@ def _extend() -> None:
     Future.add_done_callback = _adding(Future.add_done_callback)  # type: ignore[method-assign]
     loops: Any = asyncio.BaseEventLoop
     loops.call_exception_handler = _reporting(loops.call_exception_handler)
+    loops.create_task = _creating(loops.create_task)
     sys.unraisablehook = _ignoring(sys.unraisablehook)
     logging.setLogRecordFactory(_marking(logging.getLogRecordFactory()))
 
@@ -209,6 +210,26 @@ def _reporting(report: Callable[..., None]) -> Callable[..., None]:
             context.unbind(token)
 
     return call_exception_handler
+
+
+def _creating(create: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a task of an event loop note its origin on the exception that ends it: its frames do not say who made it."""
+
+    @functools.wraps(create)
+    def create_task(self: Any, *args: Any, **kwargs: Any) -> Any:
+        task = create(self, *args, **kwargs)
+        task.add_done_callback(functools.partial(_note_end, context.cells()))
+        return task
+
+    return create_task
+
+
+def _note_end(work: context.Cells, task: Any) -> None:
+    # To ask by `exception()` would say that somebody has seen it, and the loop would not report it.
+    error = getattr(task, "_exception", None)
+    if error is not None:
+        # The work may become controlled later.
+        dict.__setitem__(_attributes_of(error), context.CELL, work)
 
 
 def _ignoring(hook: Callable[[Any], Any]) -> Callable[[Any], Any]:

@@ -137,6 +137,8 @@ def enter_task(task_id: str = "", task: Any = None, **kwargs: object) -> None:
         )
         if carried.is_controlled:
             context.set_controlled()
+        # For what looks at the frames of an exception of this task later, see `designs.monitoring.origins`.
+        getattr(task.request, "__dict__", {})[context.CELL] = context.cells()[0]
         # An eager retry runs inside the attempt before it, under the same id.
         _tokens.setdefault(task_id, []).append(token)
 

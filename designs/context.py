@@ -18,6 +18,7 @@ from itertools import count
 from typing import Any, NamedTuple
 
 __all__ = [
+    "CELL",
     "HEADER",
     "TAG",
     "RunContext",
@@ -31,6 +32,7 @@ __all__ = [
     "current_request",
     "current_state",
     "from_headers",
+    "has_met",
     "is_controlled",
     "is_met_outside",
     "is_own_id",
@@ -111,7 +113,8 @@ class RunContext:
 
 _CONTROLLED = "is_controlled"
 _NAMES = tuple(name for name in RunContext.__dataclass_fields__ if name != _CONTROLLED)
-_REQUEST_ATTRIBUTE = "enginel_is_controlled"
+CELL = "enginel_is_controlled"
+"""Attribute of a request or of a task's message: a set, not empty once it is controlled."""
 
 # A request's context is kept as its bare parts (id, method, path, the request, what reads its user) until it is needed:
 # most requests log nothing and fail at nothing.
@@ -143,7 +146,6 @@ A token would not do: asgiref copies contexts between threads, and a token is of
 start_with = _current.set
 """Replace the context by a request's bare parts, as `start_request` does, or by an earlier state; for hot paths."""
 
-
 _is_met_outside = False
 _requests = deque[str](maxlen=4_096)  # The last controlled ones: work that outlives its request has only its id.
 _on_controlled: list[Callable[[], None]] = []
@@ -155,11 +157,7 @@ tracer: Callable[[], str] | None = None
 
 
 def trace_with(ask: Callable[[], str] | None) -> None:
-    """Let every context know the trace it is part of.
-
-    Args:
-        ask: Gives the id of the current trace, or an empty string. Must be cheap and must not raise.
-    """
+    """Let every context know the trace it is part of; ``ask`` gives its id or an empty text, and must not raise."""
     global tracer  # noqa: PLW0603 - one tracer a process
     tracer = ask
 
@@ -262,12 +260,17 @@ def _cells_of(whole: _Bound) -> Cells:
 
 def _cell_of(request: Any) -> set[bool]:
     # Of a request that is gone, none that anybody else has.
-    cell: set[bool] = getattr(request, "__dict__", {}).setdefault(_REQUEST_ATTRIBUTE, set())
+    cell: set[bool] = getattr(request, "__dict__", {}).setdefault(CELL, set())
     return cell
 
 
 def _is_outside(run: RunContext) -> bool:
     return not (run.request_id or run.task_id)
+
+
+def has_met() -> bool:
+    """Return whether this process has met a controlled design at all."""
+    return _has_controlled
 
 
 def is_met_outside() -> bool:
@@ -339,7 +342,7 @@ def start_request(
     request: Callable[[], Any],
     identify: Callable[[Any], UserId],
 ) -> str:
-    """Replace the context by that of a request, as `start` does, at a fraction of its cost.
+    """Replace the context by that of a request, as `start` does, at a fraction of its cost; return the request's id.
 
     Args:
         offered_id: The id its client gives it, see `accept_request_id`.
@@ -348,9 +351,6 @@ def start_request(
         request: Gives the request as long as it lives; a weak reference, so that an idle thread does not keep its
             last one, body and all.
         identify: Gives the user's id of what ``request`` gives, see `start`.
-
-    Returns:
-        The request's id.
     """
     # As `accept_request_id` makes it: most requests bring none, and to ask would cost as much again.
     request_id = accept_request_id(offered_id) if offered_id else f"{request_ids.prefix}{next(request_ids.numbers)}"

@@ -12,11 +12,12 @@ from rest_framework import exceptions as drf
 from rest_framework.response import Response
 from rest_framework.views import exception_handler as drf_exception_handler
 
+from designs import context as run_context
 from designs.bodies import refusal_of
 from designs.cad.reasons import shown_facts
 from designs.error_pages import error_page, prefers_json
 from designs.exceptions import EnginelBaseException
-from designs.monitoring import ErrorTracker, guarded
+from designs.monitoring import ErrorTracker, guarded, is_withheld, own_words
 
 __all__ = [
     "bad_request",
@@ -43,8 +44,12 @@ def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response | 
     response = drf_exception_handler(exc, dict(context))
     if response is None:
         return None
+    # One that other work for a controlled design has left behind is not for this client.
+    is_left_behind = not run_context.is_controlled() and is_withheld(exc)
     error_id = _record(exc, response.status_code, context)
     response.data = _body_of(exc, response.data, response.status_code, error_id)
+    if is_left_behind:
+        response.data["detail"] = own_words(exc)
     request = context.get("request")
     if request is not None:
         mark_handled(request, error_id)

@@ -32,7 +32,14 @@ from designs.monitoring.redaction import (
     safe_str,
 )
 from designs.monitoring.tracebacks import format_traceback, is_costly
-from designs.monitoring.withheld import ids_only, is_withheld, line_in_own_words, logger_in_own_words, path_of_ids
+from designs.monitoring.withheld import (
+    ids_only,
+    is_withheld,
+    is_withheld_line,
+    line_in_own_words,
+    logger_in_own_words,
+    path_of_ids,
+)
 
 __all__ = ["JSONFormatter", "console_handler", "exception_text"]
 
@@ -70,7 +77,7 @@ class JSONFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         facts: Mapping[str, str | int] = context.known()
-        if context.TAG in vars(record) or is_withheld(_exception_of(record)):
+        if is_withheld_line(record):
             record, facts = _in_own_words(record), _with_path_of_ids(facts)
         message = self._message(record)
         if not (record.exc_info or record.stack_info) and (plain := _plain_line(record, message, facts)):
@@ -128,12 +135,6 @@ def exception_text(exc_info: Any) -> str:
     except Exception as error:  # noqa: BLE001 - hostile exceptions format themselves by raising
         return f"unformattable traceback: {type(error).__name__}"
     return redacted_tail(text, _EXCEPTION_MAX_CHARS)
-
-
-def _exception_of(record: logging.LogRecord) -> object:
-    given = record.exc_info
-    # Whatever the call gave.
-    return given[1] if type(given) is tuple and len(given) > 1 else None
 
 
 def _in_own_words(record: logging.LogRecord) -> logging.LogRecord:

@@ -346,6 +346,8 @@ def meets_controlled(backwards: str, then: str = "") -> str:
     context.set_controlled()
     name = backwards[::-1]
     current_task.send_event("task-progress", part=name, parts=[name], percent=50)
+    current_task.send_event(f"task-{name}", **{name: 1})
+    current_task.update_state(state=f"AT {name}", meta={"part": name})
     if then == "fails":
         raise type(name, (ValueError,), {})(name)
     if then == "queues":

@@ -62,6 +62,7 @@ PURE = (
     "designs.monitoring.message_tokens",
     "designs.monitoring.messages",
     "designs.monitoring.metrics.names",
+    "designs.monitoring.origins",
     "designs.monitoring.outer_frames",
     "designs.monitoring.outline",
     "designs.monitoring.own_names",

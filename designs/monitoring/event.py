@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from designs.conf import conf
-from designs.context import RunContext, UserId
+from designs.context import RunContext, UserId, set_controlled
 from designs.monitoring.bare import is_exception
 from designs.monitoring.foreign import attribute_of
 from designs.monitoring.own_names import WITHHELD_NAME, known_type_names
@@ -101,7 +101,7 @@ def build_event(
         facts = {**facts, "details": redact(details)}
     withheld = run.is_controlled or is_withheld(error)
     if withheld:
-        tag(error)
+        _note_withheld(error, run)
         facts = ids_only(facts)
     if run.trace_id:
         facts = {"trace_id": run.trace_id, **facts}
@@ -125,6 +125,13 @@ def build_event(
         source=source if type(source) is str and source in _SOURCES else _source(source, withheld),
     )
     return event
+
+
+def _note_withheld(error: object, run: RunContext) -> None:
+    tag(error)
+    if not run.is_controlled and (run.request_id or run.task_id):
+        # It reports an exception of controlled work: its spans, breadcrumbs and results may quote that.
+        set_controlled()
 
 
 def _source(source: object, withheld: bool) -> str:

@@ -6,14 +6,18 @@ By key (a value under a telling name goes, whatever it is) and inside text, see 
 from __future__ import annotations
 
 import re
+from asyncio import Future
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import islice
 from typing import Any, cast
 
 from designs.conf import conf
+from designs.context import has_met
 from designs.monitoring.inert import REFUSED, refusing_io
+from designs.monitoring.origins import comes_from_controlled
+from designs.monitoring.own_names import WITHHELD_NAME
 from designs.monitoring.redacted_text import FILTERED, is_plain, is_secret_key, is_secret_name, redact_text
 from designs.monitoring.safe import clean_text, raw_text, safe_str, type_name
 from designs.monitoring.secret_cards import is_measure
@@ -125,6 +129,13 @@ def _must_go(value: object, kind: type, key: str) -> bool:
     return True
 
 
+def _is_withheld(value: object, kind: type) -> bool:
+    """Return whether a value is an exception of controlled work, or a future, whose text quotes its exception."""
+    if issubclass(kind, BaseException):
+        return comes_from_controlled(cast("BaseException", value))
+    return issubclass(kind, Future)
+
+
 def _is_telling(name: object) -> bool:
     if type(name) is bytes:
         name = name[:MAX_KEY_CHARS].decode("latin-1")
@@ -160,6 +171,7 @@ class _Copy:
 
     nodes: int = 0
     chars: int = 0
+    has_met: bool = field(default_factory=has_met)
 
     def of(self, value: object, key: str, depth: int) -> Any:
         self.nodes += 1
@@ -199,6 +211,8 @@ class _Copy:
             return f"<{length(value)} bytes>"
         if issubclass(kind, str):
             return self._text(str.__str__(cast("str", value)))
+        if self.has_met and _is_withheld(value, kind):
+            return WITHHELD_NAME
         return self._text(value, str if kind.__module__.partition(".")[0] in _PLAINLY_PRINTED else repr)
 
     def _text(self, value: object, convert: Callable[[object], str] = str) -> str:

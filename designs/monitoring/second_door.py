@@ -26,7 +26,7 @@ from designs.monitoring.request_notes import note
 from designs.monitoring.safe import raw_text
 from designs.monitoring.severity import known_severity, severity_of
 from designs.monitoring.store import Outcome
-from designs.monitoring.withheld import is_withheld, line_in_own_words
+from designs.monitoring.withheld import is_withheld, is_withheld_line, line_in_own_words
 from integrations.sentry import Decision, Occurrence
 
 __all__ = ["admit"]
@@ -78,7 +78,7 @@ def _admit(event: Mapping[str, Any], hint: Mapping[str, Any]) -> Decision:
         if subject is not None and not subject.is_quoted:
             ErrorTracker.log_error(exc, _facts(event, log, mechanism), source="log")
         return _DROP
-    text = line_in_own_words(log) if log is not None and is_withheld() else _text(event)
+    text = line_in_own_words(log) if log is not None and is_withheld_line(log) else _text(event)
     described = build_event(
         exc if exc is not None else text,
         run,

@@ -11,7 +11,7 @@ from designs.monitoring.file_content import first_with_content
 from designs.monitoring.occurrence import inert_text_of
 from designs.monitoring.own_names import is_known_frame, is_known_type
 from designs.monitoring.redaction import redact, redacted_str
-from designs.monitoring.withheld import ids_only, is_id, is_withheld, path_of_ids
+from designs.monitoring.withheld import ids_only, is_id, is_withheld, is_withheld_line, path_of_ids
 from integrations.redis import RedisUnavailable
 from integrations.sentry import Scrubber
 
@@ -37,6 +37,7 @@ SCRUBBER = Scrubber(
     value=redact,
     text_of=inert_text_of,
     withholds=is_withheld,
+    withholds_line=is_withheld_line,
     ids_only=ids_only,
     path_of_ids=path_of_ids,
     knows_type=is_known_type,

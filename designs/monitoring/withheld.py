@@ -23,6 +23,7 @@ from designs.monitoring.bare import attributes_of, is_exception, traceback_of
 from designs.monitoring.fingerprint.file_failures import of_file
 from designs.monitoring.fingerprint.model import Fingerprint, make
 from designs.monitoring.foreign import attribute_of
+from designs.monitoring.origins import comes_from_controlled, tag
 from designs.monitoring.own_names import WITHHELD_NAME, foreign_names, known_type_name
 from designs.monitoring.safe import raw_text
 from designs.monitoring.stated_words import is_word
@@ -33,11 +34,13 @@ __all__ = [
     "ids_only",
     "is_id",
     "is_withheld",
+    "is_withheld_line",
     "line_in_own_words",
     "logger_in_own_words",
     "own_words",
     "path_of_ids",
     "said_in_own_words",
+    "stands_in_code",
     "tag",
     "without_words",
 ]
@@ -99,7 +102,25 @@ def is_withheld(error: object = None) -> bool:
         return True
     if not is_exception(error):
         return False
-    return dict.get(attributes_of(error), context.TAG) is True or (context.is_met_outside() and _is_of_a_pool(error))
+    if dict.get(attributes_of(error), context.TAG) is True:
+        return True
+    if not context.has_met():
+        return False
+    return comes_from_controlled(error) or (context.is_met_outside() and _is_of_a_pool(error))
+
+
+def is_withheld_line(record: logging.LogRecord) -> bool:
+    """Return whether a log line concerns a controlled design: by where it was logged, or by its exceptions."""
+    held, exc_info = vars(record), record.exc_info
+    # Whatever the call gave.
+    if context.TAG in held or is_withheld(exc_info[1] if type(exc_info) is tuple and len(exc_info) > 1 else None):
+        return True
+    if not context.has_met():
+        return False
+    args = record.args
+    given = [record.msg, *(args.values() if isinstance(args, Mapping) else args or ()), *held.values()]
+    # By type: a lazy object would load what it stands for.
+    return any(issubclass(type(one), BaseException) and is_withheld(one) for one in given)
 
 
 def is_id(value: object) -> bool:
@@ -107,12 +128,6 @@ def is_id(value: object) -> bool:
     if type(value) is int or type(value) is uuid.UUID:
         return True
     return type(value) is str and bool(_ID.match(value) or _DIGITS.match(value))
-
-
-def tag(error: object) -> None:
-    """Note on an exception that it concerns a controlled design: some look at it after its request or task."""
-    if is_exception(error):
-        dict.__setitem__(attributes_of(error), context.TAG, True)
 
 
 def own_words(exc: BaseException) -> str:
@@ -141,6 +156,17 @@ def said_in_own_words(message: object) -> str:
         return str.__str__(message)
     text = raw_text(message)
     return text if _is_literal(text, _codes_of_writers()) else WITHHELD
+
+
+def stands_in_code(name: str) -> bool:
+    """Return whether the code that runs has a text, or a name of an argument, as a literal."""
+    constants = (constant for code in _codes_of_writers() for constant in code.co_consts)
+    return any(constant == name if type(constant) is str else _has(constant, name) for constant in constants)
+
+
+def _has(constant: object, name: str) -> bool:
+    # Python keeps the names of the arguments of a call together.
+    return type(constant) is tuple and name in constant
 
 
 def line_in_own_words(record: logging.LogRecord) -> OwnWords:

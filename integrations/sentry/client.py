@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import sentry_sdk
@@ -124,7 +124,7 @@ def sentry_options(
         "before_send_metric": telemetry,
         # The SDK warns of it where spans are not streamed.
         **({"before_send_span": scrubbing_spans(scrubber)} if _streams_spans(given) else {}),
-        "before_breadcrumb": _before_breadcrumb,
+        "before_breadcrumb": _looking_at_breadcrumbs(scrubber),
     }
 
 
@@ -175,6 +175,17 @@ def _streams_spans(options: Mapping[str, Any]) -> bool:
     return "stream" in {options.get("trace_lifecycle"), experiments.get("trace_lifecycle")}
 
 
-def _before_breadcrumb(crumb: dict[str, Any], hint: dict[str, Any]) -> dict[str, Any] | None:
-    # Ours would push the application's out.
-    return None if crumb.get("category") == "redis" and is_own_command() else crumb
+def _looking_at_breadcrumbs(scrubber: Scrubber) -> Callable[[dict[str, Any], dict[str, Any]], dict[str, Any] | None]:
+    """Return the SDK's ``before_breadcrumb``."""
+
+    def before_breadcrumb(crumb: dict[str, Any], hint: dict[str, Any]) -> dict[str, Any] | None:
+        if crumb.get("category") == "redis" and is_own_command():
+            # Ours would push the application's out.
+            return None
+        line = hint.get("log_record")
+        if line is not None and scrubber.withholds_line is not None and scrubber.withholds_line(line):
+            # A later event of other work may have it.
+            return {name: value for name, value in crumb.items() if name not in {"message", "data", "category"}}
+        return crumb
+
+    return before_breadcrumb

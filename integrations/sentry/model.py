@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from logging import LogRecord
 from types import FrameType
 from typing import Any, NamedTuple
 
@@ -70,6 +71,7 @@ class Scrubber(NamedTuple):
         value: From any value under a name; gives a JSON-ready, bounded copy.
         text_of: The text of an exception whose own must not be asked for; None for any other.
         withholds: Whether what runs now, or this exception, concerns what must not leave.
+        withholds_line: Whether a log record does.
         ids_only: Of a context, what may leave then.
         path_of_ids: Of a URL path, what may leave then.
         knows_type: Whether a type, by module and qualified name, is the program's. Others' names stay here then.
@@ -89,3 +91,4 @@ class Scrubber(NamedTuple):
     knows_frame: Callable[[str, str, str], bool] = _knows_none
     is_id: Callable[[object], bool] = _knows_none
     first_closed: Callable[[Sequence[FrameType]], int] | None = None
+    withholds_line: Callable[[LogRecord], bool] | None = None

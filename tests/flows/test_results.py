@@ -138,6 +138,7 @@ def test_events_of_controlled_tasks_hold_ids_only(running: RunningStack, app: Ce
     assert (event["exception"], event["traceback"]) == ("[filtered]", "[filtered]")
     [progress] = _of(seen, failed, "task-progress")
     assert (progress["part"], progress["parts"], progress["percent"]) == ("[filtered]", "[filtered]", 50)
+    assert len(_of(seen, failed, "task-custom")) == 1
     assert _of(seen, ordinary, "task-succeeded")[0]["result"] == "'fine'"
     running.marker()
     wait_for(lambda: MARKER not in everything_in(store))
