@@ -15,8 +15,8 @@ from designs.cad.reasons import shown_facts
 from designs.exceptions import InsufficientPermissions
 from designs.lifecycle import delete_design, put_back
 from designs.marking import Marks, judge_marks, log_marks
-from designs.models import IN_WORK, BOMItem, Design, Geometry, User
-from designs.permissions import administered_designs, with_visible_version
+from designs.models import IN_WORK, BOMItem, Design, Geometry, Role, User
+from designs.permissions import administered_designs, administered_designs_with_role, with_visible_version
 
 __all__ = ["BOMItemAdmin", "DesignAdmin", "GeometryAdmin"]
 
@@ -103,15 +103,23 @@ class DesignAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the
 
     @admin.action(description="Put back to uploaded, to be finalized again", permissions=["change"])
     def process_again(self, request: HttpRequest, queryset: QuerySet[Design]) -> None:
-        count = put_back(queryset)
+        allowed = administered_designs_with_role(user_of(request), Role.ENGINEER)
+        count = put_back(queryset.filter(pk__in=allowed.values("pk")))
         self.message_user(request, f"{count} designs can be finalized again.", messages.SUCCESS)
+        if refused := queryset.exclude(pk__in=allowed.values("pk")).count():
+            text = f"{refused} designs are unchanged: that needs the role {Role.ENGINEER.value} in their organization."
+            self.message_user(request, text, messages.WARNING)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Design | None = None) -> bool:
-        in_work = obj is not None and obj.status in IN_WORK
-        return not in_work and bool(super().has_delete_permission(request, obj))
+        if not super().has_delete_permission(request, obj):
+            return False
+        if obj is None:
+            return True
+        allowed = administered_designs_with_role(user_of(request), Role.ADMIN)
+        return obj.status not in IN_WORK and allowed.filter(pk=obj.pk).exists()
 
     def delete_model(self, request: HttpRequest, obj: Design) -> None:
         delete_design(obj)

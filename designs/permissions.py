@@ -23,6 +23,7 @@ from designs.models import Clearance, Design, Membership, Organization, Role, Se
 
 __all__ = [
     "administered_designs",
+    "administered_designs_with_role",
     "administered_organizations",
     "administered_users",
     "covers",
@@ -100,6 +101,19 @@ def administered_designs(user: User) -> QuerySet[Design]:
     if not user.is_superuser:
         return own
     return Design.objects.filter(Q(pk__in=own.values("pk")) | Q(is_itar=False, classification=Clearance.UNCLASSIFIED))
+
+
+def administered_designs_with_role(user: User, required: Role) -> QuerySet[Design]:
+    """Return the designs of `administered_designs` that the user's role in their organization lets the user act on.
+
+    A superuser acts on those that are neither export-controlled nor classified in any organization.
+    """
+    sufficient = [role for role in Role if role.at_least(required)]
+    own = Membership.objects.filter(organization=OuterRef("series__organization"), user=user, role__in=sufficient)
+    allowed = Q(Exists(own))
+    if user.is_superuser:
+        allowed |= Q(is_itar=False, classification=Clearance.UNCLASSIFIED)
+    return administered_designs(user).filter(allowed)
 
 
 def administered_organizations(user: User) -> QuerySet[Organization]:

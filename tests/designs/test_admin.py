@@ -364,6 +364,35 @@ def test_an_action_reaches_no_hidden_design(make_member: MakeMember, make_design
     assert design.status == Status.FAILED
 
 
+@pytest.mark.parametrize(("role", "is_allowed"), [(Role.ENGINEER, False), (Role.ADMIN, True)])
+def test_staff_delete_designs_as_admins_of_their_organization_only(
+    make_member: MakeMember, make_design: MakeDesign, role: Role, is_allowed: bool
+) -> None:
+    one, other = make_design(), make_design()
+    client = staff_client(make_member(role), "view_design", "delete_design")
+
+    answer = client.post(url(Design, "delete", one.pk), {"post": "yes"})
+    delete_in_bulk(client, other)
+
+    assert answer.status_code == (302 if is_allowed else 403)
+    assert Design.objects.filter(pk__in=[one.pk, other.pk]).count() == (0 if is_allowed else 2)
+
+
+@pytest.mark.parametrize(("role", "status"), [(Role.VIEWER, Status.FAILED), (Role.ENGINEER, Status.UPLOADED)])
+def test_staff_put_designs_back_as_engineers_of_their_organization_only(
+    make_member: MakeMember, make_design: MakeDesign, role: Role, status: Status
+) -> None:
+    design = make_design(status=Status.FAILED)
+    client = staff_client(make_member(role), "view_design", "change_design")
+
+    data = {"action": "process_again", "_selected_action": [design.pk]}
+    page = client.post(url(Design, "changelist"), data, follow=True).content.decode()
+
+    design.refresh_from_db()
+    assert design.status == status
+    assert (f"needs the role {Role.ENGINEER.value}" in page) is (status == Status.FAILED)
+
+
 def test_staff_set_no_primary_membership_of_a_member_of_another_organization(
     make_member: MakeMember, rival: Organization, admin_client: Client
 ) -> None:
