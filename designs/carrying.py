@@ -18,6 +18,7 @@ import functools
 import logging
 import sys
 import threading
+import weakref
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import AbstractContextManager
@@ -30,6 +31,8 @@ __all__ = ["Carrier", "connect"]
 _ORIGIN = "enginel_origin"
 # Threads of this service hold nothing of designs: counts, scrubbed records, findings of health checks.
 _OWN_THREADS = "enginel-"
+_OWN_LOGGERS = "enginel."
+_MAX_FRAMES = 40
 
 _attributes_of: Callable[[BaseException], dict[str, object]] = vars(BaseException)["__dict__"].__get__
 
@@ -81,6 +84,25 @@ class Carrier:
         if origin is not None:
             return any(origin.cells) or (origin.met != self.met and not _is_own(thread))
         return self.met > 0 and thread is not threading.main_thread() and not _is_own(thread)
+
+    def is_at_an_end(self) -> bool:
+        """Return whether an object ends here, by its ``__del__``, a finalizer or a generator that is closed.
+
+        Objects of controlled work may end in any other.
+        """
+        if not self.met:
+            return False
+        if isinstance(sys.exc_info()[1], GeneratorExit):
+            return True
+        frame = sys._getframe(1)  # noqa: SLF001 - what `inspect.currentframe` returns
+        for _ in range(_MAX_FRAMES):
+            code = frame.f_code
+            if code.co_name == "__del__" or code.co_filename == weakref.__file__:
+                return True
+            if frame.f_back is None:
+                break
+            frame = frame.f_back
+        return False
 
     def cells(self) -> context.Cells:
         """Return what becomes controlled together with the running code."""
@@ -247,7 +269,7 @@ def _marking(make: Callable[..., logging.LogRecord]) -> Callable[..., logging.Lo
     @functools.wraps(make)
     def factory(*args: Any, **kwargs: Any) -> logging.LogRecord:
         record = make(*args, **kwargs)
-        if context.is_controlled():
+        if context.is_controlled() or (not str(record.name).startswith(_OWN_LOGGERS) and _carrier.is_at_an_end()):
             # A handler may keep it, and format it in other work or another thread.
             vars(record)[context.TAG] = True
             error = record.exc_info[1] if type(record.exc_info) is tuple else None

@@ -25,6 +25,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO, cast
 
+from designs import context
+
 __all__ = ["ScrubbedStream", "command", "connect", "runs_command", "serve"]
 
 LOGGER = "enginel.uncaught"
@@ -242,6 +244,8 @@ def _report_handler(self: logging.Handler, record: logging.LogRecord) -> None:
     except Exception:  # noqa: BLE001 - a wrong log call: its template says which
         text = str(record.msg)
     exc_info = (kind, error, step) if kind is not None and error is not None else None
+    if context.TAG in vars(record):
+        text = "[withheld]"
     message = f"The log handler {type(self).__name__} failed on a line of {record.name}: {text}"
     _report(logging.ERROR, message, exc_info)
 

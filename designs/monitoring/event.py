@@ -16,11 +16,12 @@ from designs.conf import conf
 from designs.context import RunContext, UserId, set_controlled
 from designs.monitoring.bare import is_exception
 from designs.monitoring.foreign import attribute_of
+from designs.monitoring.origins import comes_from_controlled, tag
 from designs.monitoring.own_names import WITHHELD_NAME, known_type_names
 from designs.monitoring.redaction import redact, redacted_str
 from designs.monitoring.safe import raw_text, safe_str, type_names
 from designs.monitoring.severity import severity_of
-from designs.monitoring.withheld import ids_only, is_id, is_withheld, own_words, path_of_ids, said_in_own_words, tag
+from designs.monitoring.withheld import ids_only, is_id, is_withheld, own_words, path_of_ids, said_in_own_words
 
 __all__ = ["ErrorEvent", "build_event", "iso_utc", "operation_of"]
 
@@ -128,10 +129,12 @@ def build_event(
 
 
 def _note_withheld(error: object, run: RunContext) -> None:
-    tag(error)
-    if not run.is_controlled and (run.request_id or run.task_id):
-        # It reports an exception of controlled work: its spans, breadcrumbs and results may quote that.
+    if not is_exception(error):
+        return
+    if not run.is_controlled and (run.request_id or run.task_id) and comes_from_controlled(error):
+        # What reports an exception of controlled work may quote it in its spans, breadcrumbs and results, too.
         set_controlled()
+    tag(error)
 
 
 def _source(source: object, withheld: bool) -> str:

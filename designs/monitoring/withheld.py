@@ -98,7 +98,7 @@ class OwnWords(str):
 
 def is_withheld(error: object = None) -> bool:
     """Return whether what runs now, or this exception, concerns a controlled design."""
-    if context.is_controlled():
+    if context.is_controlled() or (context.carrier is not None and context.carrier.is_at_an_end()):
         return True
     if not is_exception(error):
         return False
@@ -113,7 +113,8 @@ def is_withheld_line(record: logging.LogRecord) -> bool:
     """Return whether a log line concerns a controlled design: by where it was logged, or by its exceptions."""
     held, exc_info = vars(record), record.exc_info
     # Whatever the call gave.
-    if context.TAG in held or is_withheld(exc_info[1] if type(exc_info) is tuple and len(exc_info) > 1 else None):
+    error = exc_info[1] if type(exc_info) is tuple and len(exc_info) > 1 else None
+    if context.TAG in held or context.is_controlled() or (error is not None and is_withheld(error)):
         return True
     if not context.has_met():
         return False

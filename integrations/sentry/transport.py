@@ -18,12 +18,15 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, NamedTuple
 
+import sentry_sdk
 import urllib3
 from sentry_sdk.consts import EndpointType
 from sentry_sdk.envelope import Envelope, Item
 from sentry_sdk.transport import HttpTransport
 from sentry_sdk.utils import capture_internal_exceptions
 
+from integrations.sentry.envelopes import cut_envelope
+from integrations.sentry.integration import EnginelIntegration
 from integrations.sentry.keeper import Keeper, Kept, poll_spool, spool
 from integrations.sentry.losses import losses
 from integrations.sentry.outbox import Waiting
@@ -73,6 +76,7 @@ class OutboxTransport(HttpTransport):
             poll_spool()
 
     def capture_envelope(self, envelope: Envelope) -> None:
+        self._cut(envelope)
         event_id = _event_id(envelope)
         if event_id is None:
             super().capture_envelope(envelope)
@@ -103,6 +107,16 @@ class OutboxTransport(HttpTransport):
         body = gzip.compress(json.dumps(headers).encode() + b"\n" + rest, compresslevel=6)
         request = {"Content-Type": "application/x-sentry-envelope", "Content-Encoding": "gzip"}
         return self._ask(body, request, timeout_seconds)
+
+    def _cut(self, envelope: Envelope) -> None:
+        integration = sentry_sdk.get_client().get_integration(EnginelIntegration)
+        try:
+            if integration is not None:
+                cut_envelope(envelope, integration.scrubber)
+        except Exception:
+            # Events have been looked at before, other items have not.
+            logger.warning("an envelope for Sentry could not be scrubbed; its event is sent alone", exc_info=True)
+            envelope.items[:] = [item for item in envelope.items if item.type == "event"]
 
     def _capture(self, envelope: Envelope, event_id: str) -> None:
         waiting = Waiting(event_id, time.time() * 1000, envelope.serialize())

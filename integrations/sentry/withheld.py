@@ -15,7 +15,7 @@ from integrations.sentry.describe import contexts_of, tags_of
 from integrations.sentry.model import OWN, Occurrence, Scrubber
 from integrations.sentry.stand_in import text_of_stand_in
 
-__all__ = ["is_marked", "mark_scope", "reword", "withhold"]
+__all__ = ["MARK", "is_marked", "mark_scope", "reword", "withhold"]
 
 MARK = "enginel.withheld"
 """Tag of a scope, and of its events, whose content must not leave."""
@@ -48,6 +48,7 @@ _PARTS_KEPT = frozenset(
         "user", "request", "breadcrumbs", "extra", "fingerprint", "spans",
     }
 )  # fmt: skip
+_TYPES = frozenset({"transaction", "check_in", "feedback", "replay_event"})
 _OF_OPTIONS = ("environment", "release", "dist", "server_name")
 
 
@@ -104,6 +105,11 @@ def withhold(event: dict[str, Any], hint: dict[str, Any], scrubber: Scrubber) ->
         event["extra"] = scrubber.ids_only(event["extra"]) if scrubber.ids_only is not None else {}
     if hint.get(OWN) is None:
         event.pop("fingerprint", None)
+    _withhold_words(event, scrubber)
+
+
+def _withhold_words(event: dict[str, Any], scrubber: Scrubber) -> None:
+    """Keep of the address, the level, the transaction and the type what the program says."""
     url = (event.get("request") or {}).get("url")
     if isinstance(url, str):
         event["request"]["url"] = _url_of_ids(url, scrubber)
@@ -112,6 +118,8 @@ def withhold(event: dict[str, Any], hint: dict[str, Any], scrubber: Scrubber) ->
     name = event.get("transaction")
     if isinstance(name, str):
         event["transaction"] = _transaction(name, scrubber)
+    if event.get("type") not in _TYPES:
+        event.pop("type", None)
 
 
 def _say_of_record(event: dict[str, Any], own: Occurrence | None, scrubber: Scrubber) -> None:
