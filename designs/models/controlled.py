@@ -84,7 +84,7 @@ class SeriesQuerySet(_NotingQuerySet):
     prefix = "designs__"
     content = frozenset({"part_number", "name", "description"})
 
-    def asking(self) -> SeriesQuerySet:
+    def asking(self) -> Any:
         """Return the series such that each says whether one of its designs is controlled."""
         return self.annotate(**{_FLAG: _IsOfControlled("pk", column="series_id")})
 
@@ -95,7 +95,7 @@ class PartQuerySet(_NotingQuerySet):
     prefix = "design__"
     content = frozenset({"part", "warnings"})
 
-    def asking(self) -> PartQuerySet:
+    def asking(self) -> Any:
         """Return the rows such that each says whether its design is controlled."""
         return self.annotate(**{_FLAG: _IsOfControlled("design_id", column="id")})
 

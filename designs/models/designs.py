@@ -151,7 +151,7 @@ class Design(models.Model):
         self.note_marks()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
+        super().__setstate__(state)  # type: ignore[misc]  # missing in the stubs
         self.note_marks()
 
     def __str__(self) -> str:
