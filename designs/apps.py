@@ -38,10 +38,12 @@ class DesignsConfig(AppConfig):
             middleware,
         )
         from designs.cad import kernel_status  # noqa: PLC0415
+        from designs.cad.reasons import REASONS  # noqa: PLC0415
         from designs.credentials import is_login_valid  # noqa: PLC0415
         from designs.monitoring import HealthChecker, kept_results  # noqa: PLC0415
         from designs.monitoring.own_names import is_known_type  # noqa: PLC0415
         from designs.monitoring.real_paths import folders_of  # noqa: PLC0415
+        from designs.monitoring.stated_words import state_words  # noqa: PLC0415
         from designs.monitoring.withheld import stands_in_code  # noqa: PLC0415
         from designs.older_database import refuse_older_database  # noqa: PLC0415
         from designs.sentry import start_sentry  # noqa: PLC0415
@@ -53,6 +55,7 @@ class DesignsConfig(AppConfig):
 
         # Before a deployment turns the link by which this process has imported its code.
         folders_of(conf.in_app_roots)
+        state_words(REASONS)
         standard_error.connect()
         checks.register_checks()
         pre_migrate.connect(refuse_older_database, sender=self, dispatch_uid="enginel.refuse_older_database")
