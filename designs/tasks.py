@@ -80,7 +80,7 @@ def scan_design(design_id: str) -> None:
     """Check the file once more from its content, and note its schema and unit.
 
     Raises:
-        InvalidFileFormat, CorruptedFile, UnitConversionError: The file cannot be used.
+        InvalidFileFormat, CorruptedFile, UnitConversionError, GeometryProcessingError: The file cannot be used.
         TaskTimeoutError: The soft time limit passed.
         ExternalServiceError: The storage failed.
     """

@@ -10,6 +10,7 @@ from designs.cad.files import read_regular
 from designs.cad.iges_directory import Directory, directory
 from designs.cad.iges_global import GlobalSection, global_section
 from designs.cad.iges_lines import Sections, corrupted, split_lines
+from designs.cad.iges_numbers import check_iges_numbers
 from designs.cad.units import LengthUnit
 
 __all__ = ["IgesFile", "IgesScan", "read_iges", "scan_iges"]
@@ -64,6 +65,7 @@ def scan_iges(path: Path) -> IgesScan:
 
     Raises:
         CorruptedFile: When columns, sections, sequence numbers and counts do not fit together.
+        GeometryProcessingError: When its geometry has numbers on which the kernel would wait.
         InvalidFileFormat: When it is no regular file or a binary or compressed IGES file.
         UnitConversionError: When it names a unit the format does not know.
         FileSizeExceeded: When it is larger than 512 MiB.
@@ -71,6 +73,7 @@ def scan_iges(path: Path) -> IgesScan:
     """
     file = read_iges(read_regular(path, stage="scan", max_bytes=_MAX_BYTES))
     lines = file.sections.lines
+    check_iges_numbers(lines["P"])
     return IgesScan(
         unit=file.head.unit,
         entity_count=len(lines["D"]) // 2,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import pytest
 
 from designs.cad import length_unit, scan_step
@@ -63,7 +61,6 @@ def test_si_prefixes_are_followed(stored: Stored, prefix: str, name: str, millim
         ("INCH", factor("2.54"), ".CENTI.", 25.4),
         ("FURLONG", factor("201.168"), "$", 201168),
         ("", factor("3."), "$", 3000),
-        ("x", factor("1.E999"), "$", math.inf),
         ("INCH", "(LENGTH_MEASURE_WITH_UNIT()MEASURE_WITH_UNIT(LENGTH_MEASURE(25.4),#4))", ".MILLI.", 25.4),
         ("INCH", "LENGTH_MEASURE_WITH_UNIT(POSITIVE_LENGTH_MEASURE(25.4),#4)", ".MILLI.", 25.4),
     ],
@@ -89,6 +86,7 @@ def test_conversions_are_followed(stored: Stored, name: str, measure: str, base:
         (f"#1={SI.format('.ATTO.')};#2={CONTEXT.format(1)};", "implausible"),
         (converted("x", factor("0.")), "factor_range"),
         (converted("x", factor("-1.")), "factor_range"),
+        (converted("x", factor("1.E999")), "factor_range"),
         (converted("x", factor("-1.E999")), "factor_range"),
         (converted("x", factor("INF")), "factor_range"),
         (converted("x", factor("'1.'")), "factor_range"),

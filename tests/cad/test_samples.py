@@ -48,7 +48,7 @@ def test_damage_covers_every_class_files_can_cause_and_hangs_are_few() -> None:
         "TaskTimeoutError", "UnitConversionError",
     }  # fmt: skip
     assert all(issubclass(case.expected, EnginelBaseException) for case in DAMAGED)
-    assert sum(case.slow for case in DAMAGED) == 4
+    assert sum(case.slow for case in DAMAGED) == 1
 
 
 def test_an_edit_that_changes_nothing_is_an_error() -> None:

@@ -211,8 +211,6 @@ def _named_unit(record: list[Parameter], unit: Instance) -> LengthUnit:
 
 
 def _checked(unit: LengthUnit, instance: Instance) -> LengthUnit:
-    if math.isinf(unit.millimetres):
-        return unit
     if not _PLAUSIBLE_MM[0] <= unit.millimetres <= _PLAUSIBLE_MM[1]:
         raise refused_unit("The unit of length is not plausible.", "implausible", instance)
     if not _is_same(unit.millimetres, WELL_KNOWN_MM.get(unit.name, unit.millimetres)):

@@ -60,9 +60,7 @@ def _factor(parameter: Parameter, instance: Instance) -> float:
         factor = float(word) if isinstance(word, str) else math.nan
     except ValueError:
         factor = math.nan
-    # A numeral beyond every double (1.E999) is a number still; what it does to the geometry is for the kernel to say.
-    beyond = factor == math.inf and isinstance(word, str) and word[:1].isdigit()
-    if not (beyond or math.isfinite(factor)) or factor <= 0:
+    if not math.isfinite(factor) or factor <= 0:
         raise refused_unit("The conversion factor is not a positive number.", "factor_range", instance)
     return factor
 

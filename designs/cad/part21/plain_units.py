@@ -6,7 +6,6 @@ A conversion whose records stand in another order ends its process.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from typing import Final
 
@@ -76,9 +75,6 @@ def _odd(scan: StepScan) -> Iterator[tuple[Instance, LengthUnit | None]]:
     lengths = read_units(scan).contexts
     for context in shape_contexts(scan):
         length = lengths[context.identifier]
-        # What the kernel makes of an infinite unit is for the kernel to say.
-        if not math.isfinite(length.millimetres):
-            continue
         if not _is_plain_context(context):
             yield context, None
         for unit in listed_units(scan, context):

@@ -15,6 +15,7 @@ from designs.cad.part21.externals import external_parts, external_warning
 from designs.cad.part21.garbage import no_word
 from designs.cad.part21.instances import StepScan
 from designs.cad.part21.limits import DEFAULT_LIMITS, ScanLimits
+from designs.cad.part21.numbers import check_numbers
 from designs.cad.part21.odd import EQUALS_BEHIND, MAX_KERNEL_ID, is_plain
 from designs.cad.part21.places import place_of
 from designs.cad.part21.references import PRODUCTS, UNITS, missing_by_user
@@ -69,6 +70,7 @@ def scan_step(path: Path, *, limits: ScanLimits = DEFAULT_LIMITS) -> StepScan:
     Raises:
         CorruptedFile: When the file is cut, unbalanced, holds what is no Part 21 word or defines an
             identifier twice.
+        GeometryProcessingError: When it uses coordinates on which the kernel would wait.
         InvalidFileFormat: When it is no regular file, or its schema is not one of AP203, AP214, AP242.
         FileSizeExceeded: When it is larger than ``limits.max_bytes``.
         OSError: When it is missing or cannot be read.
@@ -128,6 +130,7 @@ class _Scanner:
 
     def run(self) -> StepScan:
         self._read_statements()
+        check_numbers(self.data)
         units, products, lost = missing_by_user(self.data, self._missing())
         encoding = text_encoding(self.data)
         used = {self._identifier(name): self.externals[name] for name in self.references & self.externals.keys()}

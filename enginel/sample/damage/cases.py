@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import re
 import zipfile
 from collections.abc import Callable
 from functools import partial
@@ -37,6 +38,7 @@ __all__ = ["DAMAGED"]
 _PART: Final = "io1-cm-214.stp"
 _INCH_ASSEMBLY: Final = "dm1-id-214.stp"
 _IGES: Final = "single_rounded_cube.iges"
+_ARCS: Final = "nist_ctc_03_asme1_ap203.stp"
 _ONE_CUBE: Final = "red_cube_blue_cylinder.step"
 _LENGTH: Final = rb"LENGTH_UNIT\(\)\s*NAMED_UNIT\(\*\)\s*SI_UNIT\(\.MILLI\.,\.METRE\.\)"
 _FACTOR: Final = rb"LENGTH_MEASURE\(2\.540+\)"
@@ -65,6 +67,18 @@ def _factor(replacement: bytes) -> Callable[[], bytes]:
 
 def _points(replacement: bytes, *, count: int = 40) -> Callable[[], bytes]:
     return _edited(_PART, rb"(CARTESIAN_POINT\('',)\([^)]*\)", rb"\1" + replacement, count=count)
+
+
+def _far() -> bytes:
+    """Move the points a trillion times as far from the origin, and leave the radii of the arcs between them."""
+
+    def moved(number: re.Match[bytes]) -> bytes:
+        return b"%bE%d" % (number[1], int(number[2] or 0) + 12)
+
+    def point(match: re.Match[bytes]) -> bytes:
+        return match[1] + re.sub(rb"([-\d.]+)(?:E([-\d]+))?", moved, match[2])
+
+    return replaced(sample(_ARCS), rb"(CARTESIAN_POINT\('[^']*',)(\([^)]*\))", point, count=0)
 
 
 def _dangling(name: str, keyword: bytes, count: int) -> Callable[[], bytes]:
@@ -195,6 +209,7 @@ _UNITS: Final = _cases(
     ("factor_negative.step", "factor -2.54", _factor(b"LENGTH_MEASURE(-2.54)")),
     ("factor_text.step", "factor is a text", _factor(b"LENGTH_MEASURE('2.54')")),
     ("factor_tiny.step", "factor 1.E-30", _factor(b"LENGTH_MEASURE(1.E-30)")),
+    ("factor_infinite.step", "factor 1.E999", _factor(b"LENGTH_MEASURE(1.E999)")),
     ("factor_mass.step", "factor is a mass", _factor(b"MASS_MEASURE(2.54)")),
     ("factor_gone.step", "factor removed", _dangling(_INCH_ASSEMBLY, b"LENGTH_MEASURE_WITH_UNIT", 0)),
     ("inch_of_254.step", "inch of 254 mm", _factor(b"LENGTH_MEASURE(25.4)")),
@@ -223,14 +238,20 @@ _ASSEMBLIES: Final = (
 _GEOMETRY: Final = (
     *_cases(
         TaskTimeoutError, "task",
-        ("points_infinite.step", "coordinates 1.E999", _points(b"(1.E999,0.,0.)", count=0)),
-        ("points_nan.step", "coordinates NAN", _points(b"(NAN,0.,0.)", count=0)),
-        ("factor_infinite.step", "unit factor 1.E999", _factor(b"LENGTH_MEASURE(1.E999)")),
-        ("points_inf.step", "coordinates INF", _points(b"(INF,0.,0.)", count=0)),
+        ("points_far.step", "points a trillion times as far apart as the radii of their arcs", _far),
         slow=True,
     ),
     *_cases(
         GeometryProcessingError, "task",
+        ("points_infinite.step", "coordinates 1.E999", _points(b"(1.E999,0.,0.)", count=0)),
+        ("points_nan.step", "coordinates NAN", _points(b"(NAN,0.,0.)", count=0)),
+        ("points_inf.step", "coordinates INF", _points(b"(INF,0.,0.)", count=0)),
+        ("vectors_infinite.step", "vectors of length 1.E999",
+         _edited(_PART, rb"(VECTOR\('',#\d+),[^)]*\)", rb"\1,1.E999)", count=0)),
+        ("circles_huge.step", "circles of radius 1.E160",
+         _edited(_PART, rb"(CIRCLE\('',#\d+),[^)]*\)", rb"\1,1.E160)", count=0)),
+        ("lines_infinite.igs", "IGES lines to 1.D400",
+         _edited(_IGES, rb"110,-25\.(,[^;]*;)  ", rb"110,1.D400\1")),
         ("points_huge.step", "coordinates 1.E300", _points(b"(1.E300,0.,0.)")),
         ("points_text.step", "coordinates are texts", _points(b"('a','b','c')")),
         ("points_absent.step", "coordinates absent", _points(b"$")),
