@@ -33,7 +33,9 @@ def accept_upload(name: str, content: bytes) -> FileKind:
     return kind
 
 
-def process(path: Path, kind: FileKind, timeout_seconds: float) -> tuple[LengthUnit, Bom | None, GeometrySummary]:
+def process(
+    path: Path, kind: FileKind, timeout_seconds: float, memory_limit_bytes: int = MEMORY_LIMIT_BYTES
+) -> tuple[LengthUnit, Bom | None, GeometrySummary]:
     """Do what the tasks do."""
     if kind is FileKind.STEP:
         step = scan_step(path)
@@ -45,7 +47,7 @@ def process(path: Path, kind: FileKind, timeout_seconds: float) -> tuple[LengthU
         path,
         kind,
         timeout_seconds=timeout_seconds,
-        memory_limit_bytes=MEMORY_LIMIT_BYTES,
+        memory_limit_bytes=memory_limit_bytes,
         expected=found.expected,
         damage=found.damage,
         needs_rewrite=found.needs_rewrite,
