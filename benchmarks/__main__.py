@@ -1,4 +1,5 @@
-"""What recording an error costs, beside the Sentry SDK on the same exception; what a probe costs, see `health`.
+"""What recording an error costs, beside the Sentry SDK on the same exception; what a probe costs, see `health`;
+what the CAD workload costs, see `cad`.
 
 Method. One process; embedded Valkey on a unix socket; the SDK with default settings and a transport that throws
 envelopes away. The exception has 40 frames with eight locals each. Contenders run in alternating rounds (`timing`);
@@ -29,7 +30,7 @@ def main() -> None:
             import django
 
             django.setup()
-            from benchmarks import errors, exposition, health, middleware, operations, outbox, redaction, sentry
+            from benchmarks import cad, errors, exposition, health, middleware, operations, outbox, redaction, sentry
 
             errors.run(server)
             redaction.run()
@@ -39,6 +40,7 @@ def main() -> None:
             exposition.run(server)
             operations.run(server)
             middleware.run(server)
+            cad.run()
         finally:
             server.stop()
 

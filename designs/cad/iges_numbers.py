@@ -33,8 +33,8 @@ def check_iges_numbers(parameters: Sequence[str]) -> None:
     Raises:
         GeometryProcessingError: With the reason ``number_range``, and the entity.
     """
-    text = "".join(line[:_COLUMNS] for line in parameters).encode("latin-1").translate(_BINARY, b"+")
-    if not (_EXPONENT.search(text) or _LONG_RUN.search(text)):
+    digits = "".join(line[:_COLUMNS] for line in parameters).encode("latin-1").translate(_BINARY, b"+")
+    if not (_EXPONENT.search(digits) or _LONG_RUN.search(digits)):
         return
     for pointer, text in _entities(parameters):
         numbers = _numbers(text)

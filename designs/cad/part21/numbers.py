@@ -1,7 +1,7 @@
 """Numbers of a STEP file on which the CAD kernel waits or crashes: infinite, not a number, beyond every size.
 
-Each keyword was found by asking the kernel: points and vectors of ``1.E999`` or ``NAN`` keep it busy until its deadline,
-and so do circles of ``1.E160``, whose square is infinite. Numbers that it survives (weights, colours, tolerances) are
+Each keyword was found by asking the kernel: points and vectors of ``1.E999`` or ``NAN`` keep it busy until its
+deadline, and so do circles of ``1.E160``, whose square is infinite. What it survives (weights, colours, tolerances) is
 left to it.
 
 One search says whether the file holds such a word at all. Only a file that does is read once more.
