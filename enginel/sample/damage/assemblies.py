@@ -14,6 +14,8 @@ _PART_DEFINITION, _PART_SHAPE, _PART_PLACEMENT = 183, 115, 116
 _CONTEXT, _PRODUCT_CONTEXT, _DEFINITION_CONTEXT = 177, 189, 184
 _FIRST_NEW = 1000
 _PER_LEVEL = 20
+# A distance that doubled at each of hundreds of levels would be refused before the pieces are counted.
+_FARTHEST = 99
 
 
 def doubled(levels: int) -> bytes:
@@ -32,7 +34,7 @@ def _level(level: int) -> Iterator[str]:
     yield f"#{base + 3}=PRODUCT_DEFINITION_SHAPE('','',#{base + 2});"
     yield f"#{base + 4}=SHAPE_DEFINITION_REPRESENTATION(#{base + 3},#{base + 5});"
     yield f"#{base + 5}=SHAPE_REPRESENTATION('',(#{_PART_PLACEMENT},#{base + 7}),#{_CONTEXT});"
-    yield f"#{base + 6}=CARTESIAN_POINT('',({0.1 * 2**level},0.,0.));"
+    yield f"#{base + 6}=CARTESIAN_POINT('',({0.1 * 2 ** min(level, _FARTHEST)},0.,0.));"
     yield f"#{base + 7}=AXIS2_PLACEMENT_3D('',#{base + 6},$,$);"
     for first, placement in ((base + 8, _PART_PLACEMENT), (base + 13, base + 7)):
         yield f"#{first}=NEXT_ASSEMBLY_USAGE_OCCURRENCE('{first}','','',#{base + 2},#{child},$);"
