@@ -65,7 +65,9 @@ def test_the_issues_are_our_groups_and_hold_all_occurrences(env: dict[str, str])
     last = next(line for line in done.stdout.splitlines() if line.startswith("  Sentry:"))
     issues, groups, told, pending, occurrences, deviations = map(int, re.findall(r"\d+", last))
     assert (issues, told + pending, deviations) == (groups, occurrences, 0)
-    assert occurrences > groups > 30
+    # Damaged files are one group for each class and stage; refusals of requests make the others.
+    assert 15 < groups < 30
+    assert occurrences > 2 * groups
 
 
 def test_a_run_prints_address_and_dsn_and_takes_bugsink_down_again(
