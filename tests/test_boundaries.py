@@ -78,6 +78,7 @@ PURE = (
     "designs.monitoring.secret_markup",
     "designs.monitoring.secret_names",
     "designs.monitoring.secret_pairs",
+    "designs.monitoring.secret_sessions",
     "designs.monitoring.secret_shapes",
     "designs.monitoring.secret_values",
     "designs.monitoring.redaction",

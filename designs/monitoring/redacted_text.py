@@ -33,6 +33,7 @@ from designs.monitoring.secret_markup import (
 )
 from designs.monitoring.secret_names import has_stem, is_secret_key, is_secret_name
 from designs.monitoring.secret_pairs import filter_pairs
+from designs.monitoring.secret_sessions import filter_sessions, may_hold_session
 from designs.monitoring.secret_shapes import FILTERED, filter_private_keys, filter_tokens, may_hold_shape, replaced_at
 from designs.patterns import compile_pattern
 
@@ -89,7 +90,8 @@ _ENCODED = compile_pattern(r"%[0-9A-Fa-f]{2}")
 
 # A value has one of these before it, whatever its name.
 _NAMED = compile_pattern(r"[=:('<\"\s\uff1a]")
-_SCHEMES = ("bearer ", "basic ", "token ", "negotiate ")
+_SCHEMES_WITHOUT_STEM = ("basic ", "negotiate ")
+_SCHEMES = ("bearer ", "token ", *_SCHEMES_WITHOUT_STEM)
 
 
 def is_plain(text: str) -> bool:
@@ -103,6 +105,8 @@ def is_plain(text: str) -> bool:
     if conf.redact_email or conf.redact_ip or may_hold_shape(text) or may_hold_card(text):
         return False
     if may_hold_line(text) or may_hold_device(text) or may_hold_input(text) or may_hold_command(text):
+        return False
+    if may_hold_session(text):
         return False
     lowered = text.lower()
     for scheme in _SCHEMES:
@@ -122,12 +126,13 @@ def redact_text(text: str) -> str:
         text = filter_devices(text)
     if may_hold_input(text):
         text = filter_input(text)
-    text = filter_commands(text)
+    text = filter_commands(filter_sessions(text))
     lowered = _lowered(text)
+    schemes = _SCHEMES_WITHOUT_STEM
     if _may_be_named(text) and has_stem(lowered):
         text = _filter_named(text, lowered)
-        lowered = _lowered(text)
-    for scheme in _SCHEMES:
+        lowered, schemes = _lowered(text), _SCHEMES
+    for scheme in schemes:
         if scheme in lowered:
             text, lowered = _filter_behind(text, lowered, scheme, _SCHEME)
     text = filter_cards(filter_tokens(text))

@@ -71,6 +71,17 @@ def _behind_mode(mode: str) -> Callable[[Sequence[str]], Found]:
     return find
 
 
+def _of_subcommand(options: dict[str, str]) -> Callable[[Sequence[str]], Found]:
+    """Find what stands behind the option that takes a secret in a subcommand: `security unlock-keychain -p S`."""
+
+    def find(arguments: Sequence[str]) -> Found:
+        option = options.get(arguments[0]) if arguments else None
+        if option in arguments[:-1]:
+            yield arguments.index(option) + 1, 0
+
+    return find
+
+
 def _last_behind(word: str) -> Callable[[Sequence[str]], Found]:
     """Find the last argument of a subcommand that takes a secret as its only plain one: `openssl passwd -6 S`."""
 
@@ -157,8 +168,22 @@ _TOOLS: dict[str, tuple[Callable[[Sequence[str]], Found], ...]] = {
     **dict.fromkeys(("snmpwalk", "snmpget", "snmpset", "snmpbulkwalk", "snmptrap"), _SNMP),
     **dict.fromkeys(("plink", "pscp", "psftp"), (_behind("-pw"),)),
     **dict.fromkeys(
-        ("smbclient", "rpcclient", "net", "winexe"), (_of_user("%", "-U", "--user"), _argument(2, after="/user"))
+        ("smbclient", "rpcclient", "net", "winexe"),
+        (_of_user("%", "-U", "--user"), _argument(2, after="/user"), _argument(2, after="password")),
     ),
+    # Of macOS and Windows.
+    "security": (
+        _of_subcommand(
+            {
+                **dict.fromkeys(("add-generic-password", "add-internet-password"), "-w"),
+                **dict.fromkeys(("unlock-keychain", "create-keychain"), "-p"),
+                "import": "-P",
+                "set-key-partition-list": "-k",
+            }
+        ),
+    ),
+    "signtool": (_of_subcommand({"sign": "/p"}),),
+    **dict.fromkeys(("certutil", "altool"), (_behind("-p"),)),
     **dict.fromkeys(("xfreerdp", "wfreerdp", "mstsc"), (_glued("/p:"),)),
     **dict.fromkeys(("psexec", "wmic", "schtasks"), (_behind("-p", "/p", "/rp"),)),
     "lftp": (_of_user(",", "-u"), _of_user(":", "-u")),
@@ -179,7 +204,9 @@ _TOOLS: dict[str, tuple[Callable[[Sequence[str]], Found], ...]] = {
 _STARTS = tuple(
     sorted({name[:4] if name.startswith(("mysq", "mari", "mong", "ldap", "snmp")) else name for name in _TOOLS})
 )
-_OPTION_SIGNS = (" -", "'-", '"-', "\t-", " /u", " /p")
+# A text that holds none of these holds no start: "zip" stands in "unzip", too.
+_PARTS = tuple(start for start in _STARTS if not any(other in start for other in _STARTS if other != start))
+_OPTION_SIGNS = (" -", "'-", '"-', "\t-", " /u", " /p", "'/p")
 # Programs whose secrets stand without an option.
 _WITHOUT_OPTIONS = ("rabbitmqctl", "wpa_passphrase", "vault login", "aws configure", "nmcli", "vault', 'login")
 _TOOL = compile_pattern(r"(?<![\w.-])(?:[\w./-]{0,200}/)?([\w-]{2,14})(?:\.exe)?\\{0,8}[\"']?(?=,?\s)", re.ASCII)
@@ -191,14 +218,15 @@ _ARGUMENT = compile_pattern(
 _COMMAND_END = compile_pattern(r"\n|[|;&](?![^'\"\n]{0,40}['\"])|\]|\) (?:died|returned|timed)| returned non-zero")
 _COMMAND_MAX_CHARS = 2_000
 _ARGUMENTS_MAX = 200
+_AUTH_LENGTHS = (2, 3)
 
 
 def may_hold_command(text: str) -> bool:
     """Tell whether text may hold a command whose secret no name gives."""
     for sign in _OPTION_SIGNS:
         if sign in text:
-            for start in _STARTS:
-                if start in text:
+            for part in _PARTS:
+                if part in text:
                     return True
             break
     for start in _WITHOUT_OPTIONS:  # noqa: SIM110 - any() takes three times as long
@@ -236,6 +264,10 @@ def argument_secrets(tool: str, arguments: Sequence[str]) -> Found:
 def filter_arguments(items: Sequence[object], copy: list[Any]) -> None:
     """Replace the secrets of a command that is a list, in the copy of the list."""
     if not items or type(items[0]) is not str or len(items) > _ARGUMENTS_MAX:
+        return
+    if items[0].upper() == "AUTH" and len(items) in _AUTH_LENGTHS:
+        # Of Redis: the password, or a user's name and that.
+        copy[-1] = FILTERED
         return
     for start, item in enumerate(items):
         if type(item) is not str:

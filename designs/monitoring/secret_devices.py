@@ -15,6 +15,9 @@ _WORD = r"(?:\"[^\"\n]++\"|'[^'\n]++'|[^\s\"',;]++)"
 _GAP = r"[ \t]{1,8}+"
 # How a device stores a password, as a digit before it: 0 is plain.
 _TYPE = rf"(?:\d{{1,2}}{_GAP})?"
+_HOST = r"(?:default|localhost|\S*[\d.:/]\S*)"
+_LINE_END = r"(?=[ \t]*+(?:\d{1,5}[ \t]*+)?(?:\r?\n|#|\Z))"
+_CREATE_USER = rf"createUser{_GAP}(?:-e{_GAP}\S++{_GAP})?\S++{_GAP}(?:MD5|SHA(?:-?\d{{3}})?){_GAP}"
 
 _SNMP = (
     ("snmp-server community", compile_pattern(rf"(snmp-server community{_GAP}){_WORD}")),
@@ -27,6 +30,15 @@ _SNMP = (
         rf"(community6?{_GAP}(?:string{_GAP})?)(?:(?<=r[ow]community )|(?<=r[ow]community6 )"
         rf"|(?=\S{{1,64}}+{_GAP}(?:RO|RW|ro|rw|authorization)\b)){_WORD}"
     )),
+    # Settings of Net-SNMP: the source or the host before a community has a dot, a colon or a digit.
+    ("com2sec", compile_pattern(
+        rf"(com2sec6?{_GAP}(?:-Cn{_GAP}\S++{_GAP})?\S++{_GAP}{_HOST}{_GAP}){_WORD}{_LINE_END}"
+    )),
+    *((word, compile_pattern(rf"({word}{_GAP}{_HOST}{_GAP}){_WORD}{_LINE_END}"))
+      for word in ("trapsink", "trap2sink", "informsink")),
+    ("trapcommunity", compile_pattern(rf"(trapcommunity{_GAP}){_WORD}{_LINE_END}")),
+    ("createUser", compile_pattern(rf"({_CREATE_USER}){_WORD}")),
+    ("createUser", compile_pattern(rf"({_CREATE_USER}\S++{_GAP}(?:AES|DES)\S*+{_GAP}){_WORD}")),
     *((word, compile_pattern(
         rf"({word}{_GAP}(?:md5|sha(?:-?\d{{1,3}})?|3?des|aes(?:[ -]\d{{2,3}})?){_GAP}){_WORD}"
     )) for word in ("auth", "priv")),
@@ -87,6 +99,7 @@ _READERS = (
     "passphrase-fd 0",
     "passphrase-fd=0",
     "vault login -",
+    "secret-tool store",
 )
 _READS = compile_pattern(r" -[A-Za-z]{0,5}S\b")
 _ECHO = compile_pattern(
@@ -105,13 +118,15 @@ def may_hold_device(text: str) -> bool:
     return (
         ("-" in text and "-server " in text)
         or "communit" in text
+        or "com2sec" in text
+        or "createUser" in text
         or (("/" in text or "\\" in text) and "net use" in text)
     )
 
 
 def filter_devices(text: str) -> str:
     """Return the text without communities of SNMP, keys of servers, and passwords of network drives."""
-    if "snmp" in text or "communit" in text:
+    if any(sign in text for sign in ("snmp", "communit", "com2sec", "createUser", "sink ")):
         for word, pattern in _SNMP:
             text = replaced_at(text, text, word, pattern)
     text = replaced_at(text, text, "-server ", _SERVER_KEY)

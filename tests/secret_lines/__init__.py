@@ -1,6 +1,6 @@
 """Lines as logs, errors and settings have them: with a secret in each, and with none.
 
-Three tables, ``first`` to ``third``; each was written before the rules that it scores were changed. A secret is a mark
+Four tables, ``first`` to ``fourth``; each was written before the rules that it scores were changed. A secret is a mark
 in the table and made up when it is read, so that no file of this project holds what looks like one:
 ``§`` is 18 letters and digits; a letter behind it says of what it is made (`_ALPHABETS`), a number how long it is.
 A line that begins with ``!`` is a value of Python, any other a text.

@@ -17,7 +17,7 @@ from tests.sentry_capture import Collecting, transport
 
 __all__ = ["transport"]
 
-TABLES = ["first", "second", "third"]
+TABLES = ["first", "second", "third", "fourth"]
 FOUND_MIN, CHANGED_MAX = 0.95, 0.03
 SECRET = "Xk7Qm2Rv9Tz4Lp8W"
 
