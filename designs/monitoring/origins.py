@@ -8,7 +8,7 @@ is raised. Exceptions that were made and never raised, and those whose traceback
 from __future__ import annotations
 
 from collections.abc import Iterator
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any, cast
 
 from designs import context
@@ -30,7 +30,13 @@ _MAX_ITEMS = 20
 # Variables that hold a request, and the message of a task in Celery's own function that runs it.
 _HOLDERS = ("request", "task_request")
 _CARRYING = "designs.carrying"
+_THREAD = "threading"
 _ORIGIN = "enginel_origin"
+_ASKED = "__enginel_asked__"
+_MAX_CODES = 8_192
+
+_roles: dict[int, tuple[CodeType, str]] = {}
+"""What a frame of this code may know, by the id of the code, which is kept so that the id stays its own."""
 
 
 def tag(error: object) -> None:
@@ -45,10 +51,15 @@ def comes_from_controlled(exc: BaseException) -> bool:
         return True
     if not context.has_met():
         return False
+    # A report asks several times. Another answer needs other frames, or more work that is controlled.
+    asked = (id(traceback_of(exc)), getattr(context.carrier, "met", 0))
+    if dict.get(attributes_of(exc), _ASKED) == asked:
+        return False
     for link in _family(exc):
         if _is_noted(attributes_of(link)) or _frames_say(link):
             tag(exc)
             return True
+    dict.__setitem__(attributes_of(exc), _ASKED, asked)
     return False
 
 
@@ -112,15 +123,32 @@ def _stack_says(called: list[FrameType]) -> bool:
 def _says(frame: FrameType) -> bool | None:
     """Return whether a frame serves controlled work; None for one that does not know."""
     code = frame.f_code
-    for name in _HOLDERS:
-        if name in code.co_varnames and (cell := _cell_of(frame.f_locals.get(name))) is not None:
-            return bool(cell)
-    if code.co_name == "_run" and frame.f_globals.get("__name__") == _CARRYING:
-        return any(frame.f_locals.get("work") or ())
-    if code.co_name == "_bootstrap_inner" and frame.f_globals.get("__name__") == "threading":
-        origin = _held_by(frame.f_locals.get("self")).get(_ORIGIN)
-        return any(origin[0]) if (origin is not None) else None
-    return None
+    known = _roles.get(id(code))
+    role = known[1] if known is not None else _role_of(frame)
+    if not role:
+        return None
+    held = frame.f_locals
+    if role == _CARRYING:
+        return any(held.get("work") or ())
+    if role == _THREAD:
+        origin = _held_by(held.get("self")).get(_ORIGIN)
+        return any(origin[0]) if isinstance(origin, tuple) else None
+    cell = _cell_of(held.get(role))
+    return None if cell is None else bool(cell)
+
+
+def _role_of(frame: FrameType) -> str:
+    """Return the variable that holds a request or a message, what else a frame may know, or nothing."""
+    code, module = frame.f_code, frame.f_globals.get("__name__")
+    role = next((name for name in _HOLDERS if name in code.co_varnames), "")
+    if code.co_name == "_run" and module == _CARRYING:
+        role = _CARRYING
+    elif code.co_name == "_bootstrap_inner" and module == _THREAD:
+        role = _THREAD
+    if len(_roles) >= _MAX_CODES:
+        _roles.clear()
+    _roles[id(code)] = code, role
+    return role
 
 
 def _cell_of(value: object) -> Any:

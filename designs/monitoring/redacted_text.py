@@ -128,7 +128,7 @@ def redact_text(text: str) -> str:
         text = filter_input(text)
     text = filter_commands(filter_sessions(text))
     lowered = _lowered(text)
-    schemes = _SCHEMES_WITHOUT_STEM
+    schemes: tuple[str, ...] = _SCHEMES_WITHOUT_STEM
     if _may_be_named(text) and has_stem(lowered):
         text = _filter_named(text, lowered)
         lowered, schemes = _lowered(text), _SCHEMES
