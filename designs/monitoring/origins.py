@@ -27,8 +27,8 @@ __all__ = ["comes_from_controlled", "tag"]
 _MAX_EXCEPTIONS = 50
 _MAX_FRAMES = 300
 _MAX_ITEMS = 20
-# Variables that hold a request, and the message of a task in Celery's own function that runs it.
-_HOLDERS = ("request", "task_request")
+# Variables that hold the message of a task, in Celery's own function that runs it, and a request.
+_HOLDERS = ("task_request", "request")
 _CARRYING = "designs.carrying"
 _THREAD = "threading"
 _ORIGIN = "enginel_origin"
