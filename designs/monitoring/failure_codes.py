@@ -89,7 +89,8 @@ def is_failure_code(text: str, start: int, end: int) -> bool:
         return False
     before = text[max(0, start - _CHARS_BEFORE) : start]
     stem = before.rstrip(_SEPARATORS)
-    if stem != before and len(before) - len(stem) <= _MAX_GAP:
+    # "[error] 31#31: ..." has the level of the line in brackets, and the process behind it.
+    if stem != before and len(before) - len(stem) <= _MAX_GAP and not stem.lower().endswith(("[error]", "[alert]")):
         words = stem.replace("_", " ").replace("-", " ").replace(".", " ").rsplit(None, 2)
         last = _word(words, 1)
         says = _RULES.get(last)

@@ -53,7 +53,7 @@ _DURATION = (
     rf"|(?![23][dD][ -][A-Za-z])[<>~]?{_AMOUNT} ?+{_UNIT}(?!\w)|(?:{_AMOUNT}(?:[nuµμm]s|min|sec|[smhdw])){{2,7}}+(?!\w)"
 )
 _ISO_DURATION = r"P(?=\d|T\d)(?:\d{1,6}[YMWD]){0,4}(?:T(?:\d{1,6}(?:\.\d{1,9})?[HMS]){1,3})?(?!\w)"
-_SIZE = rf"[<>~]?{_AMOUNT} ?+(?:[kKMGTP]i?B|bytes?|B|[kKMG]bytes?)(?:/s|ps)?(?!\w)"
+_SIZE = rf"[<>~]?{_AMOUNT} ?+(?:[kKMGTPE]i?B|[KMGTPE]i|bytes?|B|[kKMG]bytes?)(?:/s|ps)?(?!\w)"
 
 _PORT = r"(?::\d{1,5}+)?+"
 _IP4 = rf"(?:\d{{1,3}}\.){{3}}\d{{1,3}}+(?:/\d{{1,2}}(?![\w/]))?+{_PORT}(?![\w.-]\w)"
@@ -66,12 +66,12 @@ _IP6 = (
 )
 # Endings of host names that are no endings of modules and files.
 _TLD = (
-    r"(?:com|net|org|edu|gov|mil|info|biz|asia|arpa|local|internal|lan|localdomain|intranet|corp|svc"
+    r"(?:com|net|org|edu|gov|mil|info|biz|asia|arpa|example|consul|local|internal|lan|localdomain|intranet|corp|svc"
     r"|(?!py|js|so|rs|sh|md|cc|go|pl|db|io|id|is|in|it|me|no)[a-z]{2})"
 )
 _LABEL = r"[A-Za-z0-9_-]{1,63}+"
 _HOST_NAME = (
-    rf"localhost:\d{{1,5}}+(?!\w)|(?:{_LABEL}\.(?:(?:com|net|edu|org|info|biz|internal|lan|intranet|corp|localdomain|local(?=:\d))(?![\w-])"
+    rf"localhost:\d{{1,5}}+(?!\w)|(?:{_LABEL}\.(?:(?:com|net|edu|org|info|biz|internal|lan|intranet|corp|localdomain|(?:local|example|consul)(?=:\d))(?![\w-])"
     rf"|(?:{_LABEL}\.){{1,7}}(?<=\.){_TLD}(?![\w-])))(?!\.\w){_PORT}"
 )
 
@@ -127,6 +127,12 @@ _RELEASE = (
 )
 _NAME = r"(?=[A-Za-z_-]{0,64}+\d)[A-Za-z0-9]{1,255}+(?:[_-]{1,2}+[A-Za-z0-9]{1,255}+)*+"
 
+# What a database or a parser shows of the data, whatever is in it.
+_SHOWN = (
+    r"(?<=row contains )\([^\n]{0,3000}+"
+    r"|(?:(?<=Duplicate entry )|(?<=time data ))(?:'[^'\n]{0,1000}+'|\"[^\"\n]{0,1000}+\")"
+)
+
 # A word behind a number that is no unit, and no part of a date.
 _COMMON_WORD = rf"(?!(?:{_UNIT}|bytes?|am|pm|de|of [A-Z]\w|{_MONTHS_ELSEWHERE})\b)[a-z]{{2,12}}(?=[\s,.;:)]|\Z)"
 
@@ -138,6 +144,8 @@ _PATTERNS: tuple[tuple[str, str, str], ...] = (
     ("name", "a", r"[A-Za-z]{2,20}+[_-]\d{1,6}+(?=[\s,;)\]]|\Z)"),
     ("word", "a", r"(?:D?TLS|SSL|SMB)v\d(?:\.\d)?(?!\w|\.\w)"),
     ("word", "0", r"802\.\d{1,2}[a-z]{0,2}(?!\w|\.\d)"),
+    ("word", "a", r"(?<=TemplateDoesNotExist: )[\w./-]{1,200}+|(?<=TemplateNotFound: )[\w./-]{1,200}+"),
+    ("value", ".", _SHOWN),
     ("uuid", "0a", _UUID),
     ("email", "0a.", r"[A-Za-z0-9._%+-]{1,64}+@[A-Za-z0-9-]{1,63}+(?:\.[A-Za-z0-9-]{1,63}+){1,8}+"),
     ("url", "a", r"[a-z][a-z0-9+.-]{1,15}+://[^\s\"'<>)\]]{1,2048}+"),
@@ -197,8 +205,10 @@ _WORD = (
     r"(?<![='\"])(?![JFMASONDTW][a-z]{2,8}(?:[.,]? {1,2}\d|,? [A-Z1-3])|[a-f]{8}\b|[A-F]{8}\b)"
     r"[A-Za-z][A-Za-z_-]{0,63}+(?:'[a-z]{1,2}\b)?+(?=[^\w@/\\.:~+-]|[:.](?:\s|\Z)|\Z)"
 )
-_QUOTED_WORDS = r"(?<!=)(?:'[A-Za-z][A-Za-z_ -]{0,40}+'|\"[A-Za-z][A-Za-z_ -]{0,40}+\")"
-_PLAIN = rf"(?:{_WORD}|(?:[\s,;:)!?{{}}]|(?<!=)\()(?![\[:\\/.])|{_QUOTED_WORDS})*+"
+_QUOTED_WORDS = (
+    r"(?<!=)(?<!Duplicate entry )(?<!time data )(?:'[A-Za-z][A-Za-z_ -]{0,40}+'|\"[A-Za-z][A-Za-z_ -]{0,40}+\")"
+)
+_PLAIN = rf"(?:{_WORD}|(?:[\s,;:)!?{{}}]|(?<!=)(?<!row contains )\()(?![\[:\\/.])|{_QUOTED_WORDS})*+"
 # What no pattern knows is passed over as well, up to where the next word begins.
 _REST = r"[A-Za-z_]{1,64}+(?:\.[A-Za-z_]{1,64}+(?!\d))*+|[A-Za-z0-9_]++|[\s\S]|\Z"
 

@@ -45,14 +45,21 @@ _CODED = word_set(
     "FIPS NIST KOI8 CP WIN WINDOWS ARINC MIL SMTP FTP"
 )
 _WHOLE_WORDS = word_set(
-    "lib2to3 utf8mb3 utf8mb4 x509v3 secp256k1 secp256r1 secp384r1 secp521r1 ed25519 x25519 curve25519 x86 i18n "
-    "l10n k8s a11y gb18030 gb2312 s390x mp4v2 av1 h2c 2to3 aes128gcm aes256gcm pbkdf2 argon2id int8 iso8859 ap203 "
-    "ap214 ap242"
+    "lib2to3 utf8mb3 utf8mb4 x509v3 secp256k1 secp256r1 secp384r1 secp521r1 ed25519 x25519 curve25519 curve-25519 "
+    "curve_25519 x86 i18n l10n k8s a11y gb18030 gb2312 s390x mp4v2 av1 h2c 2to3 aes128gcm aes256gcm pbkdf2 "
+    "argon2id int8 iso8859 ap203 ap214 ap242"
 )
 _UNITS = word_set(
     "st nd rd th mm cm dm m km um nm in ft px pt em dpi ppi deg rad kg g mg lb hz khz mhz ghz rpm v mv kv w kw mw "
     "a ma k fps x kbps mbps gbps kb mb gb tb kib mib gib"
 )
+# Standards are named by numbers and other standards (EN-ISO-10204), not by words: EN-DESIGN-0123 is an id.
+_STANDARDS = word_set("CVE CWE RFC ISO IEC IEEE EN DIN FIPS NIST UTF UCS KOI8 CP WIN WINDOWS AP MD")
+# Technical words that are also things of which there are many: page-3, but page3 and utf-8.
+_NUMBERED = word_set("curve div hash lib log page")
+_NUMBERS_OF_CODE = re.compile(r"(?:[_-]{1,2}\d{1,7})+")
+_PARTS_OF_CODE = re.compile(r"(?:[_-]{1,2}(?:[A-Z]{1,16}|\d{1,5}[A-Z]?|\d\d[A-Z]\d\d))+")
+_LETTERED = re.compile(r"\d{1,4}[a-z]")
 _SIMPLE = re.compile(r"([A-Za-z]+)([_-]{1,2})\d+")
 _PIECES = re.compile(r"[A-Za-z]+|\d+")
 _SEGMENTS = re.compile(r"[A-Za-z0-9]+|[_-]+")
@@ -79,10 +86,11 @@ def clean_name(name: str, before: str = "") -> str:
     simple = _SIMPLE.fullmatch(name)
     if simple is not None:
         kind = simple[1]
-        return name if _is_technical(kind) or kind in _CODED else f"{kind}{simple[2][0]}<number>"
+        keeps = _is_technical(kind) or name.lower() in _WHOLE_WORDS or _is_code(kind, name)
+        return name if keeps else f"{kind}{simple[2][0]}<number>"
     name = _UUID.sub(_ID, name) if len(name) > 36 else name
     first = name[: _first_break(name)]
-    if first in _CODED:
+    if _is_code(first, name):
         return name
     return "".join(_join(_SEGMENTS.findall(name) if "<" not in name else _around(name)))
 
@@ -99,7 +107,22 @@ def _clean_numbered(name: str, before: str) -> str:
 def _is_technical(word: str) -> bool:
     """Return whether a number that stands behind the word and a dash belongs to it."""
     lower = word.lower()
-    return (len(word) > 1 and lower in _TECHNICAL) or lower in _WHOLE_WORDS
+    return (len(word) > 1 and lower in _TECHNICAL and lower not in _NUMBERED) or lower in _WHOLE_WORDS
+
+
+def _is_code(first: str, name: str) -> bool:
+    """Return whether a name is an error code, a standard or an advisory as a whole: ``CVE-2024-1234``, ``ERR-AUTH-7``.
+
+    An id may begin with the same word (``MSG-20260101-7f3a9c``): its numbers are long, or it has random parts.
+    """
+    if first not in _CODED:
+        return False
+    rest = name[len(first) :]
+    if _NUMBERS_OF_CODE.fullmatch(rest) is not None:
+        return True
+    if _PARTS_OF_CODE.fullmatch(rest) is None:
+        return False
+    return first not in _STANDARDS or all(word in _CODED for word in re.findall("[A-Z]{2,}", rest))
 
 
 def _first_break(name: str) -> int:
@@ -153,6 +176,9 @@ def _clean_part(segment: str, word: str, made: list[str]) -> str:
         cleaned = _clean_segment(segment)
         return cleaned if cleaned == _NUMBER else _ID
     if made and word not in _FAILURES and _PLACE.fullmatch(segment):
+        return _NUMBER
+    if made and word in _COUNTED and _LETTERED.fullmatch(segment):
+        # sensor-07a
         return _NUMBER
     cleaned = _clean_segment(segment)
     # sess-ab12cd34 and sess-zz99yy88 are ids of one kind.

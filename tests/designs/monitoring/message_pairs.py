@@ -11,6 +11,41 @@ __all__ = ["APART", "MERGE", "Rows"]
 Rows = dict[str, list[tuple[str, list[str]]]]
 
 MERGE: Rows = {
+    "ids that begin with the name of a code": [
+        ("import {} failed", ["MSG-20260101-7f3a9c", "MSG-20260315-0b1c2d"]),
+        ("design {} has no bodies", ["EN-DESIGN-000123", "EN-DESIGN-0471", "EN-DESIGN-12345678"]),
+    ],
+    "technical words that are counted": [
+        ("rendering {} failed", ["page-3", "page-17"]),
+        ("rotating {} failed", ["log_3", "log_12"]),
+        ("no element {}", ["div-2", "div-44"]),
+        ("cannot open {}", ["lib-4", "lib-17"]),
+        ("curve {} is degenerate", ["curve-7", "curve-1203"]),
+        ("cannot read {}", ["my-page-3", "my-page-12"]),
+        ("lost device {}", ["sensor-07a", "sensor-12f", "sensor-3"]),
+    ],
+    "hosts under reserved names": [
+        (
+            "cannot reach {}",
+            ["db-7.internal.example:5432", "10.0.0.17:5432", "db.example:5432", "pg-1.service.consul:5432"],
+        ),
+    ],
+    "quantities of Kubernetes": [("available: {}.", ["17304Ki", "921Ki", "100Mi", "2Gi"])],
+    "lines of nginx": [
+        (
+            "2024/01/01 00:00:00 [error] {} upstream timed out (110: Connection timed out)",
+            ["12345#12345: *67890", "31#31: *8", "404#404: *1"],
+        ),
+        ("2024/01/01 00:00:00 [alert] {}: worker process 29 exited on signal 9", ["1#1", "17#17"]),
+    ],
+    "data that a database shows": [
+        (
+            'null value in column "name" violates not-null constraint\nDETAIL:  Failing row contains {}.',
+            ["(17, null, 2024-01-01 10:00:00+00, f)", "(9, null, 2025-01-01 10:00:00+00, t)", "(1, (a), bolt)"],
+        ),
+        ("(1062, \"Duplicate entry '{}' for key 'user.email'\")", ["anna", "bob@example.com", "Anna B-17"]),
+        ("time data '{}' does not match format '%Y'", ["2024-13-45", "99", "soon"]),
+    ],
     "quoted path": [
         ("cannot open '{}' for reading", ["/srv/cad/new parts/bolt 7.step", "/mnt/x/Housing (rev 2).iges", "/tmp/a"]),
         (
@@ -243,6 +278,32 @@ MERGE: Rows = {
 }
 
 APART: Rows = {
+    "codes, standards and advisories": [
+        (
+            "found {} here",
+            [
+                "CVE-2024-1234",
+                "CVE-2023-98765",
+                "ORA-00942",
+                "ORA-01017",
+                "EN-10204",
+                "EN-1090",
+                "EN-ISO-9001",
+                "ISO-8859-1",
+                "ISO-8859-15",
+                "ERR-AUTH-001",
+                "ERR-AUTH-002",
+                "AES-256-GCM",
+                "AES-128-GCM",
+                "SQLSTATE-40P01",
+            ],
+        ),
+        ("cannot use {}", ["utf-8", "utf-16", "sha-256", "sha-512", "http-2", "http-3", "curve-25519", "base-64"]),
+    ],
+    "templates": [
+        ("TemplateDoesNotExist: {}", ["orders/detail.html", "orders/list.html", "registration/login.html"]),
+        ("jinja2.exceptions.TemplateNotFound: {}", ["mail/a.txt", "mail/b.txt"]),
+    ],
     "HTTP status": [
         ("upload failed: HTTP {}", ["404", "500", "503"]),
         ("service answered with status {}", ["404", "502", "429"]),
