@@ -86,6 +86,7 @@ PURE = (
     "designs.monitoring.severity",
     "designs.monitoring.slots",
     "designs.monitoring.stated_words",
+    "designs.monitoring.stopping",
     "designs.monitoring.structure",
     "designs.monitoring.tracebacks",
     "designs.monitoring.values",

@@ -11,6 +11,7 @@ from typing import Any, cast
 from designs.monitoring.bare import attributes_of
 from designs.monitoring.cleaning import type_name
 from designs.monitoring.inert import REFUSED, refusing_io
+from designs.monitoring.stopping import is_stop
 from designs.monitoring.structure import is_lazy, structure_of
 from designs.monitoring.values import is_plain
 
@@ -33,7 +34,10 @@ def text_of(value: object, convert: Callable[[object], str] = str) -> str:
         return _own_text(value, convert) if is_own else _guarded_text(value, convert)
     except REFUSED:
         return structure_of(value, is_repr=convert is repr)
-    except Exception as error:  # noqa: BLE001 - the object's code is not ours
+    except BaseException as error:
+        # The object's code is not ours; it may even exit.
+        if is_stop(error):
+            raise
         return f"<{type_name(value)}: {convert.__name__}() raised {type(error).__name__}>"
 
 
@@ -50,6 +54,11 @@ def needs_io(exc: BaseException) -> bool:
         return True
     except Exception:  # noqa: BLE001 - one that raises needs none
         return False
+    except BaseException as error:
+        if is_stop(error):
+            raise
+        # Others catch `Exception` only: they must not ask for it.
+        return True
     return False
 
 
@@ -64,7 +73,10 @@ def attribute_of(value: object, name: str) -> Any:
             return getattr(value, name, None)
     except REFUSED:
         return None
-    except Exception:  # noqa: BLE001 - attributes may be code
+    except BaseException as error:
+        # Attributes may be code.
+        if is_stop(error):
+            raise
         return None
 
 
@@ -75,7 +87,10 @@ def items_of_proxy(proxy: MappingProxyType[Any, Any], most: int) -> dict[object,
             return dict(islice(proxy.items(), most))
     except REFUSED:
         return {}
-    except Exception:  # noqa: BLE001 - the mapping's code is not ours
+    except BaseException as error:
+        # The mapping's code is not ours.
+        if is_stop(error):
+            raise
         return {}
 
 

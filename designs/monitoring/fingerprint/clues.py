@@ -11,6 +11,7 @@ from designs.monitoring.bare import traceback_of
 from designs.monitoring.fingerprint.places import live_places
 from designs.monitoring.fingerprint.types import name_of
 from designs.monitoring.safe import raw_text
+from designs.monitoring.stopping import is_stop
 
 __all__ = ["CONSTRAINT", "HOST", "LiveFacts", "codes_in", "constraint_in", "host_in"]
 
@@ -81,7 +82,10 @@ class LiveFacts:
         """Return one fact; empty if unknown."""
         try:
             return str(getattr(self, f"_{name}")())
-        except Exception:  # noqa: BLE001 - what is not known is left out
+        except BaseException as error:
+            if is_stop(error):
+                raise
+            # What is not known is left out.
             return ""
 
     def _client(self) -> str:

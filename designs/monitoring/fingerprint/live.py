@@ -21,6 +21,7 @@ from designs.monitoring.fingerprint.types import bases_of, name_of
 from designs.monitoring.frames import clean_name, is_comprehension, is_plumbing, module_of, scope_of
 from designs.monitoring.own_code import FOREIGN, LIKELY, OWN, ownership
 from designs.monitoring.safe import raw_text
+from designs.monitoring.stopping import is_stop
 
 __all__ = ["fingerprint_exception"]
 
@@ -114,7 +115,10 @@ def fingerprint_exception(exc: BaseException, task: str = "") -> Fingerprint:
     """
     try:
         return _fingerprint(exc, task)
-    except Exception:  # noqa: BLE001 - whatever an exception does to who looks at it, it gets a key
+    except BaseException as error:
+        # Whatever an exception does to what reads it, it gets a key.
+        if is_stop(error):
+            raise
         return make(["unreadable", f"type {name_of(type(exc))}", f"task {task}"], name_of(type(exc)))
 
 

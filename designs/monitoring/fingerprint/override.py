@@ -18,6 +18,7 @@ from designs.monitoring.foreign import attribute_of
 from designs.monitoring.inert import REFUSED, refusing_io
 from designs.monitoring.messages import normalize_message
 from designs.monitoring.safe import safe_str
+from designs.monitoring.stopping import is_stop
 
 __all__ = ["entries_of", "from_exception", "from_hook", "hook_failures"]
 
@@ -42,7 +43,10 @@ def from_exception(exc: BaseException, message: Callable[[], str]) -> list[str] 
                 wanted = wanted()
         except REFUSED:
             return None
-        except Exception:  # noqa: BLE001 - the exception's own code must not break its record
+        except BaseException as error:
+            # The exception's own code must not break its record.
+            if is_stop(error):
+                raise
             return None
     return entries_of(wanted, message) if wanted is not None else None
 
@@ -62,7 +66,10 @@ def from_hook(record: Callable[[], Mapping[str, Any]], message: Callable[[], str
         return None
     try:
         wanted = _load(hook)(record())
-    except Exception:  # noqa: BLE001 - a hook must not break the record
+    except BaseException as error:
+        # A hook must not break the record.
+        if is_stop(error):
+            raise
         _ignored("raised")
         return None
     if time.monotonic() - began > _MAX_SECONDS:
@@ -94,7 +101,10 @@ def entries_of(wanted: object, message: Callable[[], str]) -> list[str] | None:
         return None if texts == [""] else [normalize_message(text) if text == whole else text for text in texts]
     except REFUSED:
         return None
-    except Exception:  # noqa: BLE001 - lists may be anybody's subclass
+    except BaseException as error:
+        # Lists may be anybody's subclass.
+        if is_stop(error):
+            raise
         return None
 
 
