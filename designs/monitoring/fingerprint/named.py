@@ -37,6 +37,9 @@ _SCHEMA = re.compile(
     rf"|\b(?:enum|for type) (?P<type>{_NAME})(?=:|$|\n)"
     r"|\bcast type (?P<cast>[\w ]{1,60} to [\w ]{1,60})"
     r"|\boperator does not exist: (?P<operator>[\w \[\]]{1,40}[^\w\s]{1,4} ?[\w \[\]]{0,40})"
+    # The size of a type is that of a column.
+    r"|\btype (?P<sized>(?:(?:character|bit)(?: varying)?|n?varchar2?|n?char|numeric|decimal)"
+    r"\(\d{1,9}(?:, ?\d{1,5})?\))"
     # SQLite: one class for whatever is wrong, so that the words count.
     rf"|\b(?P<absent>no such [a-z ]{{4,20}}: {_NAME})"
     rf"|^(?P<there>(?:table|index|view|trigger) {_NAME} (?:already exists|has (?:no column named {_NAME}|\d)))"
@@ -196,6 +199,8 @@ def _spelt(kind: str, match: re.Match[str], name: str) -> str:
     if kind in {"errno", "status", "status2", "error", "ora", "code"}:
         # The number says which kind of failure it is.
         return f"{kind.rstrip('2')} {name}"
+    if kind == "sized":
+        return f"type {name.lower()}"
     stated = match.groupdict().get("object")
     if kind == "again":
         return name.lower()

@@ -47,6 +47,16 @@ APART: list[tuple[Any, list[str]]] = [
     (ProgrammingError, ["function similarity(text, unknown) does not exist", "function unaccent(text) does not exist"]),
     (ProgrammingError, ['type "hstore" does not exist', 'type "citext" does not exist', 'schema "x" does not exist']),
     (ProgrammingError, ["permission denied for table auth_user", "permission denied for sequence auth_user_id_seq"]),
+    (
+        DataError,
+        [
+            "value too long for type character varying(10)",
+            "value too long for type character varying(255)",
+            "value too long for type character(10)",
+            "bit string length 3 does not match type bit(4)",
+            "bit string length 3 does not match type bit(8)",
+        ],
+    ),
     (DataError, ['invalid input value for enum color: "red"', 'invalid input value for enum shape: "red"']),
     (OperationalError, ["no such table: auth_user", "no such column: auth_user", "table auth_user already exists"]),
     (OperationalError, ["no such table: auth_user", "no such table: django_session", "no such function: SQRT"]),
