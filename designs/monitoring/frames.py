@@ -97,8 +97,13 @@ def collapse_cycles(names: Sequence[str]) -> Sequence[str]:
     if len(set(names)) == len(names):
         return names
     kept: list[str] = []
+    seen: set[str] = set()
     for name in names:
         kept.append(name)
+        if name not in seen:
+            # It can end no cycle; most names of a stack occur once.
+            seen.add(name)
+            continue
         for length in range(1, min(_LONGEST_CYCLE, len(kept) // 2) + 1):
             if kept[-length - 1] == name and kept[-length:] == kept[-2 * length : -length]:
                 del kept[-length:]
