@@ -33,6 +33,8 @@ _PLUMBING = (
 )  # fmt: skip
 _COMPREHENSIONS = frozenset({"<listcomp>", "<setcomp>", "<dictcomp>"})
 _EXPRESSIONS = frozenset({"<lambda>", "<genexpr>"})
+# Cells of notebooks and lines of the interactive interpreter: each has a name or file of its own.
+_CELL = re.compile(r"<i?python-input-|.{0,500}[/\\](?:ipykernel|xpython)_\d{1,20}[/\\]")
 _COUNTER = re.compile(r"_?0x[0-9a-fA-F]{1,32}+|(?<=[-_])\d{1,20}+(?=>)")
 
 
@@ -62,7 +64,10 @@ def module_of(module_globals: Mapping[str, object], filename: str) -> str:
     name = module_globals.get("__name__")
     if isinstance(name, str) and name not in _SCRIPTS:
         return name
-    return PurePath(filename).stem
+    if _CELL.match(filename) is not None:
+        return "<cell>"
+    # An event may come from Windows.
+    return PurePath(filename.replace("\\", "/")).stem
 
 
 def clean_name(function: str) -> str:

@@ -76,3 +76,16 @@ def test_a_repeated_cycle_is_kept_once(names: list[str], collapsed: list[str]) -
 )
 def test_the_depth_of_a_recursion_does_not_matter(prefix: list[str], cycle: list[str]) -> None:
     assert collapse_cycles([*prefix, *cycle * 2]) == collapse_cycles([*prefix, *cycle * 9])
+
+
+@pytest.mark.parametrize(
+    "filenames",
+    [
+        ["<ipython-input-3-4bf9284f94ae>", "/tmp/ipykernel_4711/1234567.py", "/tmp/ipykernel_9/88.py"],
+        ["C:\\Users\\anna\\AppData\\Local\\Temp\\ipykernel_17\\99.py", "/var/tmp/xpython_42/3.py"],
+        ["<python-input-0>", "<python-input-17>"],
+        ["C:\\app\\run.py", "/srv/releases/20261128/app/run.py", "run.py", "/app/run.pyc"],
+    ],
+)
+def test_a_script_has_one_name_wherever_it_runs(filenames: list[str]) -> None:
+    assert len({module_of({"__name__": "__main__"}, filename) for filename in filenames}) == 1
