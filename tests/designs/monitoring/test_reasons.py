@@ -86,7 +86,7 @@ def test_a_reason_is_a_short_word_or_other(reason: object, counts_as: str) -> No
 
 
 def test_of_a_controlled_design_only_words_count() -> None:
-    assert reason_of(CorruptedFile(details={"reason": "no_data"}), withheld=True) == "no_data"
+    assert reason_of(CorruptedFile(details={"reason": "no_schema"}), withheld=True) == "no_schema"
     assert reason_of(CorruptedFile(details={"reason": "pump_7"}), withheld=True) == OTHER
 
 
