@@ -36,7 +36,13 @@ FILES: dict[str, tuple[bytes, str]] = {
         f"ISO-10303-21;\nHEADER;{HEADER}FILE_SCHEMA(('{MARKER}'));ENDSEC;DATA;ENDSEC;END-ISO-10303-21;".encode(),
         "invalid_file_format",
     ),
-    "no unit": (step_file(product(10, MARKER) + "#40=MANIFOLD_SOLID_BREP('',#10);"), "unit_conversion_error"),
+    "no unit": (
+        step_file(
+            f"{product(10, MARKER)}#40=MANIFOLD_SOLID_BREP('{MARKER}',#10);"
+            f"#41=SHAPE_REPRESENTATION('{MARKER}',(#40),#42);#42=REPRESENTATION_CONTEXT('{MARKER}','');"
+        ),
+        "unit_conversion_error",
+    ),
     "cycle": (
         step_file(UNITS + product(10, MARKER) + product(20, MARKER) + usage(30, 10, 20) + usage(31, 20, 10)),
         "bom_extraction_error",
