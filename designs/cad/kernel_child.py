@@ -21,6 +21,8 @@ __all__ = ["try_sandbox", "work"]
 
 _UTF8_BOM: Final = b"\xef\xbb\xbf"
 _TRIAL_SECONDS: Final = 10.0
+# The last failure with its frames. An object that was being made when memory ran out may crash when it is let go.
+_kept: Final[list[Exception | None]] = [None]
 
 
 def try_sandbox(sandbox: Sandbox, inherited: list[int]) -> dict[str, Any] | None:
@@ -111,10 +113,12 @@ def _read(request: dict[str, Any], result: int, sandbox: Sandbox) -> dict[str, A
         return {"failure": "sandbox"}
     except OSError as e:
         return {"failure": "os_error", "errno": e.errno}
-    except MemoryError:
+    except MemoryError as e:
+        _kept[0] = e
         return {"failure": "memory_limit"}
     # The kernel's own exceptions have no common base in Python; only their name is told, never their text.
     except Exception as e:  # noqa: BLE001
+        _kept[0] = e
         name = type(e).__name__[:80]
         return {
             "failure": "memory_limit" if name == "Standard_OutOfMemory" else "kernel_exception",

@@ -76,6 +76,19 @@ def test_the_child_is_held_to_its_memory_limit(stored: Stored) -> None:
     assert extract(path).solids == 65_536
 
 
+@pytest.mark.slow
+def test_a_lack_of_memory_is_no_crash_wherever_it_shows(stored: Stored) -> None:
+    path = stored(doubled(16))
+    reasons = set()
+    for megabytes in range(560, 660, 4):
+        try:
+            extract(path, memory_bytes=megabytes * 1024**2)
+        except GeometryProcessingError as error:
+            reasons.add(error.details["reason"])
+
+    assert reasons == {"memory_limit"}
+
+
 def test_a_host_that_was_killed_is_replaced() -> None:
     host = host_pid()
     with watched(host) as ends:
