@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 import pytest
 
 from designs.cad import FileKind
 from enginel.sample.corpus import GOOD
 from enginel.sample.damage import DAMAGED, ODD
-from tests.stack import RunningStack, manage, wait_for
+from tests.engineer import Engineer
+from tests.stack import RunningStack, wait_for
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -27,50 +25,11 @@ EXPECTED = {
     "to_the_left.igs": (AREA_MM2, [SURFACES]),
     "comment.igs": (AREA_MM2, [SURFACES]),
 }
-SETUP = """
-from knox.models import AuthToken
-from designs.models import Membership, Organization, Role, User
-user = User.objects.create_user("iges")
-organization = Organization.objects.create(name="IGES", slug="iges")
-Membership.objects.create(user=user, organization=organization, role=Role.ENGINEER)
-print(AuthToken.objects.create(user=user)[1])
-"""
-
-
-class Engineer:
-    """A user who uploads files."""
-
-    def __init__(self, running: RunningStack) -> None:
-        self.running = running
-        self.token = manage(running.stack, "shell", "--verbosity=0", "--command", SETUP).splitlines()[-1]
-        self.series = self.post("/api/series/", json={"part_number": "IGES-1", "name": "IGES"})["id"]
-
-    def post(self, path: str, **body: Any) -> dict[str, Any]:
-        headers = {"Authorization": f"Bearer {self.token}"}
-        answer = self.running.http.request("POST", self.running.stack.url + path, headers=headers, **body)
-        assert answer.status < 300, answer.data
-        return dict(json.loads(answer.data))
-
-    def process(self, name: str, content: bytes) -> str:
-        """Upload a file and start its processing; return the path of the design."""
-        design = self.post("/api/designs/upload/", fields={"series": self.series, "file": (name, content)})["id"]
-        self.post(f"/api/designs/{design}/finalize/")
-        return f"/api/designs/{design}/"
-
-    def outcome(self, path: str) -> dict[str, Any]:
-        """Wait until the processing of a design has ended."""
-        return wait_for(lambda: self._ended(path), seconds=60)
-
-    def _ended(self, path: str) -> dict[str, Any] | None:
-        design = self.running.get(path, self.token)[1]
-        # The status comes first, the id of the record once there is one.
-        has_record = design["status"] == "failed" and design["error"]["id"]
-        return design if design["status"] == "ready" or has_record else None
 
 
 @pytest.fixture(scope="module")
 def engineer(running: RunningStack) -> Engineer:
-    return Engineer(running)
+    return Engineer(running, "iges")
 
 
 def test_unusual_forms_are_measured_and_what_is_odd_is_a_warning(engineer: Engineer) -> None:

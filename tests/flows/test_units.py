@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 import pytest
 
 from tests.cad.step_box import BOX_MM
 from tests.cad.step_text import step_file
 from tests.cad.step_units import MILLIMETRE, ODD_UNITS, PLAIN_UNITS, box_file
-from tests.stack import RunningStack, manage, wait_for
+from tests.engineer import Engineer
+from tests.stack import RunningStack
 
 pytestmark = pytest.mark.timeout(120)
 
-SETUP = """
-from knox.models import AuthToken
-from designs.models import Membership, Organization, Role, User
-user = User.objects.create_user("units")
-organization = Organization.objects.create(name="Units", slug="units")
-Membership.objects.create(user=user, organization=organization, role=Role.ENGINEER)
-print(AuthToken.objects.create(user=user)[1])
-"""
 INCHES = ("supertype", "no type", "complex measure", "conversion last", "a name alone")
 UNITS = {**PLAIN_UNITS, **ODD_UNITS}
 REFUSED = {
@@ -31,43 +21,9 @@ REFUSED = {
 }
 
 
-class Engineer:
-    """A user who uploads files."""
-
-    def __init__(self, running: RunningStack) -> None:
-        self.running = running
-        self.token = manage(running.stack, "shell", "--verbosity=0", "--command", SETUP).splitlines()[-1]
-        self.series = self.post("/api/series/", json={"part_number": "UNITS-1", "name": "Units"})["id"]
-
-    def post(self, path: str, **body: Any) -> dict[str, Any]:
-        headers = {"Authorization": f"Bearer {self.token}"}
-        answer = self.running.http.request("POST", self.running.stack.url + path, headers=headers, **body)
-        assert answer.status < 300, answer.data
-        return dict(json.loads(answer.data))
-
-    def process(self, name: str, content: bytes) -> str:
-        """Upload a file and start its processing; return the path of the design."""
-        design = self.post("/api/designs/upload/", fields={"series": self.series, "file": (name, content)})["id"]
-        self.post(f"/api/designs/{design}/finalize/")
-        return f"/api/designs/{design}/"
-
-    def get(self, path: str) -> Any:
-        return self.running.get(path, self.token)[1]
-
-    def outcome(self, path: str) -> dict[str, Any]:
-        """Wait until the processing of a design has ended."""
-
-        def ended() -> dict[str, Any] | None:
-            design = self.get(path)
-            # The id of the record is noted after the failure.
-            return design if design["status"] == "ready" or (design["error"] or {}).get("id") else None
-
-        return wait_for(ended, seconds=60)
-
-
 @pytest.fixture(scope="module")
 def engineer(running: RunningStack) -> Engineer:
-    return Engineer(running)
+    return Engineer(running, "units")
 
 
 def test_a_box_of_inches_has_its_size_in_every_form_of_the_inch(engineer: Engineer) -> None:
