@@ -247,7 +247,7 @@ def _creating(create: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _note_end(work: context.Cells, task: Any) -> None:
-    # To ask by `exception()` would say that somebody has seen it, and the loop would not report it.
+    # `exception()` would mark it as retrieved, and the loop would not report it.
     error = getattr(task, "_exception", None)
     if error is not None:
         # The work may become controlled later.

@@ -61,7 +61,7 @@ __all__ = [
     "stage_of",
 ]
 
-# Not exported: what is exported with a capital is a class of the documented tree.
+# Not exported: each exported name with a capital is a class of the documented tree.
 STAGES = frozenset(
     {"sniff", "scan", "units", "bom", "geometry", "host", "start", "read", "transfer", "props", "kernel"}
 )

@@ -24,7 +24,7 @@ class FieldError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Delimiters:
-    """What stands between the fields of a file, and after the last field of a record."""
+    """The marks between fields and at the end of a record."""
 
     separator: str
     end: str

@@ -137,7 +137,7 @@ _SECTIONS: Final = {
     **{name: name for name in ("start", "global", "directory", "parameter", "terminate")},
     "S": "start", "G": "global", "D": "directory", "P": "parameter", "T": "terminate",
 }  # fmt: skip
-"""Sections of STEP and IGES files by what they are called in details, and in what was shown of these before."""
+"""Sections of STEP and IGES files, by their names in details and in stored failures."""
 
 
 class Damage(str):

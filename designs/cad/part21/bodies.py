@@ -178,7 +178,7 @@ class _Reader:
                 continue
             targets = self._mapped(current)
             unknown = [target for target in targets if target not in self.mapped_solids]
-            # A negative number marks what is under way, so that a circle ends.
+            # A negative number marks a representation under way, so that a circle ends.
             self.mapped_solids[current] = -1
             if unknown:
                 waiting += unknown

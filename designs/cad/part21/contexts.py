@@ -14,7 +14,7 @@ UNIT_CONTEXT: Final = "GLOBAL_UNIT_ASSIGNED_CONTEXT"
 _USAGE: Final = "NEXT_ASSEMBLY_USAGE_OCCURRENCE"
 _LINK: Final = "SHAPE_DEFINITION_REPRESENTATION"
 _PLAIN: Final = "SHAPE_REPRESENTATION"
-# Representations of geometry, whoever uses them.
+# Representations of geometry, whichever instance uses them.
 _GEOMETRY: Final = (
     "ADVANCED_BREP_SHAPE_REPRESENTATION",
     "FACETED_BREP_SHAPE_REPRESENTATION",

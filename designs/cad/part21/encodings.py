@@ -95,7 +95,7 @@ def text_encoding(data: bytes) -> Encoding:
 
 
 def _texts(data: bytes) -> Iterator[bytes]:
-    """Yield what stands between apostrophes and is not ASCII. Each byte is looked at a bounded number of times."""
+    """Yield the texts between apostrophes that are not ASCII, in linear time."""
     position = 0
     while found := _HIGH.search(data, position):
         first = found.start()

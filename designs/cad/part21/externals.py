@@ -18,7 +18,7 @@ from designs.exceptions import InvalidFileFormat
 __all__ = ["external_parts", "external_warning"]
 
 _USAGE: Final = re.compile(rb"\w*(?:ASSEMBLY_USAGE_OCCURRENCE|COMPONENT_USAGE)\w*")
-# Shapes and what they are made of, units, and what is measured in them.
+# Shapes and their elements, units, and measures.
 _MEASURED: Final = re.compile(
     rb"\w*(?:POINT|VERTEX|DIRECTION|VECTOR|PLACEMENT|LINE|CURVE|CIRCLE|ELLIPSE|HYPERBOLA|PARABOLA|SURFACE|PLANE|EDGE"
     rb"|PATH|LOOP|FACE|BOUND|SHELL|BREP|SOLID|UNIT|MEASURE)\w*"

@@ -1,4 +1,4 @@
-"""What is wrong where no word begins that a data section can hold: damage, or what Enginel does not read."""
+"""The failure at a place where no word of a data section begins: damage, or a feature that Enginel does not read."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ _EXPONENT: Final = compile_pattern(rb"([-+]?+[0-9]++)([eE][-+]?+[0-9]++)")
 
 
 def is_plain(kind: int, word: bytes, previous: int) -> bool:
-    """Tell whether the kernel reads an odd word as it stands, after a word of kind ``previous``."""
+    """Return whether the kernel reads an odd word as it stands, after a word of kind ``previous``."""
     if kind == FILLER:
         return word.startswith(b"/*") and len(word) < _ROOM and previous not in _NO_COMMENT_AFTER
     return kind == ODD_STRING and len(word) < _ROOM and not _LOOKS_ENDED.search(word, 1, len(word) - 1)

@@ -1,4 +1,4 @@
-"""The product structure of a STEP file (ISO 10303-41 and -44): product definitions and who uses whom how often."""
+"""The product structure of a STEP file (ISO 10303-41 and -44): product definitions and how often each uses others."""
 
 from __future__ import annotations
 

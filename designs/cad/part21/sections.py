@@ -101,7 +101,7 @@ def after_signatures(data: bytes, position: int) -> int:
 
 
 def is_end(data: bytes, position: int) -> bool:
-    """Tell whether nothing follows but blanks, comments and the Ctrl-Z by which some systems end a text."""
+    """Return whether only blanks, comments and the Ctrl-Z by which some systems end a text follow."""
     return _FILE_END.match(data, position) is not None
 
 
