@@ -12,53 +12,23 @@ import pytest
 
 from enginel.sample.damage import DAMAGED
 from enginel.sample.damage.edits import sample
+from tests.engineer import Engineer
 from tests.guide.blocks import block
 from tests.guide.shapes import differences, documented
 from tests.stack import RunningStack, manage, wait_for
 
 pytestmark = pytest.mark.timeout(120)
 
-ENGINEER = """
-from knox.models import AuthToken
-from designs.models import Membership, Organization, Role, User
-user = User.objects.create_user("guide")
-organization = Organization.objects.create(name="Guide", slug="guide")
-Membership.objects.create(user=user, organization=organization, role=Role.ENGINEER)
-print(AuthToken.objects.create(user=user)[1])
-"""
-
-
-class Engineer:
-    """A user of the running service who uploads files."""
-
-    def __init__(self, running: RunningStack) -> None:
-        self.running = running
-        self.token = manage(running.stack, "shell", "--verbosity=0", "--command", ENGINEER).splitlines()[-1]
-        self.series = self.post("/api/series/", json={"part_number": "G-1", "name": "Guide"})["id"]
-
-    def post(self, path: str, **body: Any) -> dict[str, Any]:
-        headers = {"Authorization": f"Bearer {self.token}"}
-        answer = self.running.http.request("POST", self.running.stack.url + path, headers=headers, **body)
-        assert answer.status < 300, answer.data
-        return dict(json.loads(answer.data))
-
-    def process(self, name: str, content: bytes) -> str:
-        """Upload a file and return the id of its design when processing has ended."""
-        design = self.post("/api/designs/upload/", fields={"series": self.series, "file": (name, content)})["id"]
-        self.post(f"/api/designs/{design}/finalize/")
-        path = f"/api/designs/{design}/"
-        wait_for(lambda: self.running.get(path, self.token)[1]["status"] in {"ready", "failed"}, seconds=60)
-        return str(design)
-
 
 @pytest.fixture(scope="module")
 def bad_design(running: RunningStack) -> str:
     """Process a good file, then a bad one: every operation has run, and one has failed."""
-    engineer = Engineer(running)
-    engineer.process("good.stp", sample("as1-oc-214.stp"))
-    design = engineer.process("bad.stp", next(case for case in DAMAGED if case.name == "empty_loop.step").build())
+    engineer = Engineer(running, "guide")
+    engineer.outcome(engineer.process("good.stp", sample("as1-oc-214.stp")))
+    path = engineer.process("bad.stp", next(case for case in DAMAGED if case.name == "empty_loop.step").build())
     # Each process hands over what it measured once a second: the failure and the bill of the good file come apart.
     wait_for(lambda: measured(running))
+    design = engineer.outcome(path)["id"]
     # The task's failure is recorded when the task has ended, after it has marked its design as failed.
     wait_for(lambda: any(design in (one["request_path"] or "") for one in running.errors()))
     return design
