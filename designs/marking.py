@@ -1,6 +1,6 @@
 """Changes of the marks of stored designs: export control and classification, with a line in the audit log.
 
-What is saved, too, notes in the context whether it concerns a controlled design, see `designs.context`.
+A save notes in the context whether it concerns a controlled design, see `designs.context`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Marks(NamedTuple):
 
 
 def connect() -> None:
-    """Begin to note what is saved, by a fixture, too."""
+    """Connect to the saves of designs, geometries and BOM items, those of fixtures among them."""
     pre_save.connect(_note_design, sender=Design, dispatch_uid="enginel.note_design")
     for part in (Geometry, BOMItem):
         pre_save.connect(_note_part, sender=part, dispatch_uid=f"enginel.note_{part.__name__}")

@@ -51,7 +51,7 @@ _CHORD_SECONDS = 86_400
 _ending: ContextVar[Callable[[], bool] | None] = ContextVar("enginel_ending_chord", default=None)
 """Asks whether the chord is to be withheld of which a part ends here."""
 _returned: ContextVar[bool] = ContextVar("enginel_returned", default=False)
-"""Whether what is stored is what a task returned."""
+"""True while the return value of a task is stored."""
 
 
 def _hide_value(value: Any, exc: object = None) -> Any:

@@ -1,4 +1,4 @@
-"""An engineer who uploads files to a running stack, as clients do: over HTTP, to be processed by a real worker."""
+"""An engineer uploads files to a running stack over HTTP, and a real worker processes them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ways out that are rarely used: each is told a name within a controlled request, or at the end of an object later.
+"""Rarely used ways out: each gets a name within a controlled request, or later at the end of an object.
 
 As a program it goes all ways in a controlled request, then in an ordinary one.
 """

@@ -55,7 +55,7 @@ def words_of(error: object, withheld: bool = False) -> dict[str, str]:
 
 
 def add_reasons(counts: dict[str, int], more: Mapping[str, int]) -> None:
-    """Add counts to others; what is one too many counts as `OTHER`."""
+    """Add counts to others; a reason beyond `MAX_REASONS` counts as `OTHER`."""
     for reason, number in more.items():
         is_one_more = reason not in counts and len(counts) >= MAX_REASONS
         name = OTHER if is_one_more else reason

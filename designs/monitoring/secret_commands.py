@@ -72,7 +72,7 @@ def _behind_mode(mode: str) -> Callable[[Sequence[str]], Found]:
 
 
 def _of_subcommand(options: dict[str, str]) -> Callable[[Sequence[str]], Found]:
-    """Find what stands behind the option that takes a secret in a subcommand: `security unlock-keychain -p S`."""
+    """Find the value of the option that takes a secret in a subcommand: `security unlock-keychain -p S`."""
 
     def find(arguments: Sequence[str]) -> Found:
         option = options.get(arguments[0]) if arguments else None

@@ -45,7 +45,7 @@ _LIKE_A_SECRET = compile_pattern(r"(?=[^\d]*\d)(?=[^A-Za-z]*[A-Za-z])(?![0-9a-f]
 
 
 def may_hold_session(text: str) -> bool:
-    """Tell whether `filter_sessions` might change the text."""
+    """Return whether `filter_sessions` might change the text."""
     return "send" in text or _may_be_redis(text) or _may_be_hashed(text)
 
 

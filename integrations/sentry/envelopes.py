@@ -18,7 +18,7 @@ _TRACE = frozenset(
     {"trace_id", "environment", "release", "public_key", "org_id", "sample_rate", "sample_rand", "sampled"}
 )
 _OF_SESSION = frozenset({"release", "environment"})
-# Sent as they are given, by nobody but the application.
+# Only the application sends these, and the SDK passes them on unchanged.
 _GIVEN = frozenset({"user_report", "attachment", "feedback", "replay_event", "replay_recording"})
 _PROFILES = frozenset({"profile", "profile_chunk"})
 # Threads that have the names Python gives, and those of the service.

@@ -144,7 +144,7 @@ OTHERS = {
         "SPECIFIED_HIGHER_USAGE_OCCURRENCE(#62,#61));"
     ),
     "made from": "#70=MAKE_FROM_USAGE_OPTION('','','',#30,#20,1,'',#50);#50=MEASURE_WITH_UNIT(COUNT_MEASURE(2.),#43);",
-    "promise of what is there": "#70=PROMISSORY_USAGE_OCCURRENCE('','','',#10,#20,$);",
+    "promise of a used part": "#70=PROMISSORY_USAGE_OCCURRENCE('','','',#10,#20,$);",
     "substitute": "#70=ASSEMBLY_COMPONENT_USAGE_SUBSTITUTE('','',#61,#62);",
     "relation": "#70=PRODUCT_DEFINITION_RELATIONSHIP('','','',#10,#20);",
 }

@@ -1,4 +1,4 @@
-"""Files in every unit, from the scan to the kernel: what is measured has the right length, or the unit is refused."""
+"""Files in every unit, from the scan to the kernel: the lengths are right, or the unit is refused."""
 
 from __future__ import annotations
 

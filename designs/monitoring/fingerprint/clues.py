@@ -85,7 +85,7 @@ class LiveFacts:
         except BaseException as error:
             if is_stop(error):
                 raise
-            # What is not known is left out.
+            # An unknown value is left out.
             return ""
 
     def _client(self) -> str:
