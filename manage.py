@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from designs import standard_error
+from designs.logs import standard_error
 
 NEED_NO_SERVICE = {"check", "collectstatic", "help", "makemigrations", "version", "--help", "--version", "-h"}
 
@@ -90,7 +90,7 @@ def run(stack: ExitStack) -> None:
     except BaseException as error:
         if apps.ready:
             # Can be imported now: the command has set Django up.
-            from designs.commands import record_failure
+            from designs.command_failures import record_failure
             from designs.older_database import older_database_refusal
 
             if isinstance(error, DatabaseError) and (refusal := older_database_refusal()):

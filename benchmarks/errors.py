@@ -20,7 +20,7 @@ from designs.monitoring import ErrorTracker
 from designs.monitoring.fingerprint import fingerprint_exception, normalize_message
 from designs.monitoring.redaction import redact_text
 from enginel.local.valkey import EmbeddedValkey
-from integrations.redis import BREAKER_SECONDS, redis_for
+from integrations.redis.client import BREAKER_SECONDS, redis_for
 
 FRAMES = 40
 MESSAGE = "could not store part 4711 of design 3f2504e0-4f89-11d3-9a0c-0305e82c3301 at /srv/data/a.step after 12.5 s"

@@ -23,11 +23,11 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import CollectorRegistry
 
 from benchmarks.timing import alternate, show
-from designs.monitoring.exposition import Scrape, page_of
+from designs.monitoring.exposition.metrics_page import Scrape, page_of
 from designs.monitoring.metrics import LE_BOUNDS_SECONDS, read_families
 from designs.monitoring.metrics.buckets import Series, fold
+from designs.monitoring.metrics.metric_store import merge
 from designs.monitoring.metrics.registry import Batch
-from designs.monitoring.metrics.store import merge
 from enginel.local.valkey import EmbeddedValkey
 from integrations.redis import FailFastRedis
 

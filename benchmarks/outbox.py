@@ -23,8 +23,9 @@ from django.test import override_settings
 
 from benchmarks.sentry import PLAIN, clients, fresh, use
 from benchmarks.timing import alternate, show
-from designs.monitoring import ErrorTracker, sending
-from designs.monitoring.second_door import admit
+from designs.monitoring import ErrorTracker
+from designs.monitoring.sentry import scrubber
+from designs.monitoring.sentry.sdk_events import admit
 from integrations.redis import redis_for
 from integrations.sentry import configure, sentry_options
 from integrations.sentry.transport import OutboxTransport
@@ -74,7 +75,7 @@ _SECONDS = {WELL: 0.0, "Sentry answers after 200 ms": 0.2, "Sentry never answers
 
 
 def _client(dsn: str) -> sentry_sdk.Client:
-    options = sentry_options(gate=admit, scrubber=sending.SCRUBBER)
+    options = sentry_options(gate=admit, scrubber=scrubber.SCRUBBER)
     return sentry_sdk.Client(dsn=dsn, **{**options, "transport": OutboxTransport})
 
 

@@ -9,7 +9,7 @@ import time
 
 from benchmarks.timing import ROUNDS
 from designs.monitoring.redaction import redact_text
-from tests.hostile_text import HOSTILE_TEXTS
+from tests.support.hostile_text import HOSTILE_TEXTS
 
 __all__ = ["run"]
 

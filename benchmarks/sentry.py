@@ -24,8 +24,9 @@ from sentry_sdk.envelope import Envelope
 from sentry_sdk.transport import Transport
 
 from benchmarks.timing import alternate, show
-from designs.monitoring import ErrorTracker, sending
-from designs.monitoring.second_door import admit
+from designs.monitoring import ErrorTracker
+from designs.monitoring.sentry import scrubber
+from designs.monitoring.sentry.sdk_events import admit
 from integrations.sentry import sentry_options
 
 PLAIN = "sentry_sdk capture_exception, default settings"
@@ -64,7 +65,7 @@ def fresh(frames: int) -> Callable[[], ValueError]:
 def clients(dsn: str, transport: type[Transport] | None) -> tuple[sentry_sdk.Client, sentry_sdk.Client]:
     """Return the SDK as it comes, and as we set it up."""
     options: dict[str, Any] = {"dsn": dsn, **({"transport": transport} if transport else {})}
-    ours = sentry_options(gate=admit, scrubber=sending.SCRUBBER)
+    ours = sentry_options(gate=admit, scrubber=scrubber.SCRUBBER)
     return sentry_sdk.Client(**options, auto_enabling_integrations=False), sentry_sdk.Client(**options, **ours)
 
 

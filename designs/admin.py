@@ -11,13 +11,13 @@ from django.contrib import admin
 from django.db.models import Count, Q, QuerySet, Sum
 from django.http import HttpRequest
 
+from designs.access.memberships import forget_unmatched, log_grant
+from designs.access.permissions import administered_designs, administered_organizations
 from designs.admin_deletion import NothingOfOthers
 from designs.admin_designs import BOMItemAdmin, DesignAdmin, GeometryAdmin
 from designs.admin_members import MembershipInline, user_id_of, user_of
 from designs.admin_users import GroupAdmin, TokenAdmin, UserAdmin
-from designs.members import forget_unmatched, log_grant
 from designs.models import Membership, Organization, Series
-from designs.permissions import administered_designs, administered_organizations
 
 __all__ = [
     "BOMItemAdmin",

@@ -10,19 +10,19 @@ from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from designs.access.control_marks import Marks, judge_marks, log_marks
+from designs.access.permissions import administered_designs, administered_designs_with_role, with_visible_version
 from designs.admin_members import user_id_of, user_of
 from designs.cad.reasons import shown_facts
+from designs.design_lifecycle import delete_design, put_back
 from designs.exceptions import InsufficientPermissions
-from designs.lifecycle import delete_design, put_back
-from designs.marking import Marks, judge_marks, log_marks
 from designs.models import IN_WORK, BOMItem, Design, Geometry, Role, User
-from designs.permissions import administered_designs, administered_designs_with_role, with_visible_version
 
 __all__ = ["BOMItemAdmin", "DesignAdmin", "GeometryAdmin"]
 
 
 class _MarksForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs only
-    """The marks of a design. Lowering one needs the rights that `designs.permissions.require_may_mark` names."""
+    """The marks of a design. Lowering one needs the rights that `designs.access.permissions.require_may_mark` names."""
 
     marking_user: User
     stored: Marks

@@ -12,16 +12,16 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.forms.models import BaseInlineFormSet
 from django.http import HttpRequest
 
-from designs.exceptions import InsufficientPermissions
-from designs.members import WORKS_ELSEWHERE, forget_unmatched, log_grant, works_elsewhere
-from designs.models import Clearance, Membership, Organization, Role, UnmatchedMember, User
-from designs.permissions import (
+from designs.access.memberships import WORKS_ELSEWHERE, forget_unmatched, log_grant, works_elsewhere
+from designs.access.permissions import (
     administered_organizations,
     administered_users,
     covers,
     require_may_grant,
     require_user,
 )
+from designs.exceptions import InsufficientPermissions
+from designs.models import Clearance, Membership, Organization, Role, UnmatchedMember, User
 
 __all__ = ["MembershipAdmin", "MembershipInline", "UnmatchedMemberAdmin", "user_id_of", "user_of"]
 

@@ -14,11 +14,11 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from knox.models import get_token_model
 
+from designs.access.logins import end_all_logins
+from designs.access.permissions import administered_users, may_manage_account
 from designs.admin_deletion import NothingOfOthers
 from designs.admin_members import user_id_of, user_of
-from designs.logins import end_all_logins
 from designs.models import User
-from designs.permissions import administered_users, may_manage_account
 
 __all__ = ["GroupAdmin", "TokenAdmin", "UserAdmin"]
 

@@ -8,8 +8,8 @@ from django.conf import settings
 from django.core.signals import got_request_exception
 from django.db.models.signals import pre_migrate
 
-from designs import standard_error
 from designs.conf import conf
+from designs.logs import standard_error
 
 
 class DesignsConfig(AppConfig):
@@ -19,35 +19,28 @@ class DesignsConfig(AppConfig):
 
     def ready(self) -> None:
         # Models must be loaded before these can be imported.
-        from designs import (  # noqa: PLC0415
-            bodies,
-            carrying,
-            celery_messages,
-            celery_metrics,
-            celery_signals,
-            celery_workers,
-            checks,
-            commands,
-            context,
-            controlled_tasks,
-            health_rounds,
-            kernel_check,
-            login_limit,
-            logins,
-            marking,
-            middleware,
-        )
+        from designs import checks, command_failures, context, context_propagation, kernel_check, middleware  # noqa: PLC0415
+        from designs.access import control_marks, login_limit, logins  # noqa: PLC0415
+        from designs.access.credentials import is_login_valid  # noqa: PLC0415
         from designs.cad import kernel_status  # noqa: PLC0415
         from designs.cad.reasons import REASONS  # noqa: PLC0415
-        from designs.credentials import is_login_valid  # noqa: PLC0415
-        from designs.monitoring import HealthChecker, kept_results  # noqa: PLC0415
-        from designs.monitoring.own_names import is_known_type  # noqa: PLC0415
-        from designs.monitoring.real_paths import folders_of  # noqa: PLC0415
-        from designs.monitoring.stated_words import state_words  # noqa: PLC0415
+        from designs.http import request_bodies  # noqa: PLC0415
+        from designs.monitoring import HealthChecker, withheld_results  # noqa: PLC0415
+        from designs.monitoring.controlled.program_names import is_known_type  # noqa: PLC0415
+        from designs.monitoring.controlled.stated_words import state_words  # noqa: PLC0415
+        from designs.monitoring.fingerprint.real_paths import folders_of  # noqa: PLC0415
+        from designs.monitoring.sentry.sdk_start import start_sentry  # noqa: PLC0415
         from designs.monitoring.withheld import stands_in_code  # noqa: PLC0415
         from designs.older_database import refuse_older_database  # noqa: PLC0415
-        from designs.sentry import start_sentry  # noqa: PLC0415
-        from integrations import heartbeat, results  # noqa: PLC0415
+        from designs.worker import (  # noqa: PLC0415
+            controlled_tasks,
+            error_signals,
+            health_rounds,
+            lost_tasks,
+            metric_signals,
+            worker_start,
+        )
+        from integrations.celery import heartbeats, result_backend  # noqa: PLC0415
         from integrations.health import CADKernel  # noqa: PLC0415
         from integrations.redis import redis_for  # noqa: PLC0415
         from integrations.sentry import fresh_scope  # noqa: PLC0415
@@ -60,36 +53,36 @@ class DesignsConfig(AppConfig):
         checks.register_checks()
         pre_migrate.connect(refuse_older_database, sender=self, dispatch_uid="enginel.refuse_older_database")
         kernel_check.register_checks()
-        results.use_scrubbers(
-            results.Scrubbers(
-                kept_results.kept_values,
-                kept_results.kept_text,
-                kept_results.kept_type,
-                kept_results.kept_state,
-                kept_results.kept_result,
+        result_backend.use_scrubbers(
+            result_backend.Scrubbers(
+                withheld_results.kept_values,
+                withheld_results.kept_text,
+                withheld_results.kept_type,
+                withheld_results.kept_state,
+                withheld_results.kept_result,
                 controlled_tasks.is_noted,
                 stands_in_code,
             )
         )
         controlled_tasks.connect()
-        celery_signals.connect()
-        celery_messages.connect()
-        celery_workers.connect()
-        celery_metrics.connect()
+        error_signals.connect()
+        lost_tasks.connect()
+        worker_start.connect()
+        metric_signals.connect()
         login_limit.connect()
         logins.connect()
-        marking.connect()
-        bodies.use_login_check(is_login_valid)
-        heartbeat.extra_facts["kernel"] = lambda: kernel_status().installed
+        control_marks.connect()
+        request_bodies.use_login_check(is_login_valid)
+        heartbeats.extra_facts["kernel"] = lambda: kernel_status().installed
         HealthChecker.provide(
-            "kernel", lambda: CADKernel(heartbeat.extra_facts["kernel"], current_app, redis_for(settings.REDIS_URL))
+            "kernel", lambda: CADKernel(heartbeats.extra_facts["kernel"], current_app, redis_for(settings.REDIS_URL))
         )
         health_rounds.connect()
         got_request_exception.connect(middleware.record_unhandled, dispatch_uid="enginel.record_unhandled")
         start_sentry()
-        carrying.connect(fresh_scope)
+        context_propagation.connect(fresh_scope)
         # After Sentry's own hook, so that the failure is recorded before the SDK sees it.
-        commands.connect()
+        command_failures.connect()
         context.trace_with(
             init_tracing(
                 TracingOptions(
@@ -114,10 +107,10 @@ class ConsoleConfig(AppConfig):
 
     def ready(self) -> None:
         # Models must be loaded before these can be imported.
-        from designs import checks, commands  # noqa: PLC0415
-        from designs.sentry import start_sentry  # noqa: PLC0415
+        from designs import checks, command_failures  # noqa: PLC0415
+        from designs.monitoring.sentry.sdk_start import start_sentry  # noqa: PLC0415
 
         standard_error.connect()
         checks.register_checks()
         start_sentry()
-        commands.connect()
+        command_failures.connect()

@@ -150,7 +150,7 @@ _is_met_outside = False
 _requests = deque[str](maxlen=4_096)  # The last controlled ones: work that outlives its request has only its id.
 _on_controlled: list[Callable[[], None]] = []
 carrier: Any = None
-"""Knows of code outside of requests and tasks whose work it does, see `designs.carrying.Carrier`."""
+"""Knows of code outside of requests and tasks whose work it does, see `designs.context_propagation.Carrier`."""
 
 tracer: Callable[[], str] | None = None
 """Gives the id of the current trace; set by `trace_with`."""

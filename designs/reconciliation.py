@@ -21,9 +21,9 @@ from django.utils import timezone
 from designs.conf import conf
 from designs.models import IN_WORK, Design
 from designs.tasks import STEPS, mark_interrupted, processing_lost
-from integrations.broker import BrokerQueues, Undecided, tasks_at_workers, tasks_in_queues
+from integrations.celery.broker import BrokerQueues, Undecided, tasks_at_workers, tasks_in_queues
+from integrations.celery.heartbeats import LIVE_SECONDS
 from integrations.health import broker_redis_url
-from integrations.heartbeat import LIVE_SECONDS
 from integrations.redis import FailFastRedis, RedisUnavailable, redis_for
 
 __all__ = ["fail_lost_designs"]

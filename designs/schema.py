@@ -52,7 +52,7 @@ def _response(kinds: list[type[APIException]]) -> OpenApiResponse:
 
 
 class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # its registration has no types
-    target_class = "designs.authentication.TokenAuthentication"
+    target_class = "designs.access.authentication.TokenAuthentication"
     name = "token"
 
     def get_security_definition(self, auto_schema: object) -> dict[str, str]:
@@ -60,7 +60,7 @@ class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-ca
 
 
 class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # its registration has no types
-    target_class = "designs.authentication.SessionAuthentication"
+    target_class = "designs.access.authentication.SessionAuthentication"
     name = "session"
 
     def get_security_definition(self, auto_schema: object) -> dict[str, str]:

@@ -8,10 +8,10 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from designs.access.permissions import may_grant_secrecy
 from designs.cad.reasons import shown_facts
 from designs.models import BOMItem, Clearance, Design, Organization, Role, Series
 from designs.models.text import validate_one_line
-from designs.permissions import may_grant_secrecy
 
 __all__ = [
     "BOMSerializer",

@@ -32,13 +32,13 @@ from designs.cad import (
     sniff,
 )
 from designs.cad.reasons import PLACES, shown_facts
+from designs.design_files import local_path
 from designs.exceptions import (
     EnginelBaseException,
     ExternalServiceError,
     InvalidFileFormat,
     TaskTimeoutError,
 )
-from designs.files import local_path
 from designs.models import IN_WORK, BOMItem, Design, Geometry, Kind, Status, Step
 from designs.monitoring import PerformanceMonitor, is_withheld, own_words
 

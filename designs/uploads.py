@@ -17,6 +17,7 @@ from django.utils.http import parse_header_parameters
 from rest_framework import parsers
 from rest_framework.exceptions import ParseError
 
+from designs.access.permissions import organizations_with_role
 from designs.cad import HEAD_BYTES, FileKind, sniff
 from designs.exceptions import (
     CorruptedFile,
@@ -27,7 +28,6 @@ from designs.exceptions import (
     raise_validation_error,
 )
 from designs.models import Role, User
-from designs.permissions import organizations_with_role
 
 __all__ = ["DesignUploadHandler", "ReceivedFile", "UploadLimits", "UploadParser", "expect_upload"]
 

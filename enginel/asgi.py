@@ -9,8 +9,8 @@ import os
 
 import django
 
-from designs import standard_error
-from enginel.requests import TextASGIHandler
+from designs.logs import standard_error
+from enginel.request_handlers import TextASGIHandler
 from enginel.startup import refuse_wrong_settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "enginel.settings")

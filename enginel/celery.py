@@ -9,9 +9,9 @@ from celery import Celery
 from celery.signals import beat_init, celeryd_init, setup_logging, worker_init
 from django.conf import settings
 
-from designs import standard_error
+from designs.logs import standard_error
 from enginel.startup import refuse_wrong_settings
-from integrations.heartbeat import WorkerHeartbeat
+from integrations.celery.heartbeats import WorkerHeartbeat
 
 __all__ = ["app"]
 
@@ -22,8 +22,10 @@ os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
 app = Celery("enginel")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 # Redis, whether its URL says TLS or not; Celery takes "redis+socket" for the first.
-app.loader.override_backends = dict.fromkeys(("redis", "rediss"), "integrations.results:ResultsWithoutSecrets")
-app.events_cls = "integrations.results:EventsWithoutSecrets"
+app.loader.override_backends = dict.fromkeys(
+    ("redis", "rediss"), "integrations.celery.result_backend:ResultsWithoutSecrets"
+)
+app.events_cls = "integrations.celery.result_backend:EventsWithoutSecrets"
 app.autodiscover_tasks()
 app.steps["worker"].add(WorkerHeartbeat)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from designs import standard_error
+from designs.logs import standard_error
 
 __all__: list[str] = []
 

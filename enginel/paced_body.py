@@ -18,7 +18,7 @@ from django.conf import settings
 from django.core.handlers.asgi import ASGIRequest
 from django.db import connections
 
-from designs.bodies import (
+from designs.http.request_bodies import (
     ANONYMOUS_MAX_BYTES,
     DISCARD_MAX_BYTES,
     DISCARD_MAX_SECONDS,
@@ -87,7 +87,7 @@ class PacedBody:
         self._began += time.monotonic() - began
 
     async def _discard(self, message: dict[str, Any]) -> None:
-        """Receive the rest as `designs.bodies.discard_body` does: the client would see a reset, not the answer."""
+        """Receive the rest as `request_bodies.discard_body` does: the client would see a reset, not the answer."""
         with suppress(TimeoutError):
             async with asyncio.timeout(DISCARD_MAX_SECONDS):
                 while message.get("more_body") and self._received < DISCARD_MAX_BYTES:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from designs.conf import setting_names
-from enginel import services
+from enginel import service_urls
 from enginel.env import Env, EnvProblem
 from enginel.release import release_of
 from enginel.statedir import socket_path
@@ -33,7 +33,7 @@ if DEBUG and not _LOCAL:
     DEBUG = False
 
 SECRET_KEY = env.secret("ENGINEL_SECRET_KEY") or (
-    services.development_secret_key(env, ENGINEL_STATE_DIR) if _LOCAL else ""
+    service_urls.development_secret_key(env, ENGINEL_STATE_DIR) if _LOCAL else ""
 )
 if not SECRET_KEY:
     env.report(
@@ -63,10 +63,10 @@ if not ALLOWED_HOSTS:
 
 # --- Outside services --------------------------------------------------------------------------------
 
-DATABASES = {"default": services.database(env, ENGINEL_STATE_DIR, local=_LOCAL)}
+DATABASES = {"default": service_urls.database(env, ENGINEL_STATE_DIR, local=_LOCAL)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-REDIS_URL = services.redis_url(env)
+REDIS_URL = service_urls.redis_url(env)
 # True: no server was named, so development and tests use the one that enginel.local finds or starts.
 ENGINEL_EMBEDDED_VALKEY = _LOCAL and not REDIS_URL
 if ENGINEL_EMBEDDED_VALKEY:
@@ -74,7 +74,7 @@ if ENGINEL_EMBEDDED_VALKEY:
 elif not REDIS_URL and not any(problem.name == "REDIS_URL" for problem in env.problems):
     env.report("REDIS_URL", "REDIS_URL is not set.", "Set redis://HOST:6379/0 (Redis or Valkey 7 or newer).")
 
-CELERY_BROKER_URL = services.broker_url(env, REDIS_URL)
+CELERY_BROKER_URL = service_urls.broker_url(env, REDIS_URL)
 CELERY_RESULT_BACKEND = CELERY_BROKER_URL
 CELERY_TASK_SERIALIZER = CELERY_RESULT_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
@@ -87,14 +87,14 @@ CELERY_RESULT_EXPIRES = 3600
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 # Celery's own, with a heartbeat.
-CELERY_BEAT_SCHEDULER = "integrations.beat:Scheduler"
+CELERY_BEAT_SCHEDULER = "integrations.celery.scheduler:Scheduler"
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 # A request must not wait for a dead broker: one try, then ExternalServiceError.
 CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_timeout": 2, "socket_connect_timeout": 1, "max_retries": 0}
 CELERY_TASK_PUBLISH_RETRY = False
 
-SENTRY_DSN = services.sentry_dsn(env)
+SENTRY_DSN = service_urls.sentry_dsn(env)
 # Seconds; designs.conf says what it is.
 ENGINEL_WINDOW_SECONDS = env.integer("ENGINEL_WINDOW_SECONDS", 300, minimum=1, maximum=86_400)
 ENGINEL_REDACT_EMAIL, ENGINEL_REDACT_IP = env.flag("ENGINEL_REDACT_EMAIL"), env.flag("ENGINEL_REDACT_IP")
@@ -108,7 +108,7 @@ ENGINEL_OTLP_ENDPOINT = env.url("ENGINEL_OTLP_ENDPOINT", ("http", "https"))
 ENGINEL_OTLP_SAMPLE_RATE = env.seconds("ENGINEL_OTLP_SAMPLE_RATE", 0.1, minimum=0, maximum=1)
 
 # Tasks outside of a module named tasks.
-CELERY_IMPORTS = ["designs.reconciliation", "designs.tasks_monitoring"]
+CELERY_IMPORTS = ["designs.reconciliation", "designs.worker.periodic_tasks"]
 _BEAT_SECONDS = 10.0
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "fail-lost-designs": {
@@ -212,7 +212,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
-    {"NAME": "designs.logins.EndLoginsOnPasswordChange"},
+    {"NAME": "designs.access.logins.EndLoginsOnPasswordChange"},
 ]
 LANGUAGE_CODE = "en"
 USE_I18N = False
@@ -224,10 +224,10 @@ STATIC_ROOT = ENGINEL_STATE_DIR / "static"
 WHITENOISE_USE_FINDERS = _LOCAL
 WHITENOISE_AUTOREFRESH = _LOCAL
 LOGIN_URL = "admin:login"
-CSRF_FAILURE_VIEW = "designs.handlers.csrf_failure"
+CSRF_FAILURE_VIEW = "designs.http.error_responses.csrf_failure"
 
 STORAGES = {
-    "default": services.storage(env, ENGINEL_STATE_DIR),
+    "default": service_urls.storage(env, ENGINEL_STATE_DIR),
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1 * _MEBIBYTE
@@ -239,22 +239,22 @@ ENGINEL_METRICS_TOKEN = env.secret("ENGINEL_METRICS_TOKEN")
 if ENGINEL_METRICS_TOKEN and len(ENGINEL_METRICS_TOKEN) < 16:
     env.report("ENGINEL_METRICS_TOKEN", "ENGINEL_METRICS_TOKEN is too short.", "Use at least 16 random characters.")
 
-ENGINEL_METRICS_ALLOWED_IPS = services.metrics_allowed_ips(env, local=_LOCAL)
+ENGINEL_METRICS_ALLOWED_IPS = service_urls.metrics_allowed_ips(env, local=_LOCAL)
 
 # --- HTTP API ----------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "designs.authentication.TokenAuthentication",
-        "designs.authentication.SessionAuthentication",
+        "designs.access.authentication.TokenAuthentication",
+        "designs.access.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "designs.negotiation.ContentNegotiation",
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "designs.http.negotiation.ContentNegotiation",
     # OPTIONS is 405 everywhere: DRF's answer to it describes views to those who may not use them.
     "DEFAULT_METADATA_CLASS": None,
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "DEFAULT_PAGINATION_CLASS": "designs.pagination.PageNumberPagination",
+    "DEFAULT_PAGINATION_CLASS": "designs.http.pagination.PageNumberPagination",
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_THROTTLE_RATES": {
         "login": env.matching(
@@ -264,7 +264,7 @@ REST_FRAMEWORK = {
             "Use for example 10/min.",
         )
     },
-    "EXCEPTION_HANDLER": "designs.handlers.exception_handler",
+    "EXCEPTION_HANDLER": "designs.http.error_responses.exception_handler",
     "PAGE_SIZE": 50,
 }
 REST_KNOX = {
@@ -283,7 +283,7 @@ SPECTACULAR_SETTINGS = {
 
 # --- Transport security ------------------------------------------------------------------------------
 _HTTPS = env.flag("ENGINEL_HTTPS", default=not _LOCAL)
-SESSION_ENGINE = "designs.sessions"
+SESSION_ENGINE = "designs.access.sessions"
 # A working day; tokens live as long.
 SESSION_COOKIE_AGE = 10 * 3_600
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _HTTPS
@@ -297,7 +297,7 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"json": {"()": "designs.logs.JSONFormatter"}},
-    "filters": {"recorded": {"()": "designs.log_filters.SkipRecordedFailures"}},
+    "filters": {"recorded": {"()": "designs.logs.log_filters.SkipRecordedFailures"}},
     "handlers": {"console": {"()": "designs.logs.console_handler", "formatter": "json", "filters": ["recorded"]}},
     "root": {
         "handlers": ["console"],

@@ -14,10 +14,10 @@ from designs.views.metrics import metrics
 from designs.views.monitoring import ErrorListView, GroupListView, GroupView
 from designs.views.start import favicon, start
 
-handler400 = "designs.handlers.bad_request"
-handler403 = "designs.handlers.permission_denied"
-handler404 = "designs.handlers.not_found"
-handler500 = "designs.handlers.server_error"
+handler400 = "designs.http.error_responses.bad_request"
+handler403 = "designs.http.error_responses.permission_denied"
+handler404 = "designs.http.error_responses.not_found"
+handler500 = "designs.http.error_responses.server_error"
 
 urlpatterns = [
     path("", start, name="start"),

@@ -21,7 +21,7 @@ from typing import Any
 
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
-from designs.bodies import BodyTooSlow
+from designs.http.request_bodies import BodyTooSlow
 from enginel.slow_clients import PacedSocket, Waiters
 
 __all__ = ["Worker", "is_complete"]

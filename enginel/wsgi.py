@@ -6,8 +6,8 @@ import os
 
 import django
 
-from designs import standard_error
-from enginel.requests import TextWSGIHandler
+from designs.logs import standard_error
+from enginel.request_handlers import TextWSGIHandler
 from enginel.startup import refuse_wrong_settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "enginel.settings")

@@ -12,11 +12,13 @@ import sentry_sdk
 from django.conf import settings
 
 from designs import context
-from designs.monitoring import errors, guard, scrape
+from designs.monitoring import guard
+from designs.monitoring.errors import recorder
+from designs.monitoring.exposition import scrape
 from designs.monitoring.health import checker
 from designs.monitoring.metrics import flusher, registry
 from integrations.redis import redis_for
-from tests.stack import running
+from tests.support.stack import running
 
 __all__ = ["running"]
 
@@ -42,8 +44,8 @@ def clean_monitoring(redis_is_ours: None) -> None:
     gateway = redis_for(settings.REDIS_URL)
     gateway.close_breaker()
     gateway.run(lambda client: client.flushdb())
-    errors.store.start_over()
-    errors.known_groups.start_over()
+    recorder.store.start_over()
+    recorder.known_groups.start_over()
     registry.start_over()
     flusher.start_over()
     scrape.start_over()

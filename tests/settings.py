@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from enginel.local.valkey import EmbeddedValkey
-from tests.services import redis_server
+from tests.support.services import redis_server
 
 _state_dir = Path(tempfile.mkdtemp(prefix="enginel-tests-"))
 atexit.register(shutil.rmtree, _state_dir, ignore_errors=True)

@@ -11,7 +11,7 @@ import pytest
 
 from designs import exceptions
 from enginel import settings as enginel_settings
-from tests.stack import RunningStack
+from tests.support.stack import RunningStack
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]

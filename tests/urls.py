@@ -1,4 +1,4 @@
-"""The service's URLs and, beside them, the views of `tests.probe_views`."""
+"""The service's URLs and, beside them, the views of `tests.support.probe_views`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from django.urls import path
 
 from enginel.urls import handler400, handler403, handler404, handler500
 from enginel.urls import urlpatterns as service_urlpatterns
-from tests import probe_views as views
+from tests.support import probe_views as views
 
 __all__ = ["handler400", "handler403", "handler404", "handler500"]
 

@@ -1,9 +1,9 @@
 """The five middlewares, sync and async alike, and the receiver for unhandled exceptions."""
 
-from designs.middleware.headers import HeadersMiddleware
-from designs.middleware.logs import RequestLoggingMiddleware
-from designs.middleware.measuring import MetricsMiddleware, PerformanceMonitoringMiddleware
-from designs.middleware.tracking import ErrorTrackingMiddleware, record_unhandled
+from designs.middleware.error_tracking import ErrorTrackingMiddleware, record_unhandled
+from designs.middleware.request_logging import RequestLoggingMiddleware
+from designs.middleware.request_metrics import MetricsMiddleware, PerformanceMonitoringMiddleware
+from designs.middleware.response_headers import HeadersMiddleware
 
 __all__ = [
     "ErrorTrackingMiddleware",

@@ -8,7 +8,7 @@ from typing import Any, cast
 from django.http.response import FileResponse, HttpResponseBase, StreamingHttpResponse
 
 from designs.context import State, current_state, start_with
-from designs.middleware.shared import severity_of
+from designs.middleware.stack import severity_of
 from designs.monitoring import ErrorTracker, guarded
 
 __all__ = ["watch_stream"]

@@ -87,7 +87,7 @@ class Design(models.Model):
 
     Attributes:
         version: Number in the order of uploads, unique in the series. Users see `shown_version`.
-        visible_version: See `designs.permissions.with_visible_version`; None where it was not asked for.
+        visible_version: See `designs.access.permissions.with_visible_version`; None where it was not asked for.
     """
 
     visible_version: int | None = None

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["LOGIN_FIELDS", "User", "UserManager", "UserQuerySet", "rights_updated"]
 
 LOGIN_FIELDS = frozenset({"is_active", "is_staff", "is_superuser", "password"})
-"""What tokens and sessions of an account depend on; see `designs.logins`."""
+"""What tokens and sessions of an account depend on; see `designs.access.logins`."""
 
 rights_updated = Signal()
 """Sent after a query that writes `LOGIN_FIELDS` of many accounts, with ``before`` and ``after``: their values by key.
@@ -108,7 +108,7 @@ class User(AbstractUser):
     """An account: Django's, and the organization it works for.
 
     Attributes:
-        before_save: The stored `LOGIN_FIELDS` while a save is about to write some of them; see `designs.logins`.
+        before_save: The stored `LOGIN_FIELDS` while a save is about to write some of them; see `designs.access.logins`.
         ended_for_password: Hash of the password whose storing ended all logins.
     """
 

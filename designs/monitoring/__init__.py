@@ -1,13 +1,20 @@
 """Facade of the monitoring: what the rest of the application may use."""
 
-from designs.monitoring.accounting import Account
-from designs.monitoring.answers import record_answer
-from designs.monitoring.away import StoreAway
-from designs.monitoring.errors import ErrorTracker
+from designs.monitoring.errors.delivery_counts import Account
+from designs.monitoring.errors.failed_responses import record_answer
+from designs.monitoring.errors.recorder import ErrorTracker
+from designs.monitoring.errors.request_notes import was_logged
+from designs.monitoring.errors.severity import SEVERITIES
+from designs.monitoring.exposition.scrape import metrics_page
 from designs.monitoring.guard import guarded
 from designs.monitoring.health import HealthChecker, HealthReport, Outcome, UnknownComponent
-from designs.monitoring.known import (
-    dashboard_overview,
+from designs.monitoring.metrics import MetricsCollector
+from designs.monitoring.metrics.performance import PerformanceMonitor
+from designs.monitoring.overview import SHOWN_GROUPS, collect_overview, dashboard_overview, performance_overview
+from designs.monitoring.redaction import redact_text
+from designs.monitoring.sentry.scrubber import sentry_account
+from designs.monitoring.store_away import StoreAway
+from designs.monitoring.strict_reads import (
     known_errors,
     known_group,
     known_groups,
@@ -15,19 +22,12 @@ from designs.monitoring.known import (
     known_operations,
     known_requests,
     known_tasks,
-    performance_overview,
 )
-from designs.monitoring.metrics import MetricsCollector
-from designs.monitoring.performance import PerformanceMonitor
-from designs.monitoring.redaction import redact_text
-from designs.monitoring.request_notes import was_logged
-from designs.monitoring.scrape import metrics_page
-from designs.monitoring.sending import sentry_account
-from designs.monitoring.severity import SEVERITIES
 from designs.monitoring.withheld import WITHHELD, OwnWords, is_withheld, own_words
 
 __all__ = [
     "SEVERITIES",
+    "SHOWN_GROUPS",
     "WITHHELD",
     "Account",
     "ErrorTracker",
@@ -39,6 +39,7 @@ __all__ = [
     "PerformanceMonitor",
     "StoreAway",
     "UnknownComponent",
+    "collect_overview",
     "dashboard_overview",
     "guarded",
     "is_withheld",

@@ -19,14 +19,14 @@ from types import CodeType, FrameType
 from typing import Any, cast
 
 from designs import context
-from designs.monitoring.bare import attributes_of, is_exception, traceback_of
+from designs.monitoring.controlled.origins import comes_from_controlled, tag
+from designs.monitoring.controlled.program_names import WITHHELD_NAME, foreign_names, known_type_name
+from designs.monitoring.controlled.stated_words import is_word
 from designs.monitoring.fingerprint.file_failures import of_file
 from designs.monitoring.fingerprint.model import Fingerprint, make
-from designs.monitoring.foreign import attribute_of
-from designs.monitoring.origins import comes_from_controlled, tag
-from designs.monitoring.own_names import WITHHELD_NAME, foreign_names, known_type_name
-from designs.monitoring.safe import raw_text
-from designs.monitoring.stated_words import is_word
+from designs.monitoring.untrusted.exceptions import attributes_of, is_exception, traceback_of
+from designs.monitoring.untrusted.object_text import attribute_of
+from designs.monitoring.untrusted.text import raw_text
 
 __all__ = [
     "WITHHELD",
@@ -49,7 +49,7 @@ WITHHELD = "[withheld: export-controlled or classified design]"
 """Stands for a text that may hold content."""
 
 _POOL = "concurrent.futures.thread"
-_CARRYING = "designs.carrying"
+_CARRYING = "designs.context_propagation"
 _MAX_FRAMES = 100
 _MAX_WRITER_FRAMES = 30
 _MAX_TEXT_CHARS = 2_048

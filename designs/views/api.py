@@ -11,9 +11,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from designs.authentication import SessionAuthentication, TokenAuthentication
-from designs.bodies import discard_body, refusal_of
-from designs.parsers import UNREADABLE_BODY_ERRORS, JSONParser
+from designs.access.authentication import SessionAuthentication, TokenAuthentication
+from designs.http.parsers import UNREADABLE_BODY_ERRORS, JSONParser
+from designs.http.request_bodies import discard_body, refusal_of
 
 __all__ = ["WorkloadView"]
 

@@ -17,8 +17,8 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from designs.login_limit import TooManyLogins, count_login_try
-from designs.permissions import require_user
+from designs.access.login_limit import TooManyLogins, count_login_try
+from designs.access.permissions import require_user
 from designs.schema import error_responses
 from designs.serializers import LoginSerializer, TokenSerializer
 from designs.views.api import WorkloadView

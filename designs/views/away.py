@@ -7,7 +7,7 @@ from typing import Any
 from django.http import HttpRequest, JsonResponse
 
 from designs.exceptions import ExternalServiceError
-from designs.handlers import error_response, mark_handled
+from designs.http.error_responses import error_response, mark_handled
 
 __all__ = ["store_away"]
 

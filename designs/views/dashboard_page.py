@@ -17,7 +17,7 @@ from django.views.decorators.http import require_safe
 from designs.charts import STATES
 from designs.conf import conf
 from designs.groups import KEY, lines_of
-from designs.views import dashboard_data
+from designs.monitoring import SHOWN_GROUPS, collect_overview
 from designs.views.pages import sealed
 
 __all__ = ["dashboard"]
@@ -31,7 +31,7 @@ _TICKS = 5
 @require_safe
 def dashboard(request: HttpRequest) -> HttpResponse:
     """Show the dashboard; ``?refresh=off`` keeps the page still. Wrapped by ``admin.site.admin_view``."""
-    context = _page(dashboard_data.collect(), timezone.now())
+    context = _page(collect_overview(), timezone.now())
     still = request.GET.get("refresh") == "off"
     context |= {"service": conf.service, "still": still, "refresh_seconds": 0 if still else _REFRESH_SECONDS}
     return sealed(render(request, "designs/dashboard.html", context))
@@ -48,7 +48,7 @@ def _page(found: Mapping[str, Any], now: datetime) -> dict[str, Any]:
         "components": [{"name": name, **facts} for name, facts in health.items()],
         "redis": health.get("redis", {}),
         "errors": errors,
-        "errors_cut": len(errors) >= dashboard_data.GROUPS,
+        "errors_cut": len(errors) >= SHOWN_GROUPS,
         "error_day": day,
         "error_day_total": sum(day),
         "error_day_most": max(day),

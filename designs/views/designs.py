@@ -12,7 +12,21 @@ from rest_framework.exceptions import MethodNotAllowed, NotFound, ParseError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from designs.access.permissions import (
+    get_design,
+    require_role,
+    require_user,
+    visible_designs,
+    with_visible_version,
+)
 from designs.cad import convert_area, convert_length, convert_volume
+from designs.design_lifecycle import (
+    accept_upload,
+    delete_design,
+    finalize_design,
+    require_bom,
+    require_processed,
+)
 from designs.exceptions import (
     BOMExtractionError,
     ClearanceLevelInsufficient,
@@ -31,22 +45,8 @@ from designs.exceptions import (
     TaskTimeoutError,
     UnitConversionError,
 )
-from designs.filters import DesignFilter
-from designs.lifecycle import (
-    accept_upload,
-    delete_design,
-    finalize_design,
-    require_bom,
-    require_processed,
-)
+from designs.http.list_filters import DesignFilter
 from designs.models import Design, Geometry, Role
-from designs.permissions import (
-    get_design,
-    require_role,
-    require_user,
-    visible_designs,
-    with_visible_version,
-)
 from designs.schema import error_responses
 from designs.serializers import BOMSerializer, DesignSerializer, GeometrySerializer, UploadSerializer
 from designs.uploads import UploadParser, expect_upload

@@ -19,11 +19,11 @@ from health_check.views import HealthCheckView
 from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 
-from designs.authentication import SessionAuthentication, TokenAuthentication
+from designs.access.authentication import SessionAuthentication, TokenAuthentication
 from designs.conf import conf
-from designs.handlers import error_response, mark_handled, method_not_allowed
+from designs.http.accept_header import preferred_format
+from designs.http.error_responses import error_response, mark_handled, method_not_allowed
 from designs.monitoring import HealthChecker, HealthReport, Outcome, StoreAway, UnknownComponent, guarded
-from designs.views.accept import preferred_format
 from designs.views.away import store_away
 from designs.views.health_feed import render_feed
 from designs.views.pages import sealed

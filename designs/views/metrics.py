@@ -8,10 +8,10 @@ from ipaddress import ip_network
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 
-from designs.addresses import client_address
 from designs.conf import conf
+from designs.http.client_address import client_address
 from designs.monitoring import StoreAway, metrics_page
-from designs.storage import storage_in_gb
+from designs.storage_usage import storage_in_gb
 from designs.views.away import store_away
 from designs.views.untransacted import without_transaction
 from integrations.prometheus import OPENMETRICS, TEXT, wants_openmetrics

@@ -13,10 +13,16 @@ from rest_framework.exceptions import NotFound, ParseError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from designs.access.memberships import add_member, listed_members
+from designs.access.permissions import (
+    get_membership,
+    require_role,
+    require_user,
+    visible_designs,
+    visible_organizations,
+)
 from designs.exceptions import InsufficientPermissions, UserLimitExceeded
-from designs.members import add_member, listed_members
 from designs.models import Membership, Organization, Role
-from designs.permissions import get_membership, require_role, require_user, visible_designs, visible_organizations
 from designs.schema import error_responses
 from designs.serializers import (
     MemberSerializer,

@@ -11,10 +11,10 @@ from rest_framework.exceptions import NotFound, ParseError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from designs.catalogue import create_series
+from designs.access.permissions import get_series, require_user, visible_series
 from designs.exceptions import DuplicatePartNumber, InsufficientPermissions
 from designs.models import Series
-from designs.permissions import get_series, require_user, visible_series
+from designs.part_numbers import create_series
 from designs.schema import error_responses
 from designs.serializers import NewSeriesSerializer, SeriesSerializer
 from designs.views.api import WorkloadView

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from designs.conf import conf
-from designs.error_pages import prefers_json
+from designs.http.error_pages import prefers_json
 from designs.views.pages import sealed
 
 __all__ = ["favicon", "start"]

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from designs.console import fit
+from designs.terminal_text import fit
 from enginel.sample.ledger import Ledger, Recorded, bare
 
 __all__ = ["report"]

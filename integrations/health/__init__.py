@@ -3,12 +3,12 @@
 What went wrong in detail is the ``__cause__`` of what a plugin raises, for the eyes of admins.
 """
 
+from integrations.health.cad_kernel import CADKernel, SentryDelivery
+from integrations.health.celery import Beat, CeleryWorkers, broker_redis_url
 from integrations.health.database import Database
 from integrations.health.plugin import Plugin
-from integrations.health.redis_server import Redis
-from integrations.health.service import CADKernel, SentryDelivery
+from integrations.health.redis import Redis
 from integrations.health.storage import Storage
-from integrations.health.workers import Beat, CeleryWorkers, broker_redis_url
 
 __all__ = [
     "Beat",

@@ -1,13 +1,13 @@
 """Sentry as the sink of recorded errors; does nothing, at no cost, without a DSN."""
 
-from integrations.sentry.client import RESERVED_OPTIONS, init_sentry, sentry_options
-from integrations.sentry.delivery import dead_letters, delivery_of, delivery_status, flush
-from integrations.sentry.describe import GROUPINGS
-from integrations.sentry.forward import forward_error, fresh_scope, is_on
-from integrations.sentry.model import Decision, Occurrence, Scrubber
-from integrations.sentry.outbox import configure
-from integrations.sentry.replay import ReplayResult, replay_outbox
-from integrations.sentry.withheld import mark_scope
+from integrations.sentry.capture import forward_error, fresh_scope, is_on
+from integrations.sentry.event_grouping import GROUPINGS
+from integrations.sentry.outbox.status import dead_letters, delivery_of, delivery_status, flush
+from integrations.sentry.outbox.stream import configure
+from integrations.sentry.outbox_replay import ReplayResult, replay_outbox
+from integrations.sentry.setup import RESERVED_OPTIONS, init_sentry, sentry_options
+from integrations.sentry.types import Decision, Occurrence, Scrubber
+from integrations.sentry.withheld_events import mark_scope
 
 __all__ = [
     "GROUPINGS",

@@ -11,9 +11,9 @@ from typing import Any
 
 from sentry_sdk.utils import iter_stacks
 
-from integrations.sentry.chain import in_sdk_order
-from integrations.sentry.model import Scrubber
-from integrations.sentry.withheld import is_marked
+from integrations.sentry.exception_chain import in_sdk_order
+from integrations.sentry.types import Scrubber
+from integrations.sentry.withheld_events import is_marked
 
 __all__ = ["Ready", "enrich"]
 

@@ -12,12 +12,12 @@ from sentry_sdk.integrations import Integration
 from sentry_sdk.scope import add_global_event_processor
 from sentry_sdk.utils import event_from_exception
 
-from integrations.sentry.describe import decorate
+from integrations.sentry.attached_values import described
 from integrations.sentry.enrich import Ready, enrich
-from integrations.sentry.free import described
-from integrations.sentry.model import OWN, Decision, Gate, Scrubber
-from integrations.sentry.stand_in import light
-from integrations.sentry.withheld import is_marked, reword
+from integrations.sentry.event_grouping import decorate
+from integrations.sentry.stand_in_exceptions import light
+from integrations.sentry.types import OWN, Decision, Gate, Scrubber
+from integrations.sentry.withheld_events import is_marked, reword
 
 __all__ = ["EnginelIntegration"]
 

@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any
 from urllib.parse import unquote_plus
 
-from integrations.sentry.model import Scrubber
+from integrations.sentry.types import Scrubber
 
 __all__ = ["FILTERED", "filter_query", "hide", "secrets_of"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from integrations.sentry.model import Scrubber
+from integrations.sentry.types import Scrubber
 
 __all__ = ["scrubbing_spans", "scrubbing_telemetry"]
 

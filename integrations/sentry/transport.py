@@ -25,11 +25,11 @@ from sentry_sdk.envelope import Envelope, Item
 from sentry_sdk.transport import HttpTransport
 from sentry_sdk.utils import capture_internal_exceptions
 
-from integrations.sentry.envelopes import cut_envelope
+from integrations.sentry.envelope_items import cut_envelope
 from integrations.sentry.integration import EnginelIntegration
-from integrations.sentry.keeper import Keeper, Kept, poll_spool, spool
-from integrations.sentry.losses import losses
-from integrations.sentry.outbox import Waiting
+from integrations.sentry.outbox.lost_events import losses
+from integrations.sentry.outbox.stream import Waiting
+from integrations.sentry.outbox.writer import Keeper, Kept, poll_spool, spool
 
 __all__ = ["Answer", "OutboxTransport"]
 

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from enginel import settings as enginel_settings
-from tests.deploy.compose import COMPOSE, OURS, ROOT, SERVICES, bytes_of, make_secrets, pairs_that_reach_each_other
+from tests.support.compose import COMPOSE, OURS, ROOT, SERVICES, bytes_of, make_secrets, pairs_that_reach_each_other
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 DIGEST = r"[\w./-]+:[\w.-]*\d[\w.-]*@sha256:[0-9a-f]{64}"

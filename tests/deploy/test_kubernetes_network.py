@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.deploy.kubernetes import documents, templates
+from tests.support.kubernetes import documents, templates
 
 POLICIES = [document["spec"] for document in documents() if document["kind"] == "NetworkPolicy"]
 OURS = ("migrate", "web", "worker", "beat")

@@ -19,8 +19,8 @@ from pytest_django.live_server_helper import LiveServer
 from enginel import gunicorn
 from enginel.local.processes import die_with_parent, stop
 from enginel.local.stack import free_port
-from tests.needs import needs
-from tests.stack import wait_for
+from tests.support.debian_programs import needs
+from tests.support.stack import wait_for
 
 FOLDER = Path(__file__).resolve().parents[2] / "deploy" / "nginx"
 NAME = "enginel.example.com"

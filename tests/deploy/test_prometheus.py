@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.deploy.promql import PROMETHEUS, known_names, names_in, rules
-from tests.needs import needs
+from tests.support.debian_programs import needs
+from tests.support.promql import PROMETHEUS, known_names, names_in, rules
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 JOB = '{job="enginel", instance="web:8000"}'

@@ -18,11 +18,11 @@ from designs.monitoring import MetricsCollector
 from designs.monitoring.metrics import flusher
 from designs.views import metrics as view
 from enginel.local.valkey import EmbeddedValkey
-from integrations import heartbeat
+from integrations.celery import heartbeats
 from integrations.redis import redis_for
-from tests.outage import FrozenValkey
-from tests.prometheus import Prometheus, is_no_number, prometheus
-from tests.stack import wait_for
+from tests.support.outage import FrozenValkey
+from tests.support.prometheus import Prometheus, is_no_number, prometheus
+from tests.support.stack import wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
@@ -116,7 +116,7 @@ def test_each_documented_query_gives_one_right_sample(service: Service, asked: P
 
     # The service says what is in use; an application cannot.
     MetricsCollector.record_gauge("storage_used_gb", 6)
-    heartbeat.tell(service.valkey.gateway, heartbeat.WORKERS_KEY, "worker@a", {})
+    heartbeats.tell(service.valkey.gateway, heartbeats.WORKERS_KEY, "worker@a", {})
     for _ in range(3):
         service.traffic(100, 10)
         asked.wait_for_scrapes(1)
@@ -132,7 +132,7 @@ def test_each_documented_query_gives_one_right_sample(service: Service, asked: P
     assert {e["labels"]["trace_id"] for e in asked.exemplars("api_request_duration_bucket")} == {EVENT}
 
     with service.client as client:
-        client.delete(heartbeat.WORKERS_KEY)
+        client.delete(heartbeats.WORKERS_KEY)
     asked.wait_for_scrapes(2)
     after = answers(asked)
     assert (after["storage"], after["no workers"]) == (0.25, 0)

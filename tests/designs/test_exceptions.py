@@ -27,7 +27,7 @@ from designs.exceptions import (
 )
 from designs.monitoring import ErrorTracker
 from enginel.celery import app
-from tests import probe_views
+from tests.support import probe_views
 
 CONTRACT = [
     ("EnginelBaseException", "APIException", 500, "enginel_error", "ERROR"),

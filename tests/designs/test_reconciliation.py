@@ -26,11 +26,11 @@ from designs.tasks import scan_design
 from enginel.celery import app
 from enginel.local.processes import die_with_parent
 from enginel.local.valkey import EmbeddedValkey
-from integrations.heartbeat import WORKERS_KEY, live_workers, read_beats, tell
+from integrations.celery.heartbeats import WORKERS_KEY, live_workers, read_beats, tell
 from integrations.redis import redis_for
 from tests.designs.conftest import ClientOf, MakeDesign
 from tests.designs.views.test_finalize import forget_connections
-from tests.stack import wait_for
+from tests.support.stack import wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180), pytest.mark.django_db(transaction=True)]
 
@@ -53,7 +53,7 @@ class Site:
         """What the scan of a worker that is started stuck waits for."""
         return self.folder / "go on"
 
-    def worker(self, name: str, celery_app: str = "tests.probe_tasks") -> subprocess.Popen[bytes]:
+    def worker(self, name: str, celery_app: str = "tests.support.probe_tasks") -> subprocess.Popen[bytes]:
         """Start a worker with one process and wait until it takes tasks."""
         options = ("-n", f"{name}@host", "-c", "1", "--without-mingle", "--without-gossip", "--loglevel", "INFO")
         with (self.folder / f"{name}.log").open("ab") as log:
@@ -187,7 +187,7 @@ def test_a_task_revoked_for_an_earlier_finalization_changes_nothing(site: Site, 
 
 @pytest.mark.parametrize("how", ["SIGTERM", "SIGKILL"])
 def test_a_running_task_that_is_revoked_fails_its_design(site: Site, api: Client, design: Design, how: str) -> None:
-    site.worker("stuck", "tests.stuck_designs")
+    site.worker("stuck", "tests.support.stuck_designs")
     assert finalize(api, design) == 202
     becomes(design, Status.PROCESSING)
 
@@ -233,7 +233,7 @@ def test_a_workers_host_that_dies_fails_what_it_had(
     site: Site, api: Client, design: Design, make_design: MakeDesign, sample: Any
 ) -> None:
     received = make_design(sample("as1-oc-214.stp"))
-    stuck = site.worker("stuck", "tests.stuck_designs")
+    stuck = site.worker("stuck", "tests.support.stuck_designs")
     assert finalize(api, design) == 202
     becomes(design, Status.PROCESSING)
     assert finalize(api, received) == 202
@@ -254,7 +254,7 @@ def test_a_workers_host_that_dies_fails_what_it_had(
 def test_a_lost_task_that_comes_back_leaves_the_design_to_the_one_that_followed(
     site: Site, api: Client, design: Design
 ) -> None:
-    frozen = site.worker("frozen", "tests.stuck_designs")
+    frozen = site.worker("frozen", "tests.support.stuck_designs")
     assert finalize(api, design) == 202
     becomes(design, Status.PROCESSING)
     os.killpg(frozen.pid, signal.SIGSTOP)

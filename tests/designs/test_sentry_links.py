@@ -10,8 +10,8 @@ from django.contrib.auth import get_user_model
 from django.test import Client, override_settings
 
 from designs.monitoring import ErrorTracker
-from designs.sentry import start_sentry
-from tests.bugsink import SentryProject, bugsink, sentry_project
+from designs.monitoring.sentry.sdk_start import start_sentry
+from tests.support.bugsink import SentryProject, bugsink, sentry_project
 
 __all__ = ["bugsink", "sentry_project"]
 

@@ -12,6 +12,7 @@ from django.core.files.storage import FileSystemStorage
 from django.db import DatabaseError, connection
 
 from designs import tasks
+from designs.design_lifecycle import put_back
 from designs.exceptions import (
     BOMExtractionError,
     CorruptedFile,
@@ -20,7 +21,6 @@ from designs.exceptions import (
     InvalidFileFormat,
     TaskTimeoutError,
 )
-from designs.lifecycle import put_back
 from designs.models import BOMItem, Design, Geometry, Organization, Status, Step
 from enginel.celery import app
 from tests.designs.conftest import MakeDesign

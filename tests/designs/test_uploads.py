@@ -121,7 +121,7 @@ def test_a_design_finalized_by_several_at_once_is_queued_once(
     at_once: Any, clients: list[Client], make_design: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     queued: list[Any] = []
-    monkeypatch.setattr("designs.lifecycle.queue_processing", lambda *args: queued.append(args))
+    monkeypatch.setattr("designs.design_lifecycle.queue_processing", lambda *args: queued.append(args))
     design = make_design()
 
     answers = at_once(lambda number: clients[number].post(f"/api/designs/{design.pk}/finalize/"))

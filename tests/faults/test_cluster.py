@@ -13,20 +13,20 @@ from redis.crc import key_slot
 
 from designs.context import RunContext
 from designs.monitoring import MetricsCollector, PerformanceMonitor
-from designs.monitoring.accounting import account_of
-from designs.monitoring.event import build_event
+from designs.monitoring.errors.delivery_counts import account_of
+from designs.monitoring.errors.event import build_event
+from designs.monitoring.errors.store import ErrorStore
 from designs.monitoring.fingerprint import Fingerprint, fingerprint_message
 from designs.monitoring.health.history import History
-from designs.monitoring.health.model import Outcome
+from designs.monitoring.health.results import Outcome
 from designs.monitoring.metrics import flusher, read_families
 from designs.monitoring.metrics import flusher as flusher_of_this_process
 from designs.monitoring.metrics.flusher import Flusher
-from designs.monitoring.store import ErrorStore
 from integrations import health as plugins
-from integrations.heartbeat import WORKERS_KEY, read_beats, tell, untell
+from integrations.celery.heartbeats import WORKERS_KEY, read_beats, tell, untell
 from integrations.redis import FailFastRedis
-from integrations.sentry.outbox import Outbox, Waiting
-from tests.cluster import Cluster, gateway_to, nodes
+from integrations.sentry.outbox.stream import Outbox, Waiting
+from tests.support.cluster import Cluster, gateway_to, nodes
 
 __all__ = ["nodes"]
 

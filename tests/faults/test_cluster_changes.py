@@ -16,13 +16,12 @@ import redis
 from redis.exceptions import ClusterError
 
 from designs.context import RunContext
-from designs.monitoring.event import build_event
+from designs.monitoring.errors.event import build_event
+from designs.monitoring.errors.store import ErrorStore, Outcome
 from designs.monitoring.fingerprint import fingerprint_message
-from designs.monitoring.store import ErrorStore, Outcome
-from integrations import redis_scripts
-from integrations.redis import FailFastRedis, RedisUnavailable
-from tests.cluster import Cluster, cluster, gateway_to, nodes
-from tests.stack import wait_for
+from integrations.redis import FailFastRedis, RedisUnavailable, scripts
+from tests.support.cluster import Cluster, cluster, gateway_to, nodes
+from tests.support.stack import wait_for
 
 __all__ = ["nodes"]
 
@@ -47,11 +46,11 @@ def use_script(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None
     """Let any script be the one given."""
 
     def use(text: str) -> None:
-        monkeypatch.setattr(redis_scripts, "load_script", lambda name: text)
-        redis_scripts._digest.cache_clear()
+        monkeypatch.setattr(scripts, "load_script", lambda name: text)
+        scripts._digest.cache_clear()
 
     yield use
-    redis_scripts._digest.cache_clear()
+    scripts._digest.cache_clear()
 
 
 @pytest.fixture

@@ -20,9 +20,9 @@ from django.db import connections
 
 from designs.monitoring.health import checker
 from integrations.health import Database
-from tests.faults.health import DEADLINE_SECONDS, Probes, Usage, answered_in_time, endure, recovers, within
-from tests.needs import needs
-from tests.services import PostgreSQL, postgresql_server
+from tests.support.debian_programs import needs
+from tests.support.health_probes import DEADLINE_SECONDS, Probes, Usage, answered_in_time, endure, recovers, within
+from tests.support.services import PostgreSQL, postgresql_server
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 

@@ -14,8 +14,8 @@ from django.test import override_settings
 
 from enginel.local.stack import free_port
 from enginel.local.valkey import EmbeddedValkey
-from tests.faults.health import Probes, Usage, answered_in_time, endure, recovers
-from tests.outage import own_valkey
+from tests.support.health_probes import Probes, Usage, answered_in_time, endure, recovers
+from tests.support.outage import own_valkey
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(90)]
 

@@ -11,7 +11,7 @@ from django.test import Client, override_settings
 
 from designs.monitoring import HealthChecker
 from tests.faults.test_health_workers import MISSED_SECONDS, START_SECONDS, Fleet, fleet
-from tests.stack import wait_for
+from tests.support.stack import wait_for
 
 __all__ = ["fleet"]
 

@@ -20,10 +20,10 @@ import urllib3
 from designs.monitoring import HealthChecker
 from enginel.local.processes import die_with_parent, stop
 from enginel.local.stack import free_port
-from tests.cad.processes import first_child
-from tests.faults.health import DEADLINE_SECONDS, within
-from tests.outage import FrozenValkey, own_valkey
-from tests.stack import wait_for
+from tests.support.cad.processes import first_child
+from tests.support.health_probes import DEADLINE_SECONDS, within
+from tests.support.outage import FrozenValkey, own_valkey
+from tests.support.stack import wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(90)]
 

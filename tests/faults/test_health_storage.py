@@ -12,7 +12,7 @@ from django.core.files.storage import FileSystemStorage
 
 from designs.monitoring.health import checker
 from integrations.health import Storage
-from tests.faults.health import Probes, Usage, answered_in_time, endure, recovers
+from tests.support.health_probes import Probes, Usage, answered_in_time, endure, recovers
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(90)]
 

@@ -12,7 +12,7 @@ from django.test import Client, override_settings
 
 from designs.monitoring.health import checker
 from integrations.health import Plugin
-from tests.faults.health import Usage, within
+from tests.support.health_probes import Usage, within
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(60)]
 

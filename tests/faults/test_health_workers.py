@@ -19,12 +19,12 @@ from django.test import override_settings
 from designs.monitoring.health import checker
 from enginel.local.processes import die_with_parent
 from enginel.local.valkey import EmbeddedValkey
+from integrations.celery.heartbeats import BEAT_SECONDS, LIVE_SECONDS, QUEUED_AT_HEADER, WORKERS_KEY, read_beats
 from integrations.health import Beat, CeleryWorkers
-from integrations.heartbeat import BEAT_SECONDS, LIVE_SECONDS, QUEUED_AT_HEADER, WORKERS_KEY, read_beats
 from integrations.redis import FailFastRedis
-from tests.faults.health import Probes, Usage, answered_in_time, endure, within
-from tests.outage import own_valkey
-from tests.stack import wait_for
+from tests.support.health_probes import Probes, Usage, answered_in_time, endure, within
+from tests.support.outage import own_valkey
+from tests.support.stack import wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
@@ -53,7 +53,7 @@ class Fleet:
         }
         with (self.folder / "processes.log").open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "celery", "-q", "-A", "tests.probe_tasks", *command],
+                [sys.executable, "-m", "celery", "-q", "-A", "tests.support.probe_tasks", *command],
                 env=env, stdout=log, stderr=subprocess.STDOUT, start_new_session=True, preexec_fn=die_with_parent,
             )  # fmt: skip
         self.processes.callback(kill, process)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.outage import REFUSED_URL, own_valkey
+from tests.support.outage import REFUSED_URL, own_valkey
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -25,7 +25,7 @@ _RUNS_MAX = 3 if sys.version_info[:3] == (3, 13, 0) else 1
 
 
 def interrupted(redis_url: str, *, hand_over_seconds: str) -> dict[str, Any]:
-    command = [sys.executable, "-m", "tests.faults.interrupting", SECONDS, hand_over_seconds]
+    command = [sys.executable, "-m", "tests.support.interrupted_process", SECONDS, hand_over_seconds]
     environ = {**os.environ, "REDIS_URL": redis_url}
     for _ in range(_RUNS_MAX):
         done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False, timeout=100)
@@ -57,11 +57,11 @@ def test_without_redis_nothing_hangs_and_everything_waits() -> None:
 FORK = """
 import os, threading, django
 django.setup()
-from designs import celery_signals
+from designs.worker import error_signals
 from designs.monitoring import guard
 from designs.monitoring.fingerprint import override
 
-locks = [(guard, "_lock"), (override, "_lock"), (celery_signals, "_received_lock")]
+locks = [(guard, "_lock"), (override, "_lock"), (error_signals, "_received_lock")]
 held, enough = threading.Event(), threading.Event()
 
 def hold():

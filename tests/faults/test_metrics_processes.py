@@ -19,8 +19,8 @@ from celery import Celery
 from designs.monitoring.metrics import read_families
 from enginel.local.processes import die_with_parent, stop
 from enginel.local.stack import free_port
-from tests.outage import FrozenValkey, own_valkey
-from tests.stack import wait_for
+from tests.support.outage import FrozenValkey, own_valkey
+from tests.support.stack import wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -65,7 +65,7 @@ class TestGunicorn:
     @contextmanager
     def serving(self, valkey: FrozenValkey, *options: str) -> Iterator[tuple[subprocess.Popen[Any], Any]]:
         bind = f"127.0.0.1:{free_port()}"
-        command = ["gunicorn", "tests.faults.metrics_app", "--workers", "2", "--threads", "2", "--bind", bind]
+        command = ["gunicorn", "tests.support.metrics_app", "--workers", "2", "--threads", "2", "--bind", bind]
         with (
             running(valkey, *command, "--no-control-socket", "--log-level", "critical", *options) as process,
             urllib3.PoolManager(retries=urllib3.Retry(5, backoff_factor=0.1)) as http,
@@ -127,7 +127,7 @@ def test_celery_prefork(valkey: FrozenValkey, options: list[str]) -> None:
         "celery",
         "-q",
         "-A",
-        "tests.faults.metrics_app",
+        "tests.support.metrics_app",
         "worker",
         "--concurrency",
         "2",
@@ -149,7 +149,7 @@ def test_celery_prefork(valkey: FrozenValkey, options: list[str]) -> None:
 
 
 def storm(valkey: FrozenValkey, count: int) -> Any:
-    return running(valkey, "tests.faults.metrics_app", "4", str(count), stdout=subprocess.PIPE, text=True)
+    return running(valkey, "tests.support.metrics_app", "4", str(count), stdout=subprocess.PIPE, text=True)
 
 
 @pytest.mark.parametrize("seconds", [1.0, 2.0])

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from integrations.redis import FailFastRedis, RedisUnavailable
-from tests.sentinel import Watched, watched
-from tests.stack import wait_for
+from tests.support.sentinel import Watched, watched
+from tests.support.stack import wait_for
 
 pytestmark = pytest.mark.slow
 

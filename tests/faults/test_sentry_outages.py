@@ -24,20 +24,20 @@ from django.conf import settings
 from django.test import override_settings
 
 from designs.monitoring import sentry_account
-from designs.monitoring.accounting import REASONS
-from designs.sentry import start_sentry
+from designs.monitoring.errors.delivery_counts import REASONS
+from designs.monitoring.sentry.sdk_start import start_sentry
 from enginel.local.processes import die_with_parent
 from enginel.local.stack import free_port
 from integrations.redis import redis_for
 from integrations.sentry import configure, delivery_status, replay_outbox
-from integrations.sentry.losses import losses
-from integrations.sentry.spool import Spool
+from integrations.sentry.outbox.lost_events import losses
+from integrations.sentry.outbox.spool import Spool
 from integrations.sentry.transport import OutboxTransport
-from tests.bugsink import SentryProject, bugsink, sentry_project
-from tests.faults.incidents import record_incidents
-from tests.faulty_sentry import FaultySentry, Handler, faulty_sentry
-from tests.outage import REFUSED_URL
-from tests.stack import wait_for
+from tests.support.bugsink import SentryProject, bugsink, sentry_project
+from tests.support.faulty_sentry import FaultySentry, Handler, faulty_sentry
+from tests.support.incidents import record_incidents
+from tests.support.outage import REFUSED_URL
+from tests.support.stack import wait_for
 
 __all__ = ["bugsink", "sentry_project"]
 
@@ -226,7 +226,7 @@ def victim(dsn: str, redis_url: str) -> Iterator[dict[str, Any]]:
     """Give what a process told that failed while Sentry was away and was killed at once."""
     environment = {**os.environ, "SENTRY_DSN": dsn, "REDIS_URL": redis_url}
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.faults.sentry_victim"], env=environment, text=True, stdout=subprocess.PIPE,
+        [sys.executable, "-m", "tests.support.sentry_victim"], env=environment, text=True, stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL, preexec_fn=die_with_parent,
     )  # fmt: skip
     assert process.stdout is not None

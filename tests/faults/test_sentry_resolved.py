@@ -12,13 +12,14 @@ import pytest
 import sentry_sdk
 from django.test import override_settings
 
-from designs.monitoring import ErrorTracker, errors
-from designs.sentry import start_sentry
+from designs.monitoring import ErrorTracker
+from designs.monitoring.errors import recorder
+from designs.monitoring.sentry.sdk_start import start_sentry
 from enginel.celery import app
 from integrations.sentry import configure, flush
-from integrations.sentry.losses import losses
-from tests.bugsink import SentryProject, bugsink, sentry_project
-from tests.stack import wait_for
+from integrations.sentry.outbox.lost_events import losses
+from tests.support.bugsink import SentryProject, bugsink, sentry_project
+from tests.support.stack import wait_for
 
 __all__ = ["bugsink", "sentry_project"]
 
@@ -93,4 +94,4 @@ def test_an_issue_that_is_resolved_after_a_burst_stays_resolved(sentry_project: 
         (again,) = sentry_project.issues()
         assert not again["is_resolved"]
         assert again["last_seen"] > resolved["last_seen"]
-        assert told_of(sentry_project.data()) == errors.store.totals()["occurrences"] == BURST + 1
+        assert told_of(sentry_project.data()) == recorder.store.totals()["occurrences"] == BURST + 1

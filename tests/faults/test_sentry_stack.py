@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from enginel.local.stack import LocalStack, Ports, free_port
-from tests.faulty_sentry import faulty_sentry
-from tests.stack import RunningStack, manage, wait_for
+from tests.support.faulty_sentry import faulty_sentry
+from tests.support.stack import RunningStack, manage, wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -21,7 +21,7 @@ def test_a_failure_while_sentry_is_away_arrives_when_it_is_back(tmp_path: Path) 
             tmp_path,
             Ports(free_port(), free_port()),
             {"ENGINEL_ENVIRONMENT": "test", "REDIS_URL": "", "DATABASE_URL": "", "SENTRY_DSN": sentry.dsn},
-            celery_app="tests.probe_tasks",
+            celery_app="tests.support.probe_tasks",
         )
         try:
             stack.start_valkey()

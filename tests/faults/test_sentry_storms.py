@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 from django.test import override_settings
 
-from designs.monitoring import ErrorTracker, errors
-from designs.monitoring.accounting import account_of
+from designs.monitoring import ErrorTracker
+from designs.monitoring.errors import recorder
+from designs.monitoring.errors.delivery_counts import account_of
 from enginel.local.processes import die_with_parent
-from tests.faults.sentry_storm import CHECK_INS
-from tests.outage import own_valkey
-from tests.sentry_sink import sentry_sink
+from tests.support.outage import own_valkey
+from tests.support.sentry_sink import sentry_sink
+from tests.support.sentry_storm import CHECK_INS
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -26,7 +27,7 @@ GROWTH_KIB = 5 * 1024
 
 @pytest.mark.parametrize("how", ["views", "explicit"])
 def test_a_storm_is_a_handful_of_events_and_all_of_its_counts(tmp_path: Path, how: str) -> None:
-    command = [sys.executable, "-m", "tests.faults.sentry_storm", how, str(THREADS), str(ERRORS)]
+    command = [sys.executable, "-m", "tests.support.sentry_storm", how, str(THREADS), str(ERRORS)]
     with own_valkey(tmp_path) as valkey, override_settings(REDIS_URL=valkey.url), sentry_sink() as sink:
         done = subprocess.run(
             command,
@@ -35,7 +36,7 @@ def test_a_storm_is_a_handful_of_events_and_all_of_its_counts(tmp_path: Path, ho
         )  # fmt: skip
         assert done.returncode == 0, done.stderr[-2_000:]
         print(how, done.stdout)
-        totals = errors.store.totals()
+        totals = recorder.store.totals()
         (group,) = ErrorTracker.get_groups()
         events, kinds = sink.events(), [kind for kind, _ in sink.items()]
 

@@ -16,7 +16,7 @@ import urllib3
 
 from enginel.local.processes import die_with_parent, stop
 from enginel.local.stack import free_port
-from tests.stack import RunningStack, manage, wait_for
+from tests.support.stack import RunningStack, manage, wait_for
 
 pytestmark = pytest.mark.timeout(90)
 
@@ -95,7 +95,7 @@ from datetime import timedelta
 from django.contrib.auth import SESSION_KEY, BACKEND_SESSION_KEY, HASH_SESSION_KEY
 from knox.models import get_token_model
 from designs.models import User
-from designs.sessions import SessionStore
+from designs.access.sessions import SessionStore
 make = get_token_model().objects.create
 user = User.objects.create_user("sends-bodies")
 gone = User.objects.create_user("sends-no-bodies", is_active=False)

@@ -16,9 +16,10 @@ from typing import Any
 import pytest
 from django.test import override_settings
 
-from designs.monitoring import ErrorTracker, errors
+from designs.monitoring import ErrorTracker
+from designs.monitoring.errors import recorder
 from enginel.local.processes import die_with_parent
-from tests.outage import FrozenValkey, own_valkey
+from tests.support.outage import FrozenValkey, own_valkey
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(60)]
 
@@ -35,7 +36,7 @@ def valkey(tmp_path: Path) -> Iterator[FrozenValkey]:
 @contextmanager
 def storm(valkey: FrozenValkey) -> Iterator[list[subprocess.Popen[str]]]:
     """Start the processes together; whatever happens, none is left."""
-    command = [sys.executable, "-m", "tests.faults.storm", str(THREADS), str(ERRORS // PROCESSES)]
+    command = [sys.executable, "-m", "tests.support.storm", str(THREADS), str(ERRORS // PROCESSES)]
     environment = {**os.environ, "REDIS_URL": valkey.url}
     started = [
         subprocess.Popen(
@@ -70,7 +71,7 @@ def results(started: list[subprocess.Popen[str]]) -> list[dict[str, Any]]:
 
 
 def total() -> int:
-    return errors.store.totals().get("occurrences", 0)
+    return recorder.store.totals().get("occurrences", 0)
 
 
 def wait_for(condition: Callable[[], Any], seconds: float = 30) -> None:

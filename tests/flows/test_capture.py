@@ -14,8 +14,8 @@ import pytest
 from celery import Celery
 
 from designs import context
-from tests.canvas_samples import WORKFLOWS, Workflow
-from tests.stack import RunningStack, wait_for
+from tests.support.canvas_samples import WORKFLOWS, Workflow
+from tests.support.stack import RunningStack, wait_for
 
 pytestmark = pytest.mark.timeout(90)
 

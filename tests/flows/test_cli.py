@@ -18,7 +18,7 @@ import urllib3
 
 from enginel.local.processes import stop
 from enginel.local.stack import free_port
-from tests.stack import wait_for
+from tests.support.stack import wait_for
 
 pytestmark = pytest.mark.timeout(180)
 

@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 from django.test import override_settings
 
-from designs.monitoring import ErrorTracker, errors
+from designs.monitoring import ErrorTracker
+from designs.monitoring.errors import recorder
 from integrations.redis import redis_for
-from tests.outage import REFUSED_URL, FrozenValkey, own_valkey
-from tests.sentry_sink import sentry_sink
-from tests.stack import wait_for
+from tests.support.outage import REFUSED_URL, FrozenValkey, own_valkey
+from tests.support.sentry_sink import sentry_sink
+from tests.support.stack import wait_for
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -55,7 +56,7 @@ def run(valkey: FrozenValkey, tmp_path: Path) -> Any:
         env = {
             "PATH": "/usr/bin:/bin",
             "PYTHONPATH": str(ROOT),
-            "DJANGO_SETTINGS_MODULE": "tests.command_settings",
+            "DJANGO_SETTINGS_MODULE": "tests.support.command_settings",
             "ENGINEL_ENVIRONMENT": "development",
             "ENGINEL_STATE_DIR": str(tmp_path),
             "REDIS_URL": valkey.url,
@@ -70,7 +71,7 @@ def run(valkey: FrozenValkey, tmp_path: Path) -> Any:
 
 def the_only_record() -> dict[str, Any]:
     (record,) = ErrorTracker.get_recent_errors(100)
-    assert errors.store.totals()["occurrences"] == 1
+    assert recorder.store.totals()["occurrences"] == 1
     return record
 
 

@@ -14,10 +14,10 @@ import redis
 from sentry_sdk.envelope import Envelope
 
 from enginel.local.stack import LocalStack, Ports, free_port
-from integrations.sentry.outbox import PREFIX
-from tests.cad.step_text import UNITS, product, step_file, usage
-from tests.everywhere import files_with, redis_with
-from tests.stack import RunningStack, manage, wait_for
+from integrations.sentry.outbox.stream import PREFIX
+from tests.support.cad.step_text import UNITS, product, step_file, usage
+from tests.support.kept_content import files_with, redis_with
+from tests.support.stack import RunningStack, manage, wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
@@ -89,7 +89,7 @@ def left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Left]:
     folder = Path(tmp_path_factory.mktemp("controlled"))
     dsn = f"http://public@127.0.0.1:{free_port()}/7"
     env = {"ENGINEL_ENVIRONMENT": "test", "REDIS_URL": "", "DATABASE_URL": "", "SENTRY_DSN": dsn}
-    stack = LocalStack(folder, Ports(free_port(), free_port()), env, celery_app="tests.probe_tasks")
+    stack = LocalStack(folder, Ports(free_port(), free_port()), env, celery_app="tests.support.probe_tasks")
     try:
         stack.take_folder()
         stack.start_valkey()

@@ -9,8 +9,8 @@ import sys
 
 import pytest
 
-from tests.outage import REFUSED_URL
-from tests.stack import RunningStack
+from tests.support.outage import REFUSED_URL
+from tests.support.stack import RunningStack
 
 pytestmark = pytest.mark.timeout(90)
 

@@ -15,8 +15,8 @@ import pytest
 
 from enginel.local.stack import BASE_DIR, LocalStack, Ports, free_port
 from tests.flows.test_services import require
-from tests.services import postgresql, postgresql_bin, redis_server
-from tests.stack import manage
+from tests.support.services import postgresql, postgresql_bin, redis_server
+from tests.support.stack import manage
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -26,7 +26,7 @@ CHECKS = (
     "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,"
     "response_schema_conformance"
 )
-HOOKS = "tests.flows.schemathesis_hooks"
+HOOKS = "tests.support.schemathesis_hooks"
 # A token that has been given back would end the run of its identity.
 LEFT_OUT = "/api/auth/logout/"
 
@@ -57,7 +57,7 @@ def service(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 @pytest.fixture(scope="module")
 def tokens(service: LocalStack) -> dict[str, str]:
-    command = [sys.executable, "-m", "tests.flows.schema_rows"]
+    command = [sys.executable, "-m", "tests.support.schema_rows"]
     made = subprocess.run(command, env=service.env, cwd=BASE_DIR, capture_output=True, text=True, check=True)
     return {"engineer": made.stdout.strip(), "superuser": manage(service, "create_admin_token")}
 

@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from designs.cad import kernel_status
-from integrations.heartbeat import read_beats
+from integrations.celery.heartbeats import read_beats
 from integrations.redis import FailFastRedis
-from tests.stack import RunningStack, wait_for
+from tests.support.stack import RunningStack, wait_for
 
 pytestmark = pytest.mark.timeout(90)
 

@@ -7,8 +7,8 @@ import pytest
 from designs.cad import FileKind
 from enginel.sample.corpus import GOOD
 from enginel.sample.damage import DAMAGED, ODD
-from tests.engineer import Engineer
-from tests.stack import RunningStack, wait_for
+from tests.support.engineer import Engineer
+from tests.support.stack import RunningStack, wait_for
 
 pytestmark = pytest.mark.timeout(120)
 

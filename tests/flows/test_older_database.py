@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from enginel.local.stack import free_port
-from tests.needs import needs
-from tests.services import postgresql_server
+from tests.support.debian_programs import needs
+from tests.support.services import postgresql_server
 
 ROOT = Path(__file__).resolve().parents[2]
 # The tables of the older checkout have the names of today's but for this one, and the same rows in django_migrations.

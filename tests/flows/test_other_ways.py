@@ -11,9 +11,9 @@ from pathlib import Path
 import redis
 from django.conf import settings
 
-from tests.everywhere import files_with, redis_with
-from tests.other_ways import MARKER, ORDINARY
-from tests.sentry_sink import sentry_sink
+from tests.support.kept_content import files_with, redis_with
+from tests.support.rare_exits import MARKER, ORDINARY
+from tests.support.sentry_sink import sentry_sink
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -25,7 +25,7 @@ def test_no_way_out_of_a_controlled_request_holds_content(tmp_path: Path) -> Non
             "ENGINEL_ENVIRONMENT": "test", "ENGINEL_STATE_DIR": str(tmp_path), "ENGINEL_TASKS_EAGER": "1",
             "DATABASE_URL": "", "SENTRY_DSN": sink.dsn, "ENGINEL_SENTRY_TRACES_SAMPLE_RATE": "1",
         }  # fmt: skip
-        command = [sys.executable, "-m", "tests.other_ways"]
+        command = [sys.executable, "-m", "tests.support.rare_exits"]
         done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=90)
 
     assert done.returncode == 0, done.stderr[-2000:]

@@ -14,9 +14,9 @@ from rest_framework.test import APIClient
 
 from designs import context
 from designs.models import User
-from designs.monitoring.errors import store
-from tests.probe_views import doing, raising
-from tests.stack import RunningStack
+from designs.monitoring.errors.recorder import store
+from tests.support.probe_views import doing, raising
+from tests.support.stack import RunningStack
 
 PAGES = (
     "/api/monitoring/errors/?limit=100",

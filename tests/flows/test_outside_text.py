@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from designs import context
-from tests.stack import RunningStack
+from tests.support.stack import RunningStack
 
 pytestmark = pytest.mark.timeout(90)
 

@@ -15,9 +15,9 @@ import redis
 import urllib3
 
 from enginel.local.stack import LocalStack, Ports, free_port
-from tests.leaks import WAYS
-from tests.redis_content import everything_in
-from tests.stack import RunningStack, manage, wait_for
+from tests.support.redis_content import everything_in
+from tests.support.secret_leaks import WAYS
+from tests.support.stack import RunningStack, manage, wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
@@ -64,12 +64,12 @@ def leaking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
         Ports(free_port(), free_port()),
         {
             "ENGINEL_ENVIRONMENT": "test",
-            "DJANGO_SETTINGS_MODULE": "tests.leaks_settings",
+            "DJANGO_SETTINGS_MODULE": "tests.support.leaks_settings",
             "REDIS_URL": "",
             "DATABASE_URL": "",
             "SENTRY_DSN": NO_SENTRY,
         },
-        celery_app="tests.leaks",
+        celery_app="tests.support.secret_leaks",
     )
     try:
         stack.take_folder()

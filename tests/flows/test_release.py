@@ -13,11 +13,11 @@ import pytest
 from django.test import override_settings
 
 from designs.monitoring import ErrorTracker
-from designs.monitoring.errors import known_groups
+from designs.monitoring.errors.recorder import known_groups
 from enginel.release import release_of
-from tests.outage import own_valkey
-from tests.sentry_sink import sentry_sink
-from tests.stack import RunningStack, manage, wait_for
+from tests.support.outage import own_valkey
+from tests.support.sentry_sink import sentry_sink
+from tests.support.stack import RunningStack, manage, wait_for
 
 pytestmark = pytest.mark.timeout(120)
 

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from tests.stack import RunningStack
+from tests.support.stack import RunningStack
 
 pytestmark = pytest.mark.timeout(90)
 

@@ -13,8 +13,8 @@ from celery import Celery, chain, chord, group
 from celery.events import EventReceiver
 from kombu import Connection
 
-from tests.redis_content import everything_in
-from tests.stack import RunningStack, wait_for
+from tests.support.redis_content import everything_in
+from tests.support.stack import RunningStack, wait_for
 
 pytestmark = pytest.mark.timeout(90)
 

@@ -16,7 +16,7 @@ import urllib3
 from enginel.local.bugsink import Bugsink
 from enginel.local.processes import stop
 from enginel.local.stack import free_port
-from tests.bugsink import bugsink
+from tests.support.bugsink import bugsink
 
 __all__ = ["bugsink"]
 

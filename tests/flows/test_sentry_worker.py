@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from enginel.local.stack import LocalStack, Ports, free_port
-from tests.canvas_samples import WORKFLOWS, Workflow
-from tests.sentry_sink import SentrySink, sentry_sink
-from tests.stack import RunningStack, manage, wait_for
+from tests.support.canvas_samples import WORKFLOWS, Workflow
+from tests.support.sentry_sink import SentrySink, sentry_sink
+from tests.support.stack import RunningStack, manage, wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
@@ -64,7 +64,7 @@ def heard(sink: SentrySink, tmp_path_factory: pytest.TempPathFactory) -> tuple[d
     """Send all rows, wait for what they must cause, stop everything; give the task ids and all that was heard."""
     env = {"ENGINEL_ENVIRONMENT": "test", "REDIS_URL": "", "DATABASE_URL": "", "SENTRY_DSN": sink.dsn}
     folder = Path(tmp_path_factory.mktemp("sentry-worker"))
-    stack = LocalStack(folder, Ports(free_port(), free_port()), env, celery_app="tests.probe_tasks")
+    stack = LocalStack(folder, Ports(free_port(), free_port()), env, celery_app="tests.support.probe_tasks")
     ids = {row: uuid.uuid4().hex for row in [*ROWS, *SILENT]}
     try:
         stack.start_valkey()
@@ -95,7 +95,7 @@ def workflows(
     with sentry_sink() as sink:
         env = {"ENGINEL_ENVIRONMENT": "test", "REDIS_URL": "", "DATABASE_URL": "", "SENTRY_DSN": sink.dsn}
         folder = Path(tmp_path_factory.mktemp("sentry-workflows"))
-        stack = LocalStack(folder, Ports(free_port(), free_port()), env, celery_app="tests.probe_tasks")
+        stack = LocalStack(folder, Ports(free_port(), free_port()), env, celery_app="tests.support.probe_tasks")
         try:
             stack.start_valkey()
             manage(stack, "migrate")

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from tests.services import postgresql, postgresql_bin, redis_server
+from tests.support.services import postgresql, postgresql_bin, redis_server
 
 pytestmark = pytest.mark.timeout(420)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.stack import RunningStack, wait_for
+from tests.support.stack import RunningStack, wait_for
 
 pytestmark = pytest.mark.timeout(90)
 

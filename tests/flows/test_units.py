@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.cad.step_box import BOX_MM
-from tests.cad.step_text import step_file
-from tests.cad.step_units import MILLIMETRE, ODD_UNITS, PLAIN_UNITS, box_file
-from tests.engineer import Engineer
-from tests.stack import RunningStack
+from tests.support.cad.step_box import BOX_MM
+from tests.support.cad.step_text import step_file
+from tests.support.cad.step_units import MILLIMETRE, ODD_UNITS, PLAIN_UNITS, box_file
+from tests.support.engineer import Engineer
+from tests.support.stack import RunningStack
 
 pytestmark = pytest.mark.timeout(120)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.stack import RunningStack
+from tests.support.stack import RunningStack
 
 pytestmark = pytest.mark.timeout(90)
 
@@ -16,7 +16,7 @@ def test_an_exception_in_a_task_is_one_record(running: RunningStack) -> None:
 
     assert (record["error_type"], record["error_message"]) == ("ValueError", "it broke")
     assert (record["source"], record["task"], record["severity"]) == ("celery", "probe.fail", "ERROR")
-    assert "tests/probe_tasks.py" in record["traceback"]
+    assert "tests/support/probe_tasks.py" in record["traceback"]
 
 
 def test_our_own_exception_keeps_its_details(running: RunningStack) -> None:

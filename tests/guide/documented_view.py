@@ -9,11 +9,11 @@ from django.urls import path
 from rest_framework.response import Response
 
 from designs.cad import FileKind
-from designs.files import local_path
+from designs.design_files import local_path
 from designs.models import Design
 from enginel.urls import urlpatterns as enginel_urls
-from tests.cad.pipeline import process
 from tests.guide.blocks import run
+from tests.support.cad.pipeline import process
 
 __all__ = ["urlpatterns"]
 

@@ -13,11 +13,11 @@ import pytest
 import yaml
 from django.test import Client
 
-from tests.deploy.promql import known_names, names_in
 from tests.deploy.test_nginx import check
 from tests.deploy.test_prometheus import promtool
 from tests.guide.blocks import block
-from tests.needs import needs
+from tests.support.debian_programs import needs
+from tests.support.promql import known_names, names_in
 
 QUERIES = re.findall(r"# (.+)\n(.+)", block("queries"))
 ALERTS = [rule for group in yaml.safe_load(block("alerts"))["groups"] for rule in group["rules"]]

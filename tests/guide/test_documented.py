@@ -11,8 +11,8 @@ import pytest
 
 from designs.cad import FileKind
 from enginel.sample.damage import DAMAGED
-from tests.cad.pipeline import process
 from tests.guide.blocks import block, run
+from tests.support.cad.pipeline import process
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -12,10 +12,10 @@ import pytest
 
 from enginel.sample.damage import DAMAGED
 from enginel.sample.damage.edits import sample
-from tests.engineer import Engineer
 from tests.guide.blocks import block
 from tests.guide.shapes import differences, documented
-from tests.stack import RunningStack, manage, wait_for
+from tests.support.engineer import Engineer
+from tests.support.stack import RunningStack, manage, wait_for
 
 pytestmark = pytest.mark.timeout(120)
 

@@ -18,9 +18,9 @@ from designs.models import User
 from designs.monitoring import ErrorTracker, MetricsCollector, PerformanceMonitor
 from designs.monitoring.metrics import flusher
 from enginel.sample.damage.edits import sample
-from tests.deploy.promql import known_names
 from tests.designs.conftest import ClientOf
 from tests.guide.blocks import GUIDE
+from tests.support.promql import known_names
 
 NOON = "2026-06-01T12:00:00Z"
 MOMENT = timedelta(seconds=1)

@@ -9,7 +9,7 @@ import pytest
 from designs.exceptions import GeometryProcessingError
 from designs.monitoring import ErrorTracker, MetricsCollector, PerformanceMonitor
 from tests.guide.documented_task import custom_processing_task
-from tests.stack import RunningStack, wait_until_equal
+from tests.support.stack import RunningStack, wait_until_equal
 
 NAME = "tests.guide.documented_task.custom_processing_task"
 CONTEXT = {"design_id": "bad", "task": "custom_processing"}

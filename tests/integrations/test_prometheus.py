@@ -15,7 +15,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from integrations.prometheus import Histograms, Metric, Page, metric_name, wants_openmetrics
-from tests.needs import needs
+from tests.support.debian_programs import needs
 
 BOUNDS = (0.005, 0.1, 1, 2.5)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from designs.logins import end_all_logins
+from designs.access.logins import end_all_logins
 from designs.models import User
 
 

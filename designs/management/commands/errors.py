@@ -14,10 +14,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from designs.console import fit, sparkline, wrap
 from designs.exceptions import ExternalServiceError
 from designs.groups import all_groups, find_group, lines_of, reasons_in_words, refused_while_away
 from designs.monitoring import known_errors
+from designs.terminal_text import fit, sparkline, wrap
 
 _WIDTH = 80
 _ROWS_MAX = 100

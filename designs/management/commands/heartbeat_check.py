@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
-from integrations.heartbeat import BEATS_KEY, WORKERS_KEY
+from integrations.celery.heartbeats import BEATS_KEY, WORKERS_KEY
 from integrations.redis import RedisUnavailable, redis_for
 
 # Sorted sets of node names, by the server's time of their last heartbeat.

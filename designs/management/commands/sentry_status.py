@@ -7,8 +7,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from designs.console import fit
 from designs.monitoring import Account, sentry_account
+from designs.terminal_text import fit
 from integrations.sentry import dead_letters, delivery_status
 
 _WIDTH = 80

@@ -7,9 +7,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from designs.console import fit
 from designs.monitoring import ErrorTracker
 from designs.sentry_links import issue_link
+from designs.terminal_text import fit
 from integrations.sentry import delivery_of, delivery_status, flush
 
 _WIDTH = 80

@@ -7,11 +7,11 @@ are also the human-readable answer to "why are these one group".
 
 from __future__ import annotations
 
-from designs.monitoring.fingerprint.live import fingerprint_exception
+from designs.monitoring.fingerprint.from_event import fingerprint_answer, fingerprint_event, fingerprint_message
+from designs.monitoring.fingerprint.from_exception import fingerprint_exception
+from designs.monitoring.fingerprint.messages import normalize_message
 from designs.monitoring.fingerprint.model import VERSION, Fingerprint
 from designs.monitoring.fingerprint.override import hook_failures
-from designs.monitoring.fingerprint.sentry_event import fingerprint_answer, fingerprint_event, fingerprint_message
-from designs.monitoring.messages import normalize_message
 
 __all__ = [
     "VERSION",

@@ -18,8 +18,8 @@ from typing import Any
 from designs.monitoring.fingerprint.event_frames import FrameReader
 from designs.monitoring.fingerprint.event_reports import contents_of, facts_of, report_of, summary_of
 from designs.monitoring.fingerprint.event_values import as_dict, as_list, as_text, fact_of, items_of
+from designs.monitoring.fingerprint.log_entries import has_words
 from designs.monitoring.fingerprint.model import MAX_NODES
-from designs.monitoring.log_entries import has_words
 
 __all__ = ["Content", "content_of"]
 

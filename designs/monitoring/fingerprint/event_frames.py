@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from designs.monitoring.fingerprint.event_values import as_dict, as_list, as_text, items_of
-from designs.monitoring.messages import normalize_message
+from designs.monitoring.fingerprint.messages import normalize_message
 
 __all__ = ["FrameReader", "foreign_module", "foreign_name", "is_python"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from designs.monitoring.fingerprint.frames import is_comprehension, scope_of
 from designs.monitoring.fingerprint.statements import statement_in_event
-from designs.monitoring.frames import is_comprehension, scope_of
 
 __all__ = ["EventLine"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from designs.monitoring.fingerprint.event_values import as_dict, as_list, as_text, fact_of, items_of
-from designs.monitoring.fingerprint.wording import wording
-from designs.monitoring.frames import collapse_line
-from designs.monitoring.redacted_text import is_secret_key
+from designs.monitoring.fingerprint.frames import collapse_line
+from designs.monitoring.fingerprint.message_words import wording
+from designs.monitoring.secret_text.redact import is_secret_key
 
 __all__ = ["contents_of", "facts_of", "report_of", "summary_of"]
 

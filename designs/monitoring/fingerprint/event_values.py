@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, cast
 
-from designs.monitoring.structure import structure_of
+from designs.monitoring.untrusted.contents_text import structure_of
 
 __all__ = ["as_dict", "as_list", "as_text", "fact_of", "items_of"]
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any, cast
 
-from designs.monitoring.bare import attributes_of
 from designs.monitoring.fingerprint.model import Fingerprint, make
-from designs.monitoring.fingerprint.types import class_named
+from designs.monitoring.fingerprint.type_names import class_named
+from designs.monitoring.untrusted.exceptions import attributes_of
 
 __all__ = ["of_file", "of_file_event"]
 

@@ -14,11 +14,11 @@ from typing import Any, cast
 from django.utils.module_loading import import_string
 
 from designs.conf import conf
-from designs.monitoring.foreign import attribute_of
-from designs.monitoring.inert import REFUSED, refusing_io
-from designs.monitoring.messages import normalize_message
-from designs.monitoring.safe import safe_str
-from designs.monitoring.stopping import is_stop
+from designs.monitoring.fingerprint.messages import normalize_message
+from designs.monitoring.untrusted.no_io import REFUSED, refusing_io
+from designs.monitoring.untrusted.object_text import attribute_of
+from designs.monitoring.untrusted.stop_exceptions import is_stop
+from designs.monitoring.untrusted.text import safe_str
 
 __all__ = ["entries_of", "from_exception", "from_hook", "hook_failures"]
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from designs.conf import conf
 from designs.monitoring.fingerprint.model import Raised
-from designs.monitoring.fingerprint.named import clean_identifier
+from designs.monitoring.fingerprint.named_things import clean_identifier
 
 __all__ = ["RETRIES", "Rule", "details_of", "reads_exception", "rule_for"]
 

@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import PurePath
 
-from designs.monitoring.fingerprint.canonical import bounded, canonical
-from designs.monitoring.fingerprint.lexing import Lines, logical_line_within, long_lines
-from designs.monitoring.real_paths import is_same_file
+from designs.monitoring.fingerprint.real_paths import is_same_file
+from designs.monitoring.fingerprint.source_tokens import Lines, logical_line_within, long_lines
+from designs.monitoring.fingerprint.statement_text import bounded, canonical
 
 __all__ = ["loaded_file", "statement_at", "statement_beyond", "statement_beyond_in_event", "statement_in_event"]
 

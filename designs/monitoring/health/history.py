@@ -21,8 +21,8 @@ import redis
 from django.conf import settings
 from django.utils import timezone
 
-from designs.monitoring.event import iso_utc
-from designs.monitoring.health.model import DEGRADED, HEALTHY, UNHEALTHY, Outcome
+from designs.monitoring.errors.event import iso_utc
+from designs.monitoring.health.results import DEGRADED, HEALTHY, UNHEALTHY, Outcome
 from integrations.redis import FailFastRedis, RedisUnavailable, redis_for
 
 __all__ = ["STRIP_MINUTES", "History"]

@@ -16,7 +16,7 @@ from concurrent.futures import TimeoutError as FutureTimeout
 from django.db import connections
 
 from designs.monitoring.guard import guarded
-from designs.monitoring.health.model import UNHEALTHY, Outcome
+from designs.monitoring.health.results import UNHEALTHY, Outcome
 
 __all__ = ["Flight", "Runner"]
 

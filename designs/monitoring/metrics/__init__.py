@@ -7,7 +7,7 @@ of them amount to, `collector` is what the application calls.
 from designs.monitoring.metrics.buckets import LE_BOUNDS_SECONDS, Series, percentile
 from designs.monitoring.metrics.collector import MetricsCollector
 from designs.monitoring.metrics.flusher import flusher, registry
-from designs.monitoring.metrics.store import Families, read_families
+from designs.monitoring.metrics.metric_store import Families, read_families
 
 __all__ = [
     "LE_BOUNDS_SECONDS",

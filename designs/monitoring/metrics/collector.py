@@ -10,10 +10,11 @@ from typing import Any, ClassVar
 from django.conf import settings
 from django.utils import timezone
 
-from designs.monitoring.event import iso_utc
+from designs.monitoring.errors.event import iso_utc
 from designs.monitoring.guard import guarded
 from designs.monitoring.metrics.buckets import Series, percentile
 from designs.monitoring.metrics.flusher import flusher, registry
+from designs.monitoring.metrics.metric_store import Families, read_families
 from designs.monitoring.metrics.names import (
     BYTES_UPLOADED,
     DOCUMENTED,
@@ -23,7 +24,6 @@ from designs.monitoring.metrics.names import (
 )
 from designs.monitoring.metrics.registry import OVERFLOW, Timed, label_of
 from designs.monitoring.metrics.runs import runs
-from designs.monitoring.metrics.store import Families, read_families
 from integrations.prometheus import metric_name
 from integrations.redis import RedisUnavailable, redis_for
 

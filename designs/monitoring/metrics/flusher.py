@@ -17,8 +17,8 @@ from django.conf import settings
 
 from designs.conf import conf
 from designs.monitoring.guard import guarded
+from designs.monitoring.metrics.metric_store import COUNTERS, HISTOGRAMS, merge
 from designs.monitoring.metrics.registry import Batch, Registry
-from designs.monitoring.metrics.store import COUNTERS, HISTOGRAMS, merge
 from integrations.redis import FailFastRedis, RedisUnavailable, redis_for
 
 __all__ = ["Flusher", "flusher", "registry"]

@@ -17,7 +17,7 @@ from typing import Any
 
 from designs.conf import conf
 from designs.monitoring.metrics.buckets import Series, fold, le_index
-from designs.monitoring.safe import clean_text
+from designs.monitoring.untrusted.text import clean_text
 
 __all__ = ["OVERFLOW", "Batch", "Registry", "Timed", "as_payload", "label_of"]
 

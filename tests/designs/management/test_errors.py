@@ -12,17 +12,17 @@ from django.core.management import CommandError, call_command
 from django.test import override_settings
 from freezegun import freeze_time
 
-from designs.console import width_of
 from designs.context import RunContext
 from designs.exceptions import CorruptedFile
 from designs.monitoring import ErrorTracker
-from designs.monitoring.errors import store
-from designs.monitoring.event import build_event
+from designs.monitoring.errors.event import build_event
+from designs.monitoring.errors.recorder import store
 from designs.monitoring.fingerprint import Fingerprint
-from tests.designs.test_console import HOSTILE
+from designs.terminal_text import width_of
+from tests.designs.test_terminal_text import HOSTILE
 from tests.designs.views.test_groups import FULL, stub
-from tests.outage import REFUSED_URL
-from tests.secrets_table import IN_TEXT
+from tests.support.outage import REFUSED_URL
+from tests.support.secrets_table import IN_TEXT
 
 UNKNOWN = f"1:{'0' * 32}"
 KEY = str(FULL["fingerprint"])

@@ -13,7 +13,7 @@ from health_check.exceptions import ServiceUnavailable, ServiceWarning
 
 from designs.monitoring.health import checker
 from integrations.health import Plugin
-from tests.stack import RunningStack, manage
+from tests.support.stack import RunningStack, manage
 
 ANSWERS = {
     200: b"database: OK\n",

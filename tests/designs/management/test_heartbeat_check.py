@@ -10,7 +10,7 @@ from django.core.management import call_command
 from django.test import override_settings
 
 from integrations.redis import redis_for
-from tests.outage import REFUSED_URL
+from tests.support.outage import REFUSED_URL
 
 
 def heard_of(key: str, name: str, seconds_ago: float) -> None:

@@ -14,16 +14,17 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.test import override_settings
 
-from designs.console import width_of
 from designs.monitoring import ErrorTracker
-from designs.sentry import start_sentry
+from designs.monitoring.sentry.sdk_start import start_sentry
+from designs.terminal_text import width_of
 from integrations.redis import redis_for
-from integrations.sentry import configure, outbox
-from integrations.sentry.losses import losses
-from integrations.sentry.outbox import Outbox
-from tests.faulty_sentry import FaultySentry, faulty_sentry
-from tests.integrations.sentry.outbox_kit import envelope_of
-from tests.outage import REFUSED_URL
+from integrations.sentry import configure
+from integrations.sentry.outbox import stream
+from integrations.sentry.outbox.lost_events import losses
+from integrations.sentry.outbox.stream import Outbox
+from tests.support.faulty_sentry import FaultySentry, faulty_sentry
+from tests.support.outage import REFUSED_URL
+from tests.support.outbox_transport import envelope_of
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +38,7 @@ def no_outbox_afterwards() -> Iterator[None]:
 @pytest.fixture
 def store(tmp_path: Path) -> Outbox:
     configure(settings.REDIS_URL, tmp_path)
-    found = outbox.outbox()
+    found = stream.outbox()
     assert found is not None
     return found
 

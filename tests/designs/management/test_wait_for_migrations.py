@@ -14,7 +14,7 @@ from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 
 from enginel.local.stack import free_port
-from tests.outage import REFUSED_URL
+from tests.support.outage import REFUSED_URL
 
 MANAGE = Path(__file__).resolve().parents[3] / "manage.py"
 LAST = ("sessions", "0001_initial")

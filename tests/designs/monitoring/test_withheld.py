@@ -29,11 +29,11 @@ from designs.exceptions import CorruptedFile, GeometryProcessingError
 from designs.logs import JSONFormatter
 from designs.models import Design, Series
 from designs.monitoring import ErrorTracker, PerformanceMonitor
-from designs.monitoring.file_content import first_with_content, handles_content
+from designs.monitoring.sentry.content_frames import first_with_content, handles_content
 from designs.monitoring.withheld import WITHHELD, ids_only, own_words, path_of_ids
-from tests.everywhere import redis_with
-from tests.probe_views import doing
-from tests.sentry_capture import Collecting, serve, started
+from tests.support.kept_content import redis_with
+from tests.support.probe_views import doing
+from tests.support.sentry_capture import Collecting, serve, started
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.urls")]
 
@@ -463,19 +463,25 @@ def test_frames_that_handle_files_and_all_they_call_send_no_locals(
 
     frames = heard.events[0]["exception"]["values"][-1]["stacktrace"]["frames"]
     own = [frame["module"] for frame in frames if "vars" in frame]
-    assert "tests.probe_views" in own
+    assert "tests.support.probe_views" in own
     assert not any(name.startswith("designs.cad") or name == __name__ for name in own)
     assert MARKER.encode() not in b"".join(heard.raw)
 
 
 def test_a_module_is_known_by_what_it_works_with() -> None:
-    from designs import catalogue, celery_signals, context, lifecycle, tasks, uploads  # noqa: F401
+    from designs import (
+        context,
+        design_lifecycle,
+        part_numbers,
+        tasks,
+        uploads,
+    )
     from designs.cad import units
     from designs.views import designs as views
 
-    handling = (units, tasks, uploads, lifecycle, views)
+    handling = (units, tasks, uploads, design_lifecycle, views)
     assert [module.__name__ for module in handling if not handles_content(vars(module))] == []
-    assert [module.__name__ for module in (catalogue, context) if handles_content(vars(module))] == []
+    assert [module.__name__ for module in (part_numbers, context) if handles_content(vars(module))] == []
     assert first_with_content([]) == 0
 
 

@@ -8,10 +8,11 @@ import pytest
 from django.test import Client, override_settings
 
 from designs.models import User
-from designs.monitoring import ErrorTracker, MetricsCollector, PerformanceMonitor, errors
+from designs.monitoring import ErrorTracker, MetricsCollector, PerformanceMonitor
+from designs.monitoring.errors import recorder
 from integrations.redis import RedisUnavailable
 from tests.designs.views.test_monitoring import client_for
-from tests.outage import REFUSED_URL
+from tests.support.outage import REFUSED_URL
 
 pytestmark = pytest.mark.django_db
 
@@ -102,6 +103,6 @@ class TestDashboard:
         def away(*args: Any) -> Any:
             raise RedisUnavailable("away", asked=True)
 
-        monkeypatch.setattr(errors.store, "read_recent", away)
+        monkeypatch.setattr(recorder.store, "read_recent", away)
 
         assert admin.get(DASHBOARD).status_code == 503

@@ -17,10 +17,10 @@ from pytest_django.live_server_helper import LiveServer
 from designs.models import User
 from designs.monitoring import ErrorTracker, HealthChecker
 from designs.monitoring.health import checker
-from designs.views import dashboard_data, dashboard_page
-from tests.browser import Browser, browser, flaws, keep
-from tests.outage import REFUSED_URL
-from tests.page_samples import HOSTILE, away, busy, empty, hostile
+from designs.views import dashboard_page
+from tests.support.browser import Browser, browser, flaws, keep
+from tests.support.outage import REFUSED_URL
+from tests.support.page_samples import HOSTILE, away, busy, empty, hostile
 
 __all__ = ["browser"]
 
@@ -32,7 +32,7 @@ PAGE = "/admin/monitoring/"
 @pytest.fixture
 def shows(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, Any]], None]:
     """Feed the page."""
-    return lambda found: monkeypatch.setattr(dashboard_data, "collect", lambda: found)
+    return lambda found: monkeypatch.setattr(dashboard_page, "collect_overview", lambda: found)
 
 
 class TestInABrowser:

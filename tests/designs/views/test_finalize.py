@@ -11,7 +11,7 @@ from django.core.files.storage import FileSystemStorage
 from django.test import Client
 from django.utils import timezone
 
-from designs import lifecycle
+from designs import design_lifecycle
 from designs.models import Design, Status, Step, User
 from enginel.celery import app
 from tests.designs.conftest import ClientOf, MakeDesign
@@ -27,7 +27,7 @@ def finalize(client: Client, design: Design) -> Any:
 def queued(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     """What was queued; nothing of it runs."""
     calls: list[tuple[Any, ...]] = []
-    monkeypatch.setattr(lifecycle, "queue_processing", lambda *args: calls.append(args))
+    monkeypatch.setattr(design_lifecycle, "queue_processing", lambda *args: calls.append(args))
     return calls
 
 
@@ -89,7 +89,7 @@ def test_a_failed_design_that_cannot_be_queued_is_uploaded(
     def fail(*args: Any) -> None:
         raise ConnectionRefusedError
 
-    monkeypatch.setattr(lifecycle, "queue_processing", fail)
+    monkeypatch.setattr(design_lifecycle, "queue_processing", fail)
 
     assert finalize(api, design).status_code == 503
     design.refresh_from_db()
@@ -104,7 +104,7 @@ def test_of_two_who_finalize_at_once_one_wins(
     def others_first(seen: Design) -> None:
         Design.objects.filter(pk=seen.pk).update(status=Status.QUEUED)
 
-    monkeypatch.setattr(lifecycle, "require_stored", others_first)
+    monkeypatch.setattr(design_lifecycle, "require_stored", others_first)
 
     assert finalize(api, design).status_code == 409
     assert queued == []
@@ -182,14 +182,14 @@ def test_broker_away_is_503_and_the_design_can_be_finalized_later(
     def fail(*args: Any) -> None:
         raise failure
 
-    monkeypatch.setattr(lifecycle, "queue_processing", fail)
+    monkeypatch.setattr(design_lifecycle, "queue_processing", fail)
 
     answer = finalize(api, design)
 
     assert (answer.status_code, answer.json()["code"]) == (503, "external_service_error")
     design.refresh_from_db()
     assert (design.status, design.finalized_at, design.task_id) == (Status.UPLOADED, None, "")
-    monkeypatch.setattr(lifecycle, "queue_processing", lambda *args: None)
+    monkeypatch.setattr(design_lifecycle, "queue_processing", lambda *args: None)
     assert finalize(api, design).status_code == 202
 
 
@@ -201,7 +201,7 @@ def test_a_failure_to_queue_that_nobody_knows_does_not_leave_the_design_queued(
     def fail(*args: Any) -> None:
         raise RuntimeError("Acquire on closed pool")
 
-    monkeypatch.setattr(lifecycle, "queue_processing", fail)
+    monkeypatch.setattr(design_lifecycle, "queue_processing", fail)
 
     assert finalize(api, design).status_code == 500
     design.refresh_from_db()

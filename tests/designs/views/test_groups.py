@@ -14,12 +14,13 @@ from designs.context import RunContext
 from designs.exceptions import CorruptedFile, GeometryProcessingError
 from designs.groups import lines_of
 from designs.models import User
-from designs.monitoring import ErrorTracker, errors
-from designs.monitoring.event import build_event
+from designs.monitoring import ErrorTracker
+from designs.monitoring.errors import recorder
+from designs.monitoring.errors.event import build_event
 from designs.monitoring.fingerprint import Fingerprint
 from tests.designs.views.test_monitoring import client_for
-from tests.outage import REFUSED_URL
-from tests.secrets_table import IN_TEXT
+from tests.support.outage import REFUSED_URL
+from tests.support.secrets_table import IN_TEXT
 
 pytestmark = pytest.mark.django_db
 
@@ -98,8 +99,8 @@ def test_a_group_is_found_by_its_key(admin: Client) -> None:
 def test_a_key_that_was_joined_finds_group_and_errors(admin: Client) -> None:
     group, joined = f"1:{'a' * 32}", f"1:{'b' * 32}"
     for key in (group, joined):
-        errors.store.record(build_event("broken", RunContext()), Fingerprint(key, "1", (key,), ("1:bug",), "site"))
-    errors.store.record(build_event("other", RunContext()), Fingerprint("1:c", "1", ("c",), (), "site"))
+        recorder.store.record(build_event("broken", RunContext()), Fingerprint(key, "1", (key,), ("1:bug",), "site"))
+    recorder.store.record(build_event("other", RunContext()), Fingerprint("1:c", "1", ("c",), (), "site"))
 
     body = admin.get(f"{URL}{joined}/").json()
     assert (body["fingerprint"], body["total"], body["joined"]) == (group, 2, [joined])

@@ -8,7 +8,7 @@ import pytest
 from django.test import Client, override_settings
 
 from designs.monitoring import ErrorTracker
-from tests.outage import REFUSED_URL
+from tests.support.outage import REFUSED_URL
 
 URL = "/api/health/"
 

@@ -18,7 +18,7 @@ from designs.models import User
 from designs.monitoring import ErrorTracker, HealthChecker
 from designs.monitoring.health import checker
 from integrations.health import CADKernel, Plugin
-from tests.outage import REFUSED_URL
+from tests.support.outage import REFUSED_URL
 
 URL = "/api/health/detailed/"
 READY_URL = "/api/health/ready/"

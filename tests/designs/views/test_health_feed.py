@@ -18,7 +18,7 @@ from designs.monitoring import HealthChecker
 from designs.monitoring.health import checker
 from integrations.health import Plugin
 from integrations.redis import redis_for
-from tests.outage import REFUSED_URL
+from tests.support.outage import REFUSED_URL
 
 URL = "/api/health/detailed/"
 KINDS = ("rss", "atom")

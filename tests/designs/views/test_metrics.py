@@ -13,12 +13,13 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from designs.models import Design, Organization
-from designs.monitoring import ErrorTracker, HealthChecker, HealthReport, Outcome, scrape
-from designs.monitoring.exposition import DOCUMENTED
+from designs.monitoring import ErrorTracker, HealthChecker, HealthReport, Outcome
+from designs.monitoring.exposition import scrape
+from designs.monitoring.exposition.metrics_page import DOCUMENTED
 from designs.monitoring.health.checker import history
-from integrations import heartbeat
+from integrations.celery import heartbeats
 from integrations.redis import redis_for
-from tests.outage import REFUSED_URL
+from tests.support.outage import REFUSED_URL
 
 pytestmark = pytest.mark.django_db
 
@@ -162,7 +163,7 @@ class TestContent:
     def test_workers_and_what_waits_for_them_are_counted(self, client: Client, settings: Any) -> None:
         gateway = redis_for(settings.REDIS_URL)
         for name in ("worker@a", "worker@b"):
-            heartbeat.tell(gateway, heartbeat.WORKERS_KEY, name, {})
+            heartbeats.tell(gateway, heartbeats.WORKERS_KEY, name, {})
         gateway.run(lambda client: client.lpush("celery", "a task", "another", "a third"))
 
         found = values(client.get(URL).content)

@@ -13,8 +13,8 @@ from knox.models import AuthToken
 from designs.exceptions import ITARViolation
 from designs.models import User
 from designs.monitoring import ErrorTracker
-from tests.outage import REFUSED_URL
-from tests.secrets_table import IN_TEXT
+from tests.support.outage import REFUSED_URL
+from tests.support.secrets_table import IN_TEXT
 
 pytestmark = pytest.mark.django_db
 

@@ -9,7 +9,7 @@ from django.test import Client
 
 from designs.exceptions import EnginelBaseException, exception_class_for_code
 from designs.monitoring import ErrorTracker
-from tests.cad.mutations import KINDS, Mutation, mutated
+from tests.support.cad.mutations import KINDS, Mutation, mutated
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 

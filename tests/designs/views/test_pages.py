@@ -12,8 +12,8 @@ from django.test import Client, override_settings
 from pytest_django.live_server_helper import LiveServer
 
 from designs.monitoring import ErrorTracker
-from tests.browser import Browser, browser, flaws, keep
-from tests.probe_views import doing, raising
+from tests.support.browser import Browser, browser, flaws, keep
+from tests.support.probe_views import doing, raising
 
 __all__ = ["browser"]
 

@@ -10,13 +10,13 @@ from django.test import Client
 
 from designs import exceptions
 from designs.cad.reasons import REASONS
+from designs.design_lifecycle import put_back
 from designs.exceptions import STAGES, EnginelBaseException
-from designs.lifecycle import put_back
 from designs.models import Design, Step
 from enginel.sample.corpus import GOOD, GoodFile
 from enginel.sample.damage import DAMAGED, ODD, DamagedFile, OddFile
-from tests.cad.step_bodies import StepText
-from tests.cad.step_text import UNITS, product, step_file, usage
+from tests.support.cad.step_bodies import StepText
+from tests.support.cad.step_text import UNITS, product, step_file, usage
 
 pytestmark = pytest.mark.django_db
 

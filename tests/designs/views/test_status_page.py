@@ -12,9 +12,9 @@ from django.test import RequestFactory
 from pytest_django.live_server_helper import LiveServer
 
 from designs.views.pages import sealed
-from tests.browser import DESKTOP, PHONE, Browser, browser, flaws, keep
-from tests.page_samples import HOSTILE, status_context
-from tests.probe_views import Action, doing
+from tests.support.browser import DESKTOP, PHONE, Browser, browser, flaws, keep
+from tests.support.page_samples import HOSTILE, status_context
+from tests.support.probe_views import Action, doing
 
 __all__ = ["browser"]
 

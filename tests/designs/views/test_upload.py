@@ -12,7 +12,7 @@ from django.test import Client
 
 from designs.models import Clearance, Design, Membership, Organization, Role, Series, User
 from tests.designs.conftest import ClientOf, MakeMember
-from tests.designs.views.upload_kit import IGES, PNG, STEP, file_part, post_raw, raw_form
+from tests.support.upload_forms import IGES, PNG, STEP, file_part, post_raw, raw_form
 
 pytestmark = pytest.mark.django_db
 

@@ -10,7 +10,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from designs.models import Series
-from tests.designs.views.upload_kit import STEP, URL, file_part, post_raw, raw_form, send_stream
+from tests.support.upload_forms import STEP, URL, file_part, post_raw, raw_form, send_stream
 
 pytestmark = pytest.mark.django_db
 

@@ -18,9 +18,9 @@ from knox.models import get_token_model
 from designs.cad.reasons import HINTS
 from designs.models import Design, Membership, Organization, Role, Series, User
 from designs.uploads import FORM_OVERHEAD_BYTES
-from enginel.requests import TextWSGIHandler
+from enginel.request_handlers import TextWSGIHandler
 from tests.designs.conftest import MakeDesign, MakeMember
-from tests.designs.views.upload_kit import STEP, URL, file_part, raw_form, send_stream
+from tests.support.upload_forms import STEP, URL, file_part, raw_form, send_stream
 
 pytestmark = pytest.mark.django_db
 
@@ -79,7 +79,7 @@ def test_throwing_a_body_away_ends_after_some_seconds(
     api: Client, series: Series, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = iter(range(0, 1000, 2))
-    monkeypatch.setattr("designs.bodies.time.monotonic", lambda: float(next(clock)))
+    monkeypatch.setattr("designs.http.request_bodies.time.monotonic", lambda: float(next(clock)))
     body = Unread(200 * 1024**2)
 
     announce(api, 200 * 1024**2, body)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from integrations.sentry import configure
-from integrations.sentry.losses import losses
+from integrations.sentry.outbox.lost_events import losses
 
 
 @pytest.fixture(autouse=True)

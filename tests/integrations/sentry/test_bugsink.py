@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import sentry_sdk
 
-from tests.bugsink import SentryProject, bugsink, sentry_project
+from tests.support.bugsink import SentryProject, bugsink, sentry_project
 
 __all__ = ["bugsink", "sentry_project"]
 

@@ -18,10 +18,10 @@ from sentry_sdk.serializer import serialize
 from sentry_sdk.utils import event_from_exception, iter_stacks
 
 from integrations.sentry import integration as ours
-from integrations.sentry.chain import in_sdk_order
 from integrations.sentry.enrich import MAX_EXCEPTIONS, MAX_FRAMES, Ready, enrich
-from integrations.sentry.model import Scrubber
-from tests.sentry_capture import Collecting, started, transport
+from integrations.sentry.exception_chain import in_sdk_order
+from integrations.sentry.types import Scrubber
+from tests.support.sentry_capture import Collecting, started, transport
 
 __all__ = ["transport"]
 
@@ -133,7 +133,7 @@ def test_loggers_are_ignored_by_name_and_by_pattern(transport: Collecting, patte
 
 def test_before_send_sees_the_event_as_json(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[Any] = []
-    monkeypatch.setattr("integrations.sentry.client.scrubbing", lambda *args: lambda event, hint: told.append(event))
+    monkeypatch.setattr("integrations.sentry.setup.scrubbing", lambda *args: lambda event, hint: told.append(event))
     with started(), sentry_sdk.new_scope() as scope:
         scope.set_extra("held", object())
         sentry_sdk.capture_message("x", level="error")

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import sentry_sdk
 
-from tests.bugsink import SentryProject, bugsink, sentry_project
-from tests.integrations.sentry.kinds import KINDS
-from tests.sentry_capture import Collecting, serve, started, transport
+from tests.support.bugsink import SentryProject, bugsink, sentry_project
+from tests.support.envelope_kinds import KINDS
+from tests.support.sentry_capture import Collecting, serve, started, transport
 
 __all__ = ["bugsink", "sentry_project", "transport"]
 

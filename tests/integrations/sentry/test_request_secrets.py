@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.probe_views import doing
-from tests.sentry_capture import Collecting, serve, transport
+from tests.support.probe_views import doing
+from tests.support.sentry_capture import Collecting, serve, transport
 
 __all__ = ["transport"]
 

@@ -11,9 +11,10 @@ import pytest
 import sentry_sdk
 
 from designs.monitoring import ErrorTracker
-from tests.probe_views import doing
-from tests.secrets_table import BY_KEY, IN_TEXT
-from tests.sentry_capture import Collecting, serve, started, transport
+from integrations.sentry import before_send
+from tests.support.probe_views import doing
+from tests.support.secrets_table import BY_KEY, IN_TEXT
+from tests.support.sentry_capture import Collecting, serve, started, transport
 
 __all__ = ["transport"]
 
@@ -182,8 +183,8 @@ def test_where_text_is_cut_no_half_of_a_secret_is_left(transport: Collecting) ->
 
 def test_a_scrubber_that_fails_sends_the_event_bare(monkeypatch: pytest.MonkeyPatch) -> None:
     with started() as transport:
-        monkeypatch.setattr("integrations.sentry.scrub._exception", lambda *a: 1 / 0)
-        monkeypatch.setitem(__import__("integrations.sentry.scrub").sentry.scrub._PARTS, "exception", lambda *a: 1 / 0)
+        monkeypatch.setattr("integrations.sentry.before_send._exception", lambda *a: 1 / 0)
+        monkeypatch.setitem(before_send._PARTS, "exception", lambda *a: 1 / 0)
         explicitly("password=hunter2")
 
     (event,) = transport.events

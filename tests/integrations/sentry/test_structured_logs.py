@@ -9,7 +9,7 @@ import pytest
 
 from designs.monitoring import ErrorTracker
 from designs.monitoring.fingerprint import fingerprint_event
-from tests.sentry_capture import Collecting, transport
+from tests.support.sentry_capture import Collecting, transport
 
 __all__ = ["transport"]
 

@@ -9,9 +9,9 @@ import pytest
 import sentry_sdk
 
 from designs import context
-from designs.monitoring.sending import SCRUBBER
+from designs.monitoring.sentry.scrubber import SCRUBBER
 from integrations.sentry.telemetry import scrubbing_spans
-from tests.sentry_capture import Collecting, started
+from tests.support.sentry_capture import Collecting, started
 
 MARKER = "ZQX-Marker-7341"
 SECRET = "password=hunter2hunter2"

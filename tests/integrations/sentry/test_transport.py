@@ -14,12 +14,12 @@ from django.conf import settings
 from integrations.redis import redis_for
 from integrations.sentry import configure, delivery_status, replay_outbox
 from integrations.sentry import transport as module
-from integrations.sentry.outbox import Outbox
+from integrations.sentry.outbox.stream import Outbox
 from integrations.sentry.transport import OutboxTransport
-from tests.faulty_sentry import FaultySentry
-from tests.integrations.sentry.outbox_kit import capture, sdk, sentry, spool_dir, store, transport
-from tests.outage import REFUSED_URL
-from tests.stack import wait_for
+from tests.support.faulty_sentry import FaultySentry
+from tests.support.outage import REFUSED_URL
+from tests.support.outbox_transport import capture, sdk, sentry, spool_dir, store, transport
+from tests.support.stack import wait_for
 
 __all__ = ["sentry", "spool_dir", "store", "transport"]
 

@@ -15,7 +15,7 @@ from sentry_sdk.envelope import Envelope, Item, PayloadRef
 from sentry_sdk.transport import BaseHttpTransport, HttpTransport, HttpTransportCore, Transport
 from sentry_sdk.worker import BackgroundWorker
 
-from tests.integrations.sentry.outbox_kit import sdk
+from tests.support.outbox_transport import sdk
 
 DSN = "http://public@127.0.0.1:9/5"
 

@@ -19,7 +19,7 @@ from designs.monitoring.metrics import flusher, read_families, registry
 from designs.monitoring.metrics.buckets import Series
 from designs.monitoring.metrics.registry import OVERFLOW
 from integrations.redis import RedisUnavailable, redis_for
-from tests.outage import REFUSED_URL, FrozenValkey, own_valkey
+from tests.support.outage import REFUSED_URL, FrozenValkey, own_valkey
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 

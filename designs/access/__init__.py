@@ -1,0 +1,1 @@
+"""Authentication, permissions, memberships and control marks."""

@@ -1,0 +1,113 @@
+"""The forms a record takes on its way into Redis and out of it. Pure."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+
+from django.utils import timezone
+
+from designs.conf import conf
+from designs.monitoring.errors.event import ErrorEvent, iso_utc
+from designs.monitoring.fingerprint import Fingerprint
+from designs.monitoring.redaction import redact_text
+
+__all__ = [
+    "bounded_json",
+    "counter_of",
+    "decoded",
+    "facts_of",
+    "iso_of",
+    "ms_of",
+    "now_ms",
+    "record_of",
+    "split_type",
+    "with_additions",
+]
+
+_KINDS = {"rule client error": "client", "rule dependency outage": "outage", "rule task limit": "limit"}
+
+
+def facts_of(event: ErrorEvent, fingerprint: Fingerprint) -> str:
+    return json.dumps(
+        {
+            "type": event.error_type,
+            "module": event.error_module,
+            "message": event.error_message,
+            "severity": event.severity,
+            "site": fingerprint.site,
+            # A group has one a line; each process adds its own.
+            "releases": event.release,
+            "aliases": " ".join(fingerprint.aliases),
+            # The key is made of the parts as they are; what is shown of them is scrubbed like everything else.
+            "parts": json.dumps([redact_text(part) for part in fingerprint.parts]),
+        }
+    )
+
+
+def counter_of(event: ErrorEvent, fingerprint: Fingerprint) -> str:
+    """Return under what an occurrence is counted in all: ``kind|severity|source``, few values each.
+
+    The kind is that of the rule that made its group (``client``, ``outage``, ``limit``), else ``message`` or
+    ``exception``.
+    """
+    other = "message" if not event.error_module and event.error_type == "message" else "exception"
+    rule = fingerprint.parts[0] if fingerprint.parts else ""
+    return f"{_KINDS.get(rule, other)}|{event.severity}|{event.source}"
+
+
+def bounded_json(additions: dict[str, Any]) -> str:
+    text = json.dumps(additions)
+    if len(text) <= conf.max_event_bytes:
+        return text
+    return json.dumps({**additions, "context": {"[cut]": f"context of {len(text)} bytes left out"}})
+
+
+def now_ms() -> int:
+    return int(timezone.now().timestamp() * 1000)
+
+
+def ms_of(timestamp: str) -> int:
+    """Return the moment that `iso_utc` wrote down, without its microseconds."""
+    return _ms_of_second(timestamp[:19]) + int(timestamp[20:23])
+
+
+@lru_cache(maxsize=4)
+def _ms_of_second(timestamp: str) -> int:
+    # Errors come many in a second.
+    return int(datetime.fromisoformat(f"{timestamp}+00:00").timestamp()) * 1000
+
+
+def iso_of(ms: int) -> str:
+    return iso_utc(datetime.fromtimestamp(ms / 1000, UTC))
+
+
+def record_of(event_json: str | bytes, key: str, occurrences: int, traceback: str) -> dict[str, Any]:
+    stored = decoded(event_json)
+    if "error_module" not in stored:
+        stored["error_module"], stored["error_type"] = split_type(stored["error_type"])
+    return {**stored, "fingerprint": key, "occurrences": occurrences, "traceback": traceback}
+
+
+def decoded(text: str | bytes) -> Any:
+    """Decode JSON without lone surrogates: an earlier version may have stored some, and no answer can hold them."""
+    value = json.loads(text)
+    if (b"\\ud" if isinstance(text, bytes) else "\\ud") not in text:  # type: ignore[operator]
+        return value
+    return json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
+
+
+def split_type(qualified: str) -> tuple[str, str]:
+    """Return module and name of a type as versions up to now stored it: in one text, without ``builtins``."""
+    module, _, name = qualified.rpartition(".")
+    return module or ("" if name == "message" else "builtins"), name
+
+
+def with_additions(record: dict[str, Any], additions: bytes) -> dict[str, Any]:
+    for line in additions.splitlines():
+        more = decoded(line)
+        record["context"] = {**more.pop("context", {}), **record["context"]}
+        record.update({name: value for name, value in more.items() if record.get(name) in (None, "")})
+    return record

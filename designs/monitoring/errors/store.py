@@ -1,0 +1,260 @@
+"""The error store in Redis: ring, groups and totals, one Lua call an occurrence; a backlog while Redis is away.
+
+All keys of one call share the hash tag ``{errors}``, so a cluster keeps them on one node.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any, cast
+
+from django.conf import settings
+
+from designs.conf import conf
+from designs.monitoring.errors import groups
+from designs.monitoring.errors.backlog import Backlog, Pending
+from designs.monitoring.errors.backlog_drain import Handover
+from designs.monitoring.errors.command_slots import Slots
+from designs.monitoring.errors.event import ErrorEvent
+from designs.monitoring.errors.groups import GROUP_PREFIX, PREFIX
+from designs.monitoring.errors.record_command import Outcome, command_of, outcome_of
+from designs.monitoring.errors.serialization import (
+    bounded_json,
+    facts_of,
+    now_ms,
+    record_of,
+    with_additions,
+)
+from designs.monitoring.fingerprint import Fingerprint
+from designs.monitoring.guard import guarded
+from integrations.redis import FailFastRedis, RedisUnavailable, redis_for
+
+__all__ = ["PREFIX", "ErrorStore", "Outcome"]
+
+_DRAIN_BATCH = 50
+
+
+class ErrorStore:
+    """Writes and reads occurrences. One for each process; safe for threads."""
+
+    def __init__(self) -> None:
+        self.start_over()
+
+    def start_over(self) -> None:
+        """Forget what waits and who this process is; in a forked child both are its parent's."""
+        self.backlog = Backlog()
+        self.slots = Slots()
+        self.handover = Handover(self.drain, lambda: len(self.backlog), lambda: self.backlog.unsettled)
+
+    def close(self) -> None:
+        """Hand over what waits before the process ends; takes a second at most."""
+        if self.backlog.unsettled:
+            self.redis.close_breaker()
+            self.handover.close()
+
+    @property
+    def redis(self) -> FailFastRedis:
+        return redis_for(settings.REDIS_URL)
+
+    def record(
+        self,
+        event: ErrorEvent,
+        fingerprint: Fingerprint,
+        *,
+        traceback: str = "",
+        operation: str = "",
+        reason: str = "",
+        describe: bool = True,
+    ) -> Outcome:
+        """Record one occurrence in one round trip; with Redis away keep it and decide alone.
+
+        Args:
+            event: The occurrence.
+            fingerprint: Its group.
+            traceback: For a group that may lack one.
+            operation: Id of the failing operation (a task attempt) where other processes may report it too: seen
+                twice, it counts once.
+            reason: What its group counts it by, too; see `designs.monitoring.errors.failure_reasons`.
+            describe: Send the facts of the group along; needless where Redis is known to have them.
+        """
+        pending = Pending(event, fingerprint, traceback, operation, reasons={reason: 1} if reason else {})
+        try:
+            outcome = self._send(pending, live=True, describe=describe)
+        except RedisUnavailable:
+            outcome = self._keep(pending)
+            self.handover.wake()
+            return outcome
+        self.backlog.last_known[outcome.joined or fingerprint.key] = (outcome.in_window, time.monotonic())
+        if self.backlog and not self.handover.wake(at_once=True):
+            self.drain()
+        return outcome
+
+    def merge(
+        self,
+        event_id: str,
+        fingerprint: Fingerprint | str,
+        additions: dict[str, Any] | None,
+        traceback: str = "",
+        *,
+        describe: ErrorEvent | None = None,
+    ) -> bool:
+        """Add what a second hook knows to a recorded occurrence; True when ring or backlog still hold it.
+
+        Args:
+            event_id: The recorded occurrence.
+            fingerprint: Its group, or the key of it.
+            additions: What to add.
+            traceback: For a group without one.
+            describe: An occurrence to take the facts of the group from, for one without them.
+        """
+        if additions and self.backlog.merge(event_id, additions):
+            return True
+        key = fingerprint if isinstance(fingerprint, str) else fingerprint.key
+        facts = "" if describe is None or isinstance(fingerprint, str) else facts_of(describe, fingerprint)
+        args = [event_id, bounded_json(additions) if additions else "", traceback, facts, PREFIX, key, now_ms()]
+        try:
+            return bool(
+                self.redis.script("merge_error", [f"{PREFIX}ring", f"{PREFIX}records", GROUP_PREFIX + key], args)
+            )
+        except RedisUnavailable:
+            return False
+
+    def resolve(self, key: str) -> bool:
+        """Mark a group as resolved: its next occurrence is a regression. False when it is unknown.
+
+        Raises:
+            RedisUnavailable: Redis does not answer.
+        """
+        return groups.resolve(self.redis, key, now_ms())
+
+    def recent(self, limit: int) -> list[dict[str, Any]]:
+        """Return at most ``limit`` records, newest first, none older than the ring's age.
+
+        While Redis is away they are those that this process keeps.
+        """
+        try:
+            return self.read_recent(limit)
+        except RedisUnavailable:
+            return self._waiting_records()[:limit]
+
+    def read_recent(self, limit: int) -> list[dict[str, Any]]:
+        """Do the same for records of all processes.
+
+        Raises:
+            RedisUnavailable: Redis does not answer.
+        """
+        if self.backlog:
+            self.drain()
+        args = [limit, now_ms() - conf.ring_seconds * 1000, GROUP_PREFIX]
+        waiting = self._waiting_records()
+        entries, of_groups = self.redis.script("read_errors", [f"{PREFIX}ring", f"{PREFIX}records"], args)
+        totals = {key: (int(total), text.decode("utf-8", "replace")) for key, total, text in of_groups}
+        stored: list[dict[str, Any]] = []
+        for key, record, additions in entries:
+            # One that nobody can read, whoever wrote it, must not hide the others.
+            with guarded("unreadable_record"):
+                stored.append(with_additions(record_of(record, key.decode(), *totals[key]), additions))
+        if not waiting:
+            return stored
+        known = {record["event_id"] for record in stored}
+        fresh = [record for record in waiting if record["event_id"] not in known]
+        return sorted([*stored, *fresh], key=lambda record: record["timestamp"], reverse=True)[:limit]
+
+    def _waiting_records(self) -> list[dict[str, Any]]:
+        pending = self.backlog.snapshot()
+        tracebacks = {p.fingerprint.key: p.traceback for p in pending if p.traceback}
+        return [
+            record_of(p.event.as_json(), p.fingerprint.key, p.occurrences, tracebacks.get(p.fingerprint.key, ""))
+            for p in pending
+        ]
+
+    def totals(self) -> dict[str, int]:
+        """Return counts: ``occurrences``, ``groups``, ``forwarded``, ``by:<kind>|<severity>|<source>``, ...
+
+        Raises:
+            RedisUnavailable: Redis does not answer.
+        """
+        raw: dict[bytes, bytes] = self.redis.run(
+            lambda client: cast("dict[bytes, bytes]", client.hgetall(f"{PREFIX}totals"))
+        )
+        return {field.decode("utf-8", "replace"): int(count) for field, count in raw.items() if count.isdigit()}
+
+    def groups(self, limit: int | None = None) -> list[dict[str, Any]]:
+        """Return groups, most recent first, without their tracebacks.
+
+        Raises:
+            RedisUnavailable: Redis does not answer.
+        """
+        return groups.read_groups(self.redis, limit)
+
+    def group(self, key: str) -> dict[str, Any] | None:
+        """Return one group in full; None when it is unknown.
+
+        Raises:
+            RedisUnavailable: Redis does not answer.
+        """
+        return groups.read_group(self.redis, key, now_ms())
+
+    def key_of_group(self, key: str) -> str:
+        """Return the key of the group that a key or an alias leads to; the key itself where there is none.
+
+        Raises:
+            RedisUnavailable: Redis does not answer.
+        """
+        return groups.key_of_group(self.redis, key)
+
+    def drain(self, batch: int = _DRAIN_BATCH) -> int:
+        """Hand over what waits, at most ``batch`` records; return how many went. Stops at the first refusal."""
+        backlog = self.backlog
+        for handed_over in range(batch):
+            pending = backlog.take()
+            if pending is None:
+                return handed_over
+            try:
+                self._send(pending, live=False, describe=True)
+            except RedisUnavailable:
+                self._release(backlog.give_back(pending))
+                return handed_over
+            except BaseException:
+                backlog.settle()
+                raise
+            backlog.settle()
+        return batch
+
+    def _send(self, pending: Pending, *, live: bool, describe: bool) -> Outcome:
+        gateway = self.redis
+        if gateway.is_open:
+            # Before anything is put together for it.
+            raise RedisUnavailable("breaker open", asked=False)
+        if pending.slot is None:
+            pending.slot = self.slots.acquire()
+        slot = pending.slot
+        if slot is None:
+            raise RedisUnavailable("too many commands without an answer", asked=False)
+        try:
+            answer = gateway.script(*command_of(pending, slot, live=live, describe=describe))
+        except RedisUnavailable as error:
+            if not (error.asked or pending.maybe_recorded):
+                self.slots.release(slot)
+                pending.slot = None
+            pending.maybe_recorded = pending.maybe_recorded or error.asked
+            raise
+        except BaseException:
+            # Whatever it was, the slot's next command must be able to go.
+            self.slots.release(slot)
+            pending.slot = None
+            raise
+        self.slots.release(slot)
+        pending.slot = None
+        return outcome_of(answer, pending.event.event_id)
+
+    def _keep(self, pending: Pending) -> Outcome:
+        represents = self.backlog.passes(pending.fingerprint.key, time.monotonic(), conf.window_seconds)
+        pending.represented = int(represents > 0)
+        self._release(self.backlog.add(pending, conf.local_ring_size))
+        return Outcome("kept", pending.event.event_id, forward=represents > 0, represents=represents or 1)
+
+    def _release(self, dropped: list[Pending]) -> None:
+        for pending in dropped:
+            if pending.slot is not None:
+                self.slots.release(pending.slot)

@@ -1,0 +1,1 @@
+"""The /metrics page: its content, and the read from Redis."""

@@ -1,0 +1,1 @@
+"""Finding secrets in text: their names, shapes and places. Imports nothing else of the monitoring."""

@@ -1,0 +1,1 @@
+"""Reading objects that may raise, lie or never end: their attributes, text and previews."""

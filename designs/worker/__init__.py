@@ -1,0 +1,1 @@
+"""Celery workers: signals, the consumer and the periodic tasks of the monitoring."""

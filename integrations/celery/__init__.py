@@ -1,0 +1,1 @@
+"""Celery beyond its public signals: heartbeats, the scheduler, the broker and the result backend."""
