@@ -22,6 +22,7 @@ PURE = (
     "designs.monitoring.errors.delivery_counts",
     "designs.monitoring.errors.backlog",
     "designs.monitoring.untrusted.exceptions",
+    "designs.monitoring.timestamps",
     "designs.monitoring.untrusted.clean_text",
     "designs.monitoring.errors.event",
     "designs.monitoring.exposition.metrics_page",

@@ -13,7 +13,6 @@ import logging
 import sys
 import traceback
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from functools import lru_cache
 from json.encoder import encode_basestring_ascii as _quote
 from typing import Any, TextIO
@@ -32,6 +31,7 @@ from designs.monitoring.redaction import (
     redacted_tail,
     safe_str,
 )
+from designs.monitoring.timestamps import iso_milliseconds
 from designs.monitoring.withheld import (
     ids_only,
     is_withheld,
@@ -83,7 +83,7 @@ class JSONFormatter(logging.Formatter):
         if not (record.exc_info or record.stack_info) and (plain := _plain_line(record, message, facts)):
             return plain
         line: dict[str, Any] = {
-            "timestamp": _timestamp(record.created),
+            "timestamp": iso_milliseconds(record.created),
             "level": record.levelname,
             "logger": record.name,
             "message": redacted_str(message, _MESSAGE_MAX_CHARS),
@@ -182,7 +182,7 @@ def _plain_line(record: logging.LogRecord, message: str, facts: Mapping[str, str
     joined = "|".join(texts)
     if len(joined) > _PLAIN_MAX_CHARS or not _is_plain(joined, conf.redact_email, conf.redact_ip):
         return ""
-    said = f'"timestamp": "{_timestamp(record.created)}", {_origin(record.levelname, record.name)}'
+    said = f'"timestamp": "{iso_milliseconds(record.created)}", {_origin(record.levelname, record.name)}'
     return f'{{{said}, "message": {_quote(message)}, {_service(conf.service, conf.environment)}{"".join(parts)}}}'
 
 
@@ -238,17 +238,3 @@ def _start(key: Any) -> str:
     if len(_starts) < _MAX_STARTS:
         _starts[key] = start
     return start
-
-
-def _timestamp(created: float) -> str:
-    # As datetime does it: to the nearest microsecond first.
-    seconds = int(created // 1)
-    microseconds = round((created - seconds) * 1e6)
-    if microseconds == 1_000_000:
-        seconds, microseconds = seconds + 1, 0
-    return f"{_moment(seconds)}.{microseconds // 1000:03d}Z"
-
-
-@lru_cache(maxsize=4)
-def _moment(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat()[:-6]

@@ -9,7 +9,6 @@ from typing import Any
 
 from django.utils import timezone
 
-from designs.monitoring.errors.event import iso_utc
 from designs.monitoring.guard import guarded
 from designs.monitoring.health import HealthChecker
 from designs.monitoring.metrics.collector import flat_of
@@ -24,6 +23,7 @@ from designs.monitoring.strict_reads import (
     known_requests,
     known_tasks,
 )
+from designs.monitoring.timestamps import iso_utc
 from integrations.redis import RedisUnavailable
 from integrations.sentry import delivery_status
 

@@ -23,7 +23,7 @@ import urllib3
 from sentry_sdk.consts import EndpointType
 from sentry_sdk.envelope import Envelope, Item
 from sentry_sdk.transport import HttpTransport
-from sentry_sdk.utils import capture_internal_exceptions
+from sentry_sdk.utils import capture_internal_exceptions, format_timestamp
 
 from integrations.sentry.envelope_items import cut_envelope
 from integrations.sentry.integration import EnginelIntegration
@@ -103,7 +103,7 @@ class OutboxTransport(HttpTransport):
         """Send a kept envelope from this thread, with a ``sent_at`` of now; never raises."""
         head, _, rest = raw.partition(b"\n")
         headers = json.loads(head)
-        headers["sent_at"] = _now_text()
+        headers["sent_at"] = format_timestamp(datetime.now(UTC))
         body = gzip.compress(json.dumps(headers).encode() + b"\n" + rest, compresslevel=6)
         request = {"Content-Type": "application/x-sentry-envelope", "Content-Encoding": "gzip"}
         return self._ask(body, request, timeout_seconds)
@@ -135,7 +135,7 @@ class OutboxTransport(HttpTransport):
                 if why != "taken":
                     self._keeper.left(kept, why, asked=False)
                 return
-            envelope.headers["sent_at"] = _now_text()
+            envelope.headers["sent_at"] = format_timestamp(datetime.now(UTC))
             prepared = self._prepare_envelope(envelope)
             if prepared is None:
                 self._keeper.left(kept, "ratelimit_backoff", asked=False)
@@ -231,7 +231,3 @@ def _event_id(envelope: Envelope) -> str | None:
         return None
     event = envelope.get_event() or {}
     return str(event.get("event_id") or envelope.headers.get("event_id") or "") or None
-
-
-def _now_text() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

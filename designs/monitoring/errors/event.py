@@ -6,9 +6,7 @@ import hashlib
 import json
 import os
 import re
-import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
@@ -18,12 +16,13 @@ from designs.monitoring.controlled.origins import comes_from_controlled, tag
 from designs.monitoring.controlled.program_names import WITHHELD_NAME, known_type_names
 from designs.monitoring.errors.severity import severity_of
 from designs.monitoring.redaction import redact, redacted_str
+from designs.monitoring.timestamps import iso_now
 from designs.monitoring.untrusted.exceptions import is_exception
 from designs.monitoring.untrusted.object_text import attribute_of
 from designs.monitoring.untrusted.text import raw_text, safe_str, type_names
 from designs.monitoring.withheld import ids_only, is_id, is_withheld, own_words, path_of_ids, said_in_own_words
 
-__all__ = ["ErrorEvent", "build_event", "iso_utc", "operation_of"]
+__all__ = ["ErrorEvent", "build_event", "operation_of"]
 
 _SOURCES = ("explicit", "http", "celery", "command", "log", "sdk")
 _NOT_OF_SOURCES = re.compile(r"[^a-z0-9_.-]+")
@@ -112,7 +111,7 @@ def build_event(
     # What the frozen class's own __init__ would do, in a third of its time.
     vars(event).update(
         event_id=os.urandom(16).hex(),
-        timestamp=_iso_now(),
+        timestamp=iso_now(),
         error_module=module,
         error_type=name,
         error_message=_own_words(error) if withheld else _message(error),
@@ -157,26 +156,6 @@ def operation_of(value: object, withheld: bool = False) -> str:
         return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
     except Exception:  # noqa: BLE001 - one that cannot be told is no id, and must not cost the record
         return ""
-
-
-def iso_utc(moment: datetime) -> str:
-    """Return ``2026-01-31T12:00:00.000000Z``."""
-    if moment.tzinfo is not UTC:
-        moment = moment.astimezone(UTC)
-    # A quarter of the time strftime takes.
-    return f"{moment.isoformat(timespec='microseconds')[: -len('+00:00')]}Z"
-
-
-def _iso_now() -> str:
-    # Rounded: a clock that a test has stopped is some nanoseconds off.
-    seconds, microseconds = divmod((time.time_ns() + 500) // 1_000, 1_000_000)
-    return f"{_iso_second(seconds)}.{microseconds:06d}Z"
-
-
-@lru_cache(maxsize=4)
-def _iso_second(seconds: int) -> str:
-    # Errors come many in a second.
-    return datetime.fromtimestamp(seconds, UTC).isoformat()[: -len("+00:00")]
 
 
 def _path(given: str, here: str, withheld: bool) -> str | None:

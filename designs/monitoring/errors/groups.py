@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from designs.monitoring.errors.failure_reasons import reasons_in
-from designs.monitoring.errors.serialization import decoded, iso_of, split_type
+from designs.monitoring.errors.serialization import decoded, split_type
+from designs.monitoring.timestamps import iso_of_ms
 from integrations.redis import FailFastRedis
 
 __all__ = [
@@ -77,8 +78,8 @@ def read_group(redis: FailFastRedis, key: str, now_ms: int) -> dict[str, Any] | 
     related = [other.decode() for other in same_site if other.decode() != key] if row["site"] else []
     return {
         **row,
-        "first_seen": iso_of(int(row["first_seen_ms"])),
-        "last_seen": iso_of(int(row["last_seen_ms"])),
+        "first_seen": iso_of_ms(int(row["first_seen_ms"])),
+        "last_seen": iso_of_ms(int(row["last_seen_ms"])),
         "aliases": [alias for alias in (leading or b"").decode().split() if alias not in joined_keys],
         "joined": joined_keys,
         "why": json.loads(row["parts"] or "[]"),
@@ -162,4 +163,6 @@ def _series(packed: bytes, running: int, running_n: int, now_ms: int) -> list[li
     for minute, number in struct.iter_unpack(">II", packed):
         sums[minute] += number
     first = now_ms // 60_000 - MINUTES
-    return [[iso_of(minute * 60_000), number] for minute, number in sorted(sums.items()) if minute > first and number]
+    return [
+        [iso_of_ms(minute * 60_000), number] for minute, number in sorted(sums.items()) if minute > first and number
+    ]

@@ -11,7 +11,8 @@ from designs.monitoring.errors.command_slots import Slot
 from designs.monitoring.errors.delivery_counts import TOLD, UNTOLD
 from designs.monitoring.errors.failure_reasons import reasons_text
 from designs.monitoring.errors.groups import GROUP_PREFIX, PREFIX
-from designs.monitoring.errors.serialization import counter_of, facts_of, iso_of, ms_of
+from designs.monitoring.errors.serialization import counter_of, facts_of
+from designs.monitoring.timestamps import iso_of_ms, ms_of_iso
 from integrations.sentry import is_on
 
 __all__ = ["GUARD_SECONDS", "MAX_OPERATIONS", "Outcome", "command_of", "outcome_of"]
@@ -59,7 +60,7 @@ class Outcome(NamedTuple):
     @property
     def first_seen(self) -> str:
         """The same, ISO in UTC; empty where it is not known."""
-        return iso_of(self.first_seen_ms) if self.first_seen_ms else ""
+        return iso_of_ms(self.first_seen_ms) if self.first_seen_ms else ""
 
 
 Command = tuple[str, tuple[str, ...], tuple[str | int, ...]]
@@ -80,7 +81,7 @@ def command_of(pending: Pending, slot: Slot, *, live: bool, describe: bool) -> C
         *_KEYS, f"{PREFIX}guard:{slot.name}", GROUP_PREFIX + key, f"{PREFIX}users:{key}", f"{PREFIX}held:{key}"
     )  # fmt: skip
     args: tuple[str | int, ...] = (
-        ms_of(event.timestamp), event.event_id, key, counter_of(event, pending.fingerprint), event.as_json(),
+        ms_of_iso(event.timestamp), event.event_id, key, counter_of(event, pending.fingerprint), event.as_json(),
         slot.sequence,
     )  # fmt: skip
     facts = facts_of(event, pending.fingerprint) if describe else ""

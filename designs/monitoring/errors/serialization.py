@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any
 
-from django.utils import timezone
-
 from designs.conf import conf
-from designs.monitoring.errors.event import ErrorEvent, iso_utc
+from designs.monitoring.errors.event import ErrorEvent
 from designs.monitoring.fingerprint import Fingerprint
 from designs.monitoring.redaction import redact_text
 
@@ -19,9 +15,6 @@ __all__ = [
     "counter_of",
     "decoded",
     "facts_of",
-    "iso_of",
-    "ms_of",
-    "now_ms",
     "record_of",
     "split_type",
     "with_additions",
@@ -63,25 +56,6 @@ def bounded_json(additions: dict[str, Any]) -> str:
     if len(text) <= conf.max_event_bytes:
         return text
     return json.dumps({**additions, "context": {"[cut]": f"context of {len(text)} bytes left out"}})
-
-
-def now_ms() -> int:
-    return int(timezone.now().timestamp() * 1000)
-
-
-def ms_of(timestamp: str) -> int:
-    """Return the moment that `iso_utc` wrote down, without its microseconds."""
-    return _ms_of_second(timestamp[:19]) + int(timestamp[20:23])
-
-
-@lru_cache(maxsize=4)
-def _ms_of_second(timestamp: str) -> int:
-    # Errors come many in a second.
-    return int(datetime.fromisoformat(f"{timestamp}+00:00").timestamp()) * 1000
-
-
-def iso_of(ms: int) -> str:
-    return iso_utc(datetime.fromtimestamp(ms / 1000, UTC))
 
 
 def record_of(event_json: str | bytes, key: str, occurrences: int, traceback: str) -> dict[str, Any]:

@@ -21,12 +21,12 @@ from designs.monitoring.errors.record_command import Outcome, command_of, outcom
 from designs.monitoring.errors.serialization import (
     bounded_json,
     facts_of,
-    now_ms,
     record_of,
     with_additions,
 )
 from designs.monitoring.fingerprint import Fingerprint
 from designs.monitoring.guard import guarded
+from designs.monitoring.timestamps import now_ms
 from integrations.redis import FailFastRedis, RedisUnavailable, redis_for
 
 __all__ = ["PREFIX", "ErrorStore", "Outcome"]

@@ -17,13 +17,13 @@ from health_check.base import HealthCheck
 from health_check.exceptions import HealthCheckException
 
 from designs.conf import conf
-from designs.monitoring.errors.event import iso_utc
 from designs.monitoring.guard import guarded, swallow
 from designs.monitoring.health.history import History
 from designs.monitoring.health.results import HEALTHY, UNHEALTHY, HealthReport, Outcome, UnknownComponent, status_of
 from designs.monitoring.health.runner import Flight, Runner
 from designs.monitoring.redaction import redacted_str
 from designs.monitoring.store_away import StoreAway
+from designs.monitoring.timestamps import iso_utc
 from designs.monitoring.untrusted.text import safe_str, type_name
 from integrations import health as plugins
 from integrations.redis import FailFastRedis, RedisUnavailable

@@ -14,15 +14,15 @@ import threading
 import time
 from collections import deque
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 import redis
 from django.conf import settings
 from django.utils import timezone
 
-from designs.monitoring.errors.event import iso_utc
 from designs.monitoring.health.results import DEGRADED, HEALTHY, UNHEALTHY, Outcome
+from designs.monitoring.timestamps import iso_of_ms, iso_utc
 from integrations.redis import FailFastRedis, RedisUnavailable, redis_for
 
 __all__ = ["STRIP_MINUTES", "History"]
@@ -151,7 +151,7 @@ class History:
         for field, value in self._read(lambda client: client.hgetall(_STATE_KEY), {}).items():
             name, _, what = field.decode().rpartition(":")
             text = value.decode()
-            known.setdefault(name, {})[what] = _iso(int(text)) if what in {"since", "at"} else text
+            known.setdefault(name, {})[what] = iso_of_ms(int(text)) if what in {"since", "at"} else text
         return known
 
     def changes(self, component: str) -> list[dict[str, str]]:
@@ -235,8 +235,4 @@ def _change(member: bytes) -> dict[str, str]:
     """Return a stored change; ``previous`` is "" for a first finding, and missing if an older release stored it."""
     at, status, *rest = member.decode().split(":", 4)
     known = {"previous": rest[0], "by": rest[1], "message": rest[2]} if len(rest) == 3 else {"by": "", "message": ""}
-    return {"at": _iso(int(at)), "status": status, **known}
-
-
-def _iso(milliseconds: int) -> str:
-    return iso_utc(datetime.fromtimestamp(milliseconds / 1000, tz=UTC))
+    return {"at": iso_of_ms(int(at)), "status": status, **known}

@@ -11,7 +11,7 @@ from typing import Any
 from django.utils import timezone
 from health_check.exceptions import HealthCheckException, ServiceUnavailable, ServiceWarning
 
-from designs.monitoring.errors.event import iso_utc
+from designs.monitoring.timestamps import iso_utc
 
 __all__ = [
     "DEGRADED",

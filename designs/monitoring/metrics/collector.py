@@ -10,7 +10,6 @@ from typing import Any, ClassVar
 from django.conf import settings
 from django.utils import timezone
 
-from designs.monitoring.errors.event import iso_utc
 from designs.monitoring.guard import guarded
 from designs.monitoring.metrics.buckets import Series, percentile
 from designs.monitoring.metrics.flusher import flusher, registry
@@ -24,6 +23,7 @@ from designs.monitoring.metrics.names import (
 )
 from designs.monitoring.metrics.registry import OVERFLOW, Timed, label_of
 from designs.monitoring.metrics.runs import runs
+from designs.monitoring.timestamps import iso_utc
 from integrations.prometheus import metric_name
 from integrations.redis import RedisUnavailable, redis_for
 

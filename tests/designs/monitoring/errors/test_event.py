@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from designs.context import RunContext
 from designs.exceptions import GeometryProcessingError
-from designs.monitoring.errors.event import MAX_MESSAGE_CHARS, ErrorEvent, build_event, iso_utc
+from designs.monitoring.errors.event import MAX_MESSAGE_CHARS, ErrorEvent, build_event
+from designs.monitoring.timestamps import iso_utc
 from tests.support.secrets_table import IN_TEXT
 
 RUN = RunContext(request_id="r" * 32, user_id="7", method="GET", path="/api/x/", task="designs.scan")

@@ -10,18 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from designs.context import RunContext
-from designs.monitoring.errors.event import build_event, iso_utc
-from designs.monitoring.errors.serialization import iso_of, ms_of
+from designs.monitoring.errors.event import build_event
+from designs.monitoring.timestamps import iso_of_ms, iso_utc, ms_of_iso
 
 MOMENTS = st.datetimes(datetime(1970, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
 
 
 @given(MOMENTS)
 def test_a_moment_is_read_back_without_its_microseconds(moment: datetime) -> None:
-    ms = ms_of(iso_utc(moment))
+    ms = ms_of_iso(iso_utc(moment))
 
     assert ms == int(moment.timestamp()) * 1000 + moment.microsecond // 1000
-    assert ms_of(iso_of(ms)) == ms
+    assert ms_of_iso(iso_of_ms(ms)) == ms
 
 
 @pytest.mark.parametrize("fraction", ["000000", "000001", "999999", "120000"])
