@@ -55,7 +55,7 @@ def run(server: EmbeddedValkey) -> None:
             assert client.get(OURS, query).status_code == 200
 
         def cold() -> None:
-            checker.runner.start_over()
+            checker.runner.reset()
             ours(THREE)
 
         def stock_probe() -> None:
@@ -73,7 +73,7 @@ def run(server: EmbeddedValkey) -> None:
         )
         show("One probe (WSGI, in process)", results, base="stock django-health-check, 3 checks")
         _show_storm("stock django-health-check", stock_probe)
-        _show_storm("ours", lambda: ours(THREE), before=checker.runner.start_over)
+        _show_storm("ours", lambda: ours(THREE), before=checker.runner.reset)
 
 
 def _show_storm(name: str, probe: Callable[[], None], before: Callable[[], None] = lambda: None) -> None:

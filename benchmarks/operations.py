@@ -22,8 +22,8 @@ OPERATIONS = 100
 def run(server: EmbeddedValkey) -> None:
     """Print the costs of a hundred operations and of a flush."""
     with override_settings(ENGINEL_METRICS_FLUSH_SECONDS=0):
-        registry.start_over()
-        flusher.start_over()
+        registry.reset()
+        flusher.reset()
         _operations()
         _flush()
 

@@ -25,7 +25,7 @@ class DesignsConfig(AppConfig):
         from designs.cad import kernel_status  # noqa: PLC0415
         from designs.cad.reasons import REASONS  # noqa: PLC0415
         from designs.http import request_bodies  # noqa: PLC0415
-        from designs.monitoring import HealthChecker, withheld_results  # noqa: PLC0415
+        from designs.monitoring import HealthChecker, lifecycle, withheld_results  # noqa: PLC0415
         from designs.monitoring.controlled.program_names import is_known_type  # noqa: PLC0415
         from designs.monitoring.controlled.stated_words import state_words  # noqa: PLC0415
         from designs.monitoring.fingerprint.real_paths import folders_of  # noqa: PLC0415
@@ -46,6 +46,7 @@ class DesignsConfig(AppConfig):
         from integrations.sentry import fresh_scope  # noqa: PLC0415
         from integrations.tracing import TracingOptions, init_tracing  # noqa: PLC0415
 
+        lifecycle.install(resets=[error_signals.reset])
         # Before a deployment turns the link by which this process has imported its code.
         folders_of(conf.in_app_roots)
         state_words(REASONS)
@@ -108,8 +109,10 @@ class ConsoleConfig(AppConfig):
     def ready(self) -> None:
         # Models must be loaded before these can be imported.
         from designs import checks, command_failures  # noqa: PLC0415
+        from designs.monitoring import lifecycle  # noqa: PLC0415
         from designs.monitoring.sentry.sdk_start import start_sentry  # noqa: PLC0415
 
+        lifecycle.install()
         standard_error.connect()
         checks.register_checks()
         start_sentry()

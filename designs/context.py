@@ -6,7 +6,6 @@ names the request, user and path behind it.
 
 from __future__ import annotations
 
-import os
 import re
 import secrets
 from collections import deque
@@ -69,16 +68,15 @@ class _Ids:
     """Ids that no other process gives: 20 characters of them are random, made anew in a forked child."""
 
     def __init__(self) -> None:
-        self.start_over()
+        self.reset()
 
-    def start_over(self) -> None:
+    def reset(self) -> None:
         # Nowhere 13 digits in a row: those might be taken for a payment card and redacted.
         self.prefix = f"{secrets.token_hex(5)}c{secrets.token_hex(4)}f"
         self.numbers = count(10**11 + secrets.randbits(32))
 
 
 request_ids = _Ids()
-os.register_at_fork(after_in_child=request_ids.start_over)
 
 
 _has_controlled = False

@@ -12,11 +12,8 @@ import sentry_sdk
 from django.conf import settings
 
 from designs import context
-from designs.monitoring import guard
-from designs.monitoring.errors import recorder
-from designs.monitoring.exposition import scrape
+from designs.monitoring import guard, lifecycle
 from designs.monitoring.health import checker
-from designs.monitoring.metrics import flusher, registry
 from integrations.redis import redis_for
 from tests.support.stack import running
 
@@ -44,13 +41,7 @@ def clean_monitoring(redis_is_ours: None) -> None:
     gateway = redis_for(settings.REDIS_URL)
     gateway.close_breaker()
     gateway.run(lambda client: client.flushdb())
-    recorder.store.start_over()
-    recorder.known_groups.start_over()
-    registry.start_over()
-    flusher.start_over()
-    scrape.start_over()
-    checker.runner.start_over()
-    checker.history.start_over()
+    lifecycle.reset()
     context.start(context.RunContext())
     context._is_met_outside = False
     # Django's test client goes past the SDK's wrapper, which ends a request's scope.

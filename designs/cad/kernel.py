@@ -10,9 +10,7 @@ success included, the file is damaged. So it is, unasked, where there is no kern
 
 from __future__ import annotations
 
-import atexit
 import contextlib
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -122,7 +120,3 @@ def start_kernel() -> None:
 def shutdown_kernel() -> None:
     """End this process's host and whatever it is working on."""
     _own.shut_down()
-
-
-os.register_at_fork(after_in_child=_own.forget)
-atexit.register(shutdown_kernel)

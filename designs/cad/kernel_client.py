@@ -6,6 +6,7 @@ does not reach it, and ignores SIGTERM: a file at work when everything is told t
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import signal
@@ -171,6 +172,7 @@ class OwnHost:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.host: KernelHost | None = None
+        self._has_hooks = False
 
     def started(self) -> KernelHost:
         """Return the host, started if there was none that runs; it may not be ready yet. Needs the lock.
@@ -185,6 +187,7 @@ class OwnHost:
         status = kernel_status()
         if not status.installed:
             raise not_started(status.message)
+        self._register_hooks()
         # Known before it is started: should a thread fork meanwhile, the new process closes its pipes.
         self.host = KernelHost()
         try:
@@ -208,6 +211,13 @@ class OwnHost:
             self.stop()
             raise
         return host
+
+    def _register_hooks(self) -> None:
+        """End the host with this process and forget it in forked ones; here, since the package runs without Django."""
+        if not self._has_hooks:
+            self._has_hooks = True
+            os.register_at_fork(after_in_child=self.forget)
+            atexit.register(self.shut_down)
 
     def stop(self) -> None:
         """End the host, if there is one. Needs the lock."""

@@ -2,7 +2,6 @@
 
 from designs.monitoring.errors.delivery_counts import Account
 from designs.monitoring.errors.failed_responses import record_answer
-from designs.monitoring.errors.recorder import ErrorTracker
 from designs.monitoring.errors.request_notes import was_logged
 from designs.monitoring.errors.severity import SEVERITIES
 from designs.monitoring.exposition.scrape import metrics_page
@@ -23,6 +22,7 @@ from designs.monitoring.strict_reads import (
     known_requests,
     known_tasks,
 )
+from designs.monitoring.tracker import ErrorTracker
 from designs.monitoring.withheld import WITHHELD, OwnWords, is_withheld, own_words
 
 __all__ = [

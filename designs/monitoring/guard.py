@@ -6,7 +6,6 @@ Catches `Exception` and never `BaseException`: stopping a process must stay poss
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
 from collections import Counter
@@ -67,9 +66,7 @@ def _count(where: str) -> bool:
         return due
 
 
-def _after_fork() -> None:
-    global _lock  # noqa: PLW0603 - another thread may have held it
+def reset() -> None:
+    """Replace the lock after a fork: another thread of the parent may have held it."""
+    global _lock  # noqa: PLW0603 - one lock a process
     _lock = threading.RLock()
-
-
-os.register_at_fork(after_in_child=_after_fork)

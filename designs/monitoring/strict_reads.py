@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from designs.conf import conf
-from designs.monitoring.errors.recorder import store
+from designs.monitoring.errors.store import error_store
 from designs.monitoring.metrics.collector import Families, families_now
 from designs.monitoring.metrics.performance import operations_of, requests_of, tasks_of
 from designs.monitoring.store_away import StoreAway
@@ -30,7 +30,7 @@ def known_errors(limit: int) -> list[dict[str, Any]]:
         StoreAway: Redis does not answer. What this process keeps meanwhile, `ErrorTracker.get_recent_errors` returns.
     """
     try:
-        return store.read_recent(min(limit, conf.ring_size))
+        return error_store.read_recent(min(limit, conf.ring_size))
     except RedisUnavailable as error:
         raise StoreAway(str(error)) from error
 
@@ -42,7 +42,7 @@ def known_groups(limit: int | None = None) -> list[dict[str, Any]]:
         StoreAway: Redis does not answer.
     """
     try:
-        return store.groups(limit)
+        return error_store.groups(limit)
     except RedisUnavailable as error:
         raise StoreAway(str(error)) from error
 
@@ -54,7 +54,7 @@ def known_group(key: str) -> dict[str, Any] | None:
         StoreAway: Redis does not answer.
     """
     try:
-        return store.group(key)
+        return error_store.group(key)
     except RedisUnavailable as error:
         raise StoreAway(str(error)) from error
 
@@ -66,7 +66,7 @@ def known_key(key: str) -> str:
         StoreAway: Redis does not answer.
     """
     try:
-        return store.key_of_group(key)
+        return error_store.key_of_group(key)
     except RedisUnavailable as error:
         raise StoreAway(str(error)) from error
 

@@ -10,7 +10,6 @@ may use a task id again. A task that ends by Ignore or Reject is no failure. Tas
 from __future__ import annotations
 
 import inspect
-import os
 import re
 import sys
 import threading
@@ -305,9 +304,7 @@ def _outcome(exception: BaseException, task: str) -> dict[str, Any]:
     return {"code": failure.code, "detail": str(failure.detail), "status": failure.status_code}
 
 
-def _after_fork() -> None:
-    global _received_lock  # noqa: PLW0603 - the pool forks in a thread of its own
+def reset() -> None:
+    """Replace the lock after a fork: the pool forks in a thread of its own."""
+    global _received_lock  # noqa: PLW0603 - one lock a process
     _received_lock = threading.RLock()
-
-
-os.register_at_fork(after_in_child=_after_fork)

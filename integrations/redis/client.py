@@ -7,7 +7,6 @@ window.
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 import weakref
@@ -141,10 +140,10 @@ class FailFastRedis:
         """Let the next command through, whatever happened before."""
         self._closed_again_at = None
 
-    def start_over(self) -> None:
+    def reset(self) -> None:
         """Start with a lock and connections of this process's own, after a fork."""
         self._lock = threading.RLock()
-        self._wires.start_over()
+        self._wires.reset()
 
     def _may_try(self) -> bool:
         if self._closed_again_at is None:
@@ -178,10 +177,7 @@ def _wires_to(url: str, timeout_seconds: float, most: int) -> Server | Cluster:
     return kind(address, timeout_seconds, most)
 
 
-def _start_over() -> None:
+def reset() -> None:
+    """Replace the locks and connections of every client after a fork: the parent's threads may have held them."""
     for gateway in list(_gateways):
-        gateway.start_over()
-
-
-# Another thread may have held a lock while the process forked; in the child nobody would give it back.
-os.register_at_fork(after_in_child=_start_over)
+        gateway.reset()

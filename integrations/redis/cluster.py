@@ -38,9 +38,9 @@ class Cluster:
         self._timeout_seconds = timeout_seconds
         self._most = most
         self._client: _Client | None = None
-        self.start_over()
+        self.reset()
 
-    def start_over(self) -> None:
+    def reset(self) -> None:
         """Forget all nodes: after a fork the connections are the parent's."""
         if self._client is not None:
             self._client.take_over_locks()

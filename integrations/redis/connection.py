@@ -153,13 +153,16 @@ class Wires:
         self._pool = pool
         self._timeout_seconds = timeout_seconds
         self._most = most
-        self.start_over()
+        self._pid = 0
+        self.reset()
 
-    def start_over(self) -> None:
-        """Forget all of them: after a fork they are the parent's."""
-        self._idle: deque[Wire] = deque()
+    def reset(self) -> None:
+        """Replace the lock; in a forked child also forget the connections, which are the parent's."""
         self._lock = threading.RLock()
-        self._open = 0
+        if self._pid != os.getpid():
+            self._pid = os.getpid()
+            self._idle: deque[Wire] = deque()
+            self._open = 0
 
     def take(self) -> Wire:
         """Return a wire nobody else holds.

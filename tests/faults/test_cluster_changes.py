@@ -17,7 +17,7 @@ from redis.exceptions import ClusterError
 
 from designs.context import RunContext
 from designs.monitoring.errors.event import build_event
-from designs.monitoring.errors.store import ErrorStore, Outcome
+from designs.monitoring.errors.store import ErrorStore, RecordResult
 from designs.monitoring.fingerprint import fingerprint_message
 from integrations.redis import FailFastRedis, RedisUnavailable, scripts
 from tests.support.cluster import Cluster, cluster, gateway_to, nodes
@@ -312,5 +312,5 @@ def test_a_forked_child_has_nodes_and_locks_of_its_own(
     assert connection_of(gateway) == number
 
 
-def record(store: ErrorStore) -> Outcome:
+def record(store: ErrorStore) -> RecordResult:
     return store.record(build_event("a", RunContext()), fingerprint_message("a"))

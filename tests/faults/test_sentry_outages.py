@@ -52,10 +52,10 @@ CALL_SECONDS = 2.0
 @pytest.fixture(autouse=True)
 def short_deadlines(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(OutboxTransport, "TIMEOUT", 3)
-    losses.start_over()
+    losses.reset()
     yield
     configure()
-    losses.start_over()
+    losses.reset()
 
 
 @contextmanager

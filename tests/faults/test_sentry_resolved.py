@@ -32,7 +32,7 @@ WINDOW_SECONDS = 3
 @contextmanager
 def running(dsn: str, state_dir: Path) -> Iterator[None]:
     changed = {"SENTRY_DSN": dsn, "ENGINEL_STATE_DIR": state_dir, "ENGINEL_WINDOW_SECONDS": WINDOW_SECONDS}
-    losses.start_over()
+    losses.reset()
     with override_settings(**changed):
         assert start_sentry()
         try:
@@ -43,7 +43,7 @@ def running(dsn: str, state_dir: Path) -> Iterator[None]:
             sentry_sdk.get_client().close(timeout=0)
             sentry_sdk.get_global_scope().set_client(None)
             configure()
-            losses.start_over()
+            losses.reset()
 
 
 def fail(times: int = 1) -> None:
@@ -94,4 +94,4 @@ def test_an_issue_that_is_resolved_after_a_burst_stays_resolved(sentry_project: 
         (again,) = sentry_project.issues()
         assert not again["is_resolved"]
         assert again["last_seen"] > resolved["last_seen"]
-        assert told_of(sentry_project.data()) == recorder.store.totals()["occurrences"] == BURST + 1
+        assert told_of(sentry_project.data()) == recorder.error_store.totals()["occurrences"] == BURST + 1

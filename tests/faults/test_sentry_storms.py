@@ -36,7 +36,7 @@ def test_a_storm_is_a_handful_of_events_and_all_of_its_counts(tmp_path: Path, ho
         )  # fmt: skip
         assert done.returncode == 0, done.stderr[-2_000:]
         print(how, done.stdout)
-        totals = recorder.store.totals()
+        totals = recorder.error_store.totals()
         (group,) = ErrorTracker.get_groups()
         events, kinds = sink.events(), [kind for kind, _ in sink.items()]
 

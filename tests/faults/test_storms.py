@@ -71,7 +71,7 @@ def results(started: list[subprocess.Popen[str]]) -> list[dict[str, Any]]:
 
 
 def total() -> int:
-    return recorder.store.totals().get("occurrences", 0)
+    return recorder.error_store.totals().get("occurrences", 0)
 
 
 def wait_for(condition: Callable[[], Any], seconds: float = 30) -> None:

@@ -71,7 +71,7 @@ def run(valkey: FrozenValkey, tmp_path: Path) -> Any:
 
 def the_only_record() -> dict[str, Any]:
     (record,) = ErrorTracker.get_recent_errors(100)
-    assert recorder.store.totals()["occurrences"] == 1
+    assert recorder.error_store.totals()["occurrences"] == 1
     return record
 
 

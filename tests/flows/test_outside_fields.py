@@ -14,7 +14,7 @@ from rest_framework.test import APIClient
 
 from designs import context
 from designs.models import User
-from designs.monitoring.errors.recorder import store
+from designs.monitoring.errors.store import error_store
 from tests.support.probe_views import doing, raising
 from tests.support.stack import RunningStack
 
@@ -70,7 +70,7 @@ def form(name: str, content: bytes) -> bytes:
 
 def failures() -> int:
     """Return how many failures were counted. What a client does wrong may be an occurrence of severity WARNING."""
-    return sum(count for name, count in store.totals().items() if name.startswith("by:") and "|ERROR|" in name)
+    return sum(count for name, count in error_store.totals().items() if name.startswith("by:") and "|ERROR|" in name)
 
 
 def unreadable_pages(admin: APIClient) -> dict[str, int]:

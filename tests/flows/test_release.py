@@ -13,7 +13,7 @@ import pytest
 from django.test import override_settings
 
 from designs.monitoring import ErrorTracker
-from designs.monitoring.errors.recorder import known_groups
+from designs.monitoring.errors.known_groups import known_groups
 from enginel.release import release_of
 from tests.support.outage import own_valkey
 from tests.support.sentry_sink import sentry_sink
@@ -72,7 +72,7 @@ def fail(message: str) -> dict[str, Any]:
 def test_a_group_knows_each_release_it_was_seen_in_once() -> None:
     for release in ("1.0", "1.1", "1.1", "1.0", "1.2"):
         # As each process of a release does: it knows nothing yet.
-        known_groups.start_over()
+        known_groups.reset()
         with override_settings(ENGINEL_RELEASE=release):
             key = fail("seen")["fingerprint"]
             fail("seen")
@@ -85,7 +85,7 @@ def test_a_group_knows_each_release_it_was_seen_in_once() -> None:
 
 def test_the_releases_of_a_group_are_bounded() -> None:
     for number in range(30):
-        known_groups.start_over()
+        known_groups.reset()
         with override_settings(ENGINEL_RELEASE=f"{number:03d}{'x' * 197}"):
             key = fail("bounded")["fingerprint"]
 

@@ -10,7 +10,7 @@ from django.conf import settings
 
 from designs.context import RunContext
 from designs.monitoring.errors.event import build_event
-from designs.monitoring.errors.store import ErrorStore, Outcome
+from designs.monitoring.errors.store import ErrorStore, RecordResult
 from designs.monitoring.fingerprint import fingerprint_message
 from integrations.redis import redis_for
 
@@ -24,7 +24,7 @@ def store() -> ErrorStore:
     return ErrorStore()
 
 
-def record(store: ErrorStore, message: str, *, operation: str = "", traceback: str = "", **facts: Any) -> Outcome:
+def record(store: ErrorStore, message: str, *, operation: str = "", traceback: str = "", **facts: Any) -> RecordResult:
     event = build_event(message, RunContext(), **facts)
     return store.record(event, fingerprint_message(message), traceback=traceback, operation=operation)
 

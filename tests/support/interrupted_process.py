@@ -91,13 +91,13 @@ def main() -> None:
     while work.ended != work.done:
         time.sleep(0.005)
     # What a thread has on its way is in neither count.
-    while recorder.store.backlog.unsettled > len(recorder.store.backlog) or (
-        len(recorder.store.backlog) and sys.argv[2] != "0"
+    while recorder.error_store.backlog.unsettled > len(recorder.error_store.backlog) or (
+        len(recorder.error_store.backlog) and sys.argv[2] != "0"
     ):
         time.sleep(0.005)
-    waiting = sum(pending.occurrences for pending in recorder.store.backlog.snapshot())
+    waiting = sum(pending.occurrences for pending in recorder.error_store.backlog.snapshot())
     try:
-        recorded = recorder.store.totals()["occurrences"]
+        recorded = recorder.error_store.totals()["occurrences"]
     except RedisUnavailable:
         recorded = 0
     counted = MetricsCollector.get_metrics().get("all", 0)

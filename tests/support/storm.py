@@ -24,6 +24,7 @@ from django.test import override_settings  # noqa: E402
 
 from designs.monitoring import ErrorTracker, guard  # noqa: E402
 from designs.monitoring.errors import recorder  # noqa: E402
+from designs.monitoring.errors.collaborators import collaborators  # noqa: E402
 
 _DEADLINE_SECONDS = 40.0
 _PAGE_KIB = os.sysconf("SC_PAGE_SIZE") // 1024
@@ -44,7 +45,7 @@ def main() -> None:
     forwarded: list[int] = []
     acknowledged, taken = array("d"), array("d")
     lock = threading.Lock()
-    send = recorder.store._send
+    send = recorder.error_store._send
 
     def observed_send(pending: Any, **how: Any) -> Any:
         outcome = send(pending, **how)
@@ -53,8 +54,8 @@ def main() -> None:
             acknowledged.extend((now, pending.occurrences))
         return outcome
 
-    recorder.forward_error = lambda *args, **kwargs: forwarded.append(args[1].represents)
-    recorder.store._send = observed_send  # type: ignore[method-assign]
+    collaborators.forward = lambda exc, event, fingerprint, result: forwarded.append(result.represents)
+    recorder.error_store._send = observed_send  # type: ignore[method-assign]
 
     def work(errors_each: int) -> None:
         for number in range(errors_each):
@@ -75,7 +76,7 @@ def main() -> None:
     for worker in workers:
         worker.join()
     deadline = time.monotonic() + _DEADLINE_SECONDS
-    while recorder.store.backlog.unsettled and time.monotonic() < deadline:
+    while recorder.error_store.backlog.unsettled and time.monotonic() < deadline:
         time.sleep(0.02)
     ordered = sorted(taken)
     print(
@@ -83,8 +84,8 @@ def main() -> None:
             {
                 "grown_kib": _rss_kib() - before,
                 "forwarded": forwarded,
-                "waiting": recorder.store.backlog.unsettled,
-                "dropped": dict(recorder.store.backlog.dropped),
+                "waiting": recorder.error_store.backlog.unsettled,
+                "dropped": dict(recorder.error_store.backlog.dropped),
                 "swallowed": dict(guard.swallowed),
                 "acknowledged": list(zip(acknowledged[::2], acknowledged[1::2], strict=True)),
                 "median_us": ordered[len(ordered) // 2] * 1e6,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 
-from designs.monitoring.errors.record_command import Outcome
+from designs.monitoring.errors.record_result import RecordResult
 from designs.monitoring.fingerprint.model import Fingerprint
 
 __all__ = ["KnownGroups", "known_groups"]
@@ -22,9 +22,9 @@ class KnownGroups:
     """
 
     def __init__(self) -> None:
-        self.start_over()
+        self.reset()
 
-    def start_over(self) -> None:
+    def reset(self) -> None:
         self._keys: OrderedDict[str, None] = OrderedDict()
         # By the aliases as well: they tell bugs apart that have one key here.
         self._joined: OrderedDict[tuple[str, tuple[str, ...]], Fingerprint] = OrderedDict()
@@ -38,20 +38,20 @@ class KnownGroups:
         """Return the fingerprint under the key of the group that counts it, as far as this process knows."""
         return self._joined.get((own.key, own.aliases), own) if self._joined else own
 
-    def settle(self, own: Fingerprint, sent: Fingerprint, outcome: Outcome) -> Fingerprint:
+    def settle(self, own: Fingerprint, sent: Fingerprint, result: RecordResult) -> Fingerprint:
         """Return the fingerprint under the key of the group that counted an occurrence, and remember it.
 
         Args:
             own: As the failure has it.
             sent: The same under the key that was sent.
-            outcome: The answer.
+            result: The answer.
         """
-        if outcome.joined:
+        if result.joined:
             with self._lock:
-                sent = self._joined[own.key, own.aliases] = own.joined_to(outcome.joined)
+                sent = self._joined[own.key, own.aliases] = own.joined_to(result.joined)
                 if len(self._joined) > _KNOWN_GROUPS_MAX:
                     self._joined.popitem(last=False)
-        elif outcome.is_new and sent is not own:
+        elif result.is_new and sent is not own:
             # Its group went meanwhile. Another process may have begun one under this one's own key.
             with self._lock:
                 self._joined.pop((own.key, own.aliases), None)

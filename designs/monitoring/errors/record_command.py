@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from designs.conf import conf
 from designs.monitoring.errors.backlog import Pending
+from designs.monitoring.errors.collaborators import collaborators
 from designs.monitoring.errors.command_slots import Slot
 from designs.monitoring.errors.delivery_counts import TOLD, UNTOLD
 from designs.monitoring.errors.failure_reasons import reasons_text
 from designs.monitoring.errors.groups import GROUP_PREFIX, PREFIX
+from designs.monitoring.errors.record_result import RecordResult
 from designs.monitoring.errors.serialization import counter_of, facts_of
-from designs.monitoring.timestamps import iso_of_ms, ms_of_iso
-from integrations.sentry import is_on
+from designs.monitoring.timestamps import ms_of_iso
 
-__all__ = ["GUARD_SECONDS", "MAX_OPERATIONS", "Outcome", "command_of", "outcome_of"]
+__all__ = ["GUARD_SECONDS", "MAX_OPERATIONS", "command_of", "result_of"]
 
 MAX_OPERATIONS = 50_000
 """Operations remembered (some 10 MB), the oldest out first: what other processes may report again, task attempts."""
@@ -25,42 +26,6 @@ GUARD_SECONDS = 172_800
 
 _SHORT, _WHOLE = 2, 11
 _KEYS = tuple(PREFIX + name for name in ("ring", "records", "places", "groups", "totals", "pending"))
-
-
-class Outcome(NamedTuple):
-    """What became of an occurrence.
-
-    Attributes:
-        state: ``recorded``; ``seen`` when this operation had been recorded before; ``kept`` while Redis is away.
-        event_id: Id of the record, of the earlier one when ``seen``.
-        occurrences: Total of the group.
-        is_regressed: The group had been resolved before this happened.
-        forward: Whether the gate lets it pass.
-        represents: Occurrences since the last one that passed.
-        needs_facts: The group is not described yet.
-        needs_traceback: The group has no stored traceback yet.
-        in_window: Occurrences of the group in the gate's window, of all processes.
-        first_seen_ms: When the group began, where it is forwarded and Redis was asked; else 0.
-        joined: Key of the group that counted it, where it is not the one that was sent; else empty.
-    """
-
-    state: str
-    event_id: str
-    occurrences: int = 1
-    is_new: bool = False
-    is_regressed: bool = False
-    forward: bool = False
-    represents: int = 1
-    needs_facts: bool = False
-    needs_traceback: bool = False
-    in_window: int = 0
-    first_seen_ms: int = 0
-    joined: str = ""
-
-    @property
-    def first_seen(self) -> str:
-        """The same, ISO in UTC; empty where it is not known."""
-        return iso_of_ms(self.first_seen_ms) if self.first_seen_ms else ""
 
 
 Command = tuple[str, tuple[str, ...], tuple[str | int, ...]]
@@ -94,32 +59,33 @@ def command_of(pending: Pending, slot: Slot, *, live: bool, describe: bool) -> C
         if reasons:
             args += (reasons,)
     script = _script(
-        conf.ring_size, conf.ring_seconds, conf.group_seconds, conf.window_seconds, conf.max_groups, is_on()
+        conf.ring_size, conf.ring_seconds, conf.group_seconds, conf.window_seconds, conf.max_groups,
+        collaborators.forwards(),
     )  # fmt: skip
     return script, keys, args
 
 
 @lru_cache(maxsize=8)
 def _script(
-    ring_size: int, ring_seconds: int, group_seconds: int, window_seconds: int, max_groups: int, sentry_is_on: bool
+    ring_size: int, ring_seconds: int, group_seconds: int, window_seconds: int, max_groups: int, is_forwarding: bool
 ) -> str:
     """Return the name of the script that records, with what the settings say."""
     values = (
         ring_size, ring_seconds * 1000, group_seconds, window_seconds * 1000, max_groups, MAX_OPERATIONS,
         max(2 * group_seconds, GUARD_SECONDS),
     )  # fmt: skip
-    told_as = TOLD if sentry_is_on else f"{UNTOLD}sentry_off"
+    told_as = TOLD if is_forwarding else f"{UNTOLD}sentry_off"
     return f"record_error '{PREFIX}', {', '.join(str(int(value)) for value in values)}, '{told_as}'"
 
 
-def outcome_of(answer: list[Any], event_id: str) -> Outcome:
+def result_of(answer: list[Any], event_id: str) -> RecordResult:
     """Return what an answer to the command for an event says."""
     if len(answer) == _SHORT:
         total, in_window = answer
-        return Outcome("recorded", event_id, total, in_window=in_window)
+        return RecordResult("recorded", event_id, total, in_window=in_window)
     state, recorded, total, *flags, represents, needs_facts, needs_traceback, in_window, first_seen_ms = answer[:_WHOLE]
     is_new, is_regressed, forward = map(bool, flags)
-    return Outcome(
+    return RecordResult(
         state.decode(), recorded.decode(), total, is_new, is_regressed, forward, represents or 1,
         bool(needs_facts), bool(needs_traceback), in_window, first_seen_ms, b"".join(answer[_WHOLE:]).decode(),
     )  # fmt: skip

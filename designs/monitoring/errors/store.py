@@ -17,7 +17,8 @@ from designs.monitoring.errors.backlog_drain import Handover
 from designs.monitoring.errors.command_slots import Slots
 from designs.monitoring.errors.event import ErrorEvent
 from designs.monitoring.errors.groups import GROUP_PREFIX, PREFIX
-from designs.monitoring.errors.record_command import Outcome, command_of, outcome_of
+from designs.monitoring.errors.record_command import command_of, result_of
+from designs.monitoring.errors.record_result import RecordResult
 from designs.monitoring.errors.serialization import (
     bounded_json,
     facts_of,
@@ -29,7 +30,7 @@ from designs.monitoring.guard import guarded
 from designs.monitoring.timestamps import now_ms
 from integrations.redis import FailFastRedis, RedisUnavailable, redis_for
 
-__all__ = ["PREFIX", "ErrorStore", "Outcome"]
+__all__ = ["PREFIX", "ErrorStore", "RecordResult", "error_store"]
 
 _DRAIN_BATCH = 50
 
@@ -38,9 +39,9 @@ class ErrorStore:
     """Writes and reads occurrences. One for each process; safe for threads."""
 
     def __init__(self) -> None:
-        self.start_over()
+        self.reset()
 
-    def start_over(self) -> None:
+    def reset(self) -> None:
         """Forget what waits and who this process is; in a forked child both are its parent's."""
         self.backlog = Backlog()
         self.slots = Slots()
@@ -65,7 +66,7 @@ class ErrorStore:
         operation: str = "",
         reason: str = "",
         describe: bool = True,
-    ) -> Outcome:
+    ) -> RecordResult:
         """Record one occurrence in one round trip; with Redis away keep it and decide alone.
 
         Args:
@@ -79,15 +80,15 @@ class ErrorStore:
         """
         pending = Pending(event, fingerprint, traceback, operation, reasons={reason: 1} if reason else {})
         try:
-            outcome = self._send(pending, live=True, describe=describe)
+            result = self._send(pending, live=True, describe=describe)
         except RedisUnavailable:
-            outcome = self._keep(pending)
+            result = self._keep(pending)
             self.handover.wake()
-            return outcome
-        self.backlog.last_known[outcome.joined or fingerprint.key] = (outcome.in_window, time.monotonic())
+            return result
+        self.backlog.last_known[result.joined or fingerprint.key] = (result.in_window, time.monotonic())
         if self.backlog and not self.handover.wake(at_once=True):
             self.drain()
-        return outcome
+        return result
 
     def merge(
         self,
@@ -221,7 +222,7 @@ class ErrorStore:
             backlog.settle()
         return batch
 
-    def _send(self, pending: Pending, *, live: bool, describe: bool) -> Outcome:
+    def _send(self, pending: Pending, *, live: bool, describe: bool) -> RecordResult:
         gateway = self.redis
         if gateway.is_open:
             # Before anything is put together for it.
@@ -246,15 +247,18 @@ class ErrorStore:
             raise
         self.slots.release(slot)
         pending.slot = None
-        return outcome_of(answer, pending.event.event_id)
+        return result_of(answer, pending.event.event_id)
 
-    def _keep(self, pending: Pending) -> Outcome:
+    def _keep(self, pending: Pending) -> RecordResult:
         represents = self.backlog.passes(pending.fingerprint.key, time.monotonic(), conf.window_seconds)
         pending.represented = int(represents > 0)
         self._release(self.backlog.add(pending, conf.local_ring_size))
-        return Outcome("kept", pending.event.event_id, forward=represents > 0, represents=represents or 1)
+        return RecordResult("kept", pending.event.event_id, forward=represents > 0, represents=represents or 1)
 
     def _release(self, dropped: list[Pending]) -> None:
         for pending in dropped:
             if pending.slot is not None:
                 self.slots.release(pending.slot)
+
+
+error_store = ErrorStore()

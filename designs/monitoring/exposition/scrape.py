@@ -15,7 +15,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from designs.conf import conf
-from designs.monitoring.errors import recorder
+from designs.monitoring.errors.store import error_store
 from designs.monitoring.exposition.metrics_page import Scrape, page_of
 from designs.monitoring.guard import guarded
 from designs.monitoring.health import HealthChecker
@@ -69,10 +69,10 @@ class _Kept:
     """What this process read last."""
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.forget()
+        self.reset()
 
-    def forget(self) -> None:
+    def reset(self) -> None:
+        self.lock = threading.Lock()
         self.page: MetricsPage | None = None
         self.storage: Mapping[str, float] = _UNKNOWN_STORAGE
         self.storage_at = -math.inf
@@ -104,9 +104,9 @@ def metrics_page(storage: Storage) -> MetricsPage:
         return _kept.page
 
 
-def start_over() -> None:
-    """Forget what was read."""
-    _kept.forget()
+def reset() -> None:
+    """Forget the page that was read, and replace the lock after a fork."""
+    _kept.reset()
 
 
 def _read(storage: Storage, now: float) -> Scrape:
@@ -118,7 +118,7 @@ def _read(storage: Storage, now: float) -> Scrape:
         flush_age_seconds=families.age_seconds,
         workers=len(live_workers(redis)),
         queue_depth=_queue_depth(),
-        totals=recorder.store.totals(),
+        totals=error_store.totals(),
         health=_health(),
         delivery=delivery_status(),
         storage=_storage(storage, now),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections import Counter
@@ -129,9 +128,7 @@ def _imported(path: str) -> Callable[..., Any]:
     return found
 
 
-def _after_fork() -> None:
-    global _lock  # noqa: PLW0603 - another thread may have held it
+def reset() -> None:
+    """Replace the lock after a fork: another thread of the parent may have held it."""
+    global _lock  # noqa: PLW0603 - one lock a process
     _lock = threading.RLock()
-
-
-os.register_at_fork(after_in_child=_after_fork)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -290,11 +289,3 @@ def _probe(component: str, make: Callable[[], HealthCheck]) -> Outcome:
 def _detail(error: BaseException | None) -> str:
     cause = error.__cause__ if isinstance(error, HealthCheckException) else error
     return "" if cause is None else redacted_str(f"{type_name(cause)}: {safe_str(cause)}", _DETAIL_MAX_CHARS)
-
-
-def _start_over() -> None:
-    history.start_over()
-    runner.start_over()
-
-
-os.register_at_fork(after_in_child=_start_over)

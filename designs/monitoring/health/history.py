@@ -50,9 +50,9 @@ class History:
     kind = "web"
 
     def __init__(self) -> None:
-        self.start_over()
+        self.reset()
 
-    def start_over(self) -> None:
+    def reset(self) -> None:
         self._lock = threading.RLock()
         self._writing = threading.Lock()
         self._last: dict[str, Outcome] = {}

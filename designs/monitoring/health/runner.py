@@ -59,9 +59,9 @@ class Runner:
     def __init__(self, note: Callable[[Outcome], None], settle: Callable[[], None]) -> None:
         self._note = note
         self._settle = settle
-        self.start_over()
+        self.reset()
 
-    def start_over(self) -> None:
+    def reset(self) -> None:
         """Forget all results and runs under way; in a forked child they are its parent's."""
         self._lock = threading.RLock()
         self._flights: dict[str, Flight] = {}

@@ -6,13 +6,10 @@ meanwhile waits for the next batch, in as much memory as there are series.
 
 from __future__ import annotations
 
-import atexit
-import os
 import secrets
 import threading
 import time
 
-from celery.signals import worker_process_shutdown
 from django.conf import settings
 
 from designs.conf import conf
@@ -33,9 +30,9 @@ class Flusher:
 
     def __init__(self, registry: Registry) -> None:
         self.registry = registry
-        self.start_over()
+        self.reset()
 
-    def start_over(self) -> None:
+    def reset(self) -> None:
         """Be another process: a new token, nothing on its way, no thread."""
         self.token = secrets.token_hex(8)
         self._lock = threading.RLock()
@@ -135,19 +132,3 @@ class Flusher:
 registry = Registry()
 flusher = Flusher(registry)
 registry.on_first = flusher.wake
-
-
-def _start_over() -> None:
-    registry.start_over()
-    flusher.start_over()
-
-
-def _close(**signal: object) -> None:
-    with guarded("metrics_close"):
-        flusher.close()
-
-
-os.register_at_fork(after_in_child=_start_over)
-atexit.register(_close)
-# Pool processes leave without running what atexit knows.
-worker_process_shutdown.connect(_close, weak=False, dispatch_uid="enginel.metrics.close")

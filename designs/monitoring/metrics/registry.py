@@ -110,9 +110,9 @@ class Registry:
         # Operations apart from requests: an application chooses their names.
         self.operations: dict[Any, Timed] = {}
         self.on_first = on_first
-        self.start_over()
+        self.reset()
 
-    def start_over(self) -> None:
+    def reset(self) -> None:
         """Forget everything; in a forked child it is the parent's."""
         self.lock = threading.RLock()
         self._folding = 0

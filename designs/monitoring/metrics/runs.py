@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from designs import context
 
 __all__ = ["Runs", "runs"]
@@ -13,9 +11,9 @@ class Runs:
     """Thread-safe. An eager retry runs inside the attempt before it, under the same id."""
 
     def __init__(self) -> None:
-        self.start_over()
+        self.reset()
 
-    def start_over(self) -> None:
+    def reset(self) -> None:
         """Forget all; a forked child runs none of its parent's."""
         self._names: dict[str, list[str]] = {}
 
@@ -42,4 +40,3 @@ class Runs:
 
 
 runs = Runs()
-os.register_at_fork(after_in_child=runs.start_over)

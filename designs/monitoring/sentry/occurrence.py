@@ -6,7 +6,7 @@ from designs.conf import conf
 from designs.monitoring.controlled.stated_words import is_word
 from designs.monitoring.errors.event import MAX_MESSAGE_CHARS, ErrorEvent
 from designs.monitoring.errors.failure_reasons import words_of
-from designs.monitoring.errors.store import Outcome
+from designs.monitoring.errors.record_result import RecordResult
 from designs.monitoring.fingerprint import Fingerprint
 from designs.monitoring.redaction import redacted_str
 from designs.monitoring.untrusted.object_text import attribute_of, needs_io
@@ -19,15 +19,15 @@ __all__ = ["inert_text_of", "occurrence_of", "short_text_of"]
 
 
 def occurrence_of(
-    exc: BaseException | None, event: ErrorEvent, fingerprint: Fingerprint, outcome: Outcome
+    exc: BaseException | None, event: ErrorEvent, fingerprint: Fingerprint, result: RecordResult
 ) -> Occurrence:
     return Occurrence(
         event.as_dict(),
         fingerprint.key,
         fingerprint.site,
-        outcome.occurrences,
-        outcome.represents,
-        outcome.first_seen,
+        result.occurrences,
+        result.represents,
+        result.first_seen,
         conf.window_seconds,
         _code_of(exc),
         words_of(exc, is_withheld(exc)),

@@ -7,7 +7,7 @@ from functools import lru_cache
 from designs.conf import conf
 from designs.monitoring.controlled.program_names import is_known_frame, is_known_type
 from designs.monitoring.errors.delivery_counts import Account, account_of
-from designs.monitoring.errors.recorder import store
+from designs.monitoring.errors.store import error_store
 from designs.monitoring.redaction import redact, redacted_str
 from designs.monitoring.sentry.content_frames import first_with_content
 from designs.monitoring.sentry.occurrence import inert_text_of
@@ -50,6 +50,6 @@ SCRUBBER = Scrubber(
 def sentry_account() -> Account | None:
     """Return the counts of told, pending and untold occurrences; None while Redis is away."""
     try:
-        return account_of(store.totals())
+        return account_of(error_store.totals())
     except RedisUnavailable:
         return None

@@ -13,11 +13,11 @@ from typing import Any
 
 from designs import context as run_context
 from designs.monitoring.errors.event import ErrorEvent, build_event
+from designs.monitoring.errors.record_result import RecordResult
 from designs.monitoring.errors.recorded_marker import mark_of
-from designs.monitoring.errors.recorder import ErrorTracker, fingerprint_of, record_new
+from designs.monitoring.errors.recorder import fingerprint_of, record, record_new
 from designs.monitoring.errors.request_notes import note
 from designs.monitoring.errors.severity import known_severity, severity_of
-from designs.monitoring.errors.store import Outcome
 from designs.monitoring.fingerprint import Fingerprint, fingerprint_event, fingerprint_message
 from designs.monitoring.fingerprint.grouping import with_override
 from designs.monitoring.fingerprint.override import entries_of
@@ -76,7 +76,7 @@ def _admit(event: Mapping[str, Any], hint: Mapping[str, Any]) -> Decision:
         # Recorded elsewhere, perhaps, as by the worker whose result the request asked for.
         note(mark["event_id"], _severity(exc, event, log), is_logged=mark.get("logged", False))
         if subject is not None and not subject.is_quoted:
-            ErrorTracker.log_error(exc, _facts(event, log, mechanism), source="log")
+            record(exc, context=_facts(event, log, mechanism), source="log")
         return _DROP
     text = line_in_own_words(log) if log is not None and is_withheld_line(log) else _text(event)
     described = build_event(
@@ -90,8 +90,8 @@ def _admit(event: Mapping[str, Any], hint: Mapping[str, Any]) -> Decision:
     described = replace(described, event_id=str(event["event_id"]))
     passed: list[Occurrence] = []
 
-    def forward(exc: BaseException | None, event: ErrorEvent, fingerprint: Fingerprint, outcome: Outcome) -> None:
-        passed.append(occurrence_of(exc, event, fingerprint, outcome))
+    def forward(exc: BaseException | None, event: ErrorEvent, fingerprint: Fingerprint, result: RecordResult) -> None:
+        passed.append(occurrence_of(exc, event, fingerprint, result))
 
     record_new(
         exc if exc is not None else described.error_message,

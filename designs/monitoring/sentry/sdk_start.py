@@ -6,7 +6,7 @@ from django.conf import settings
 
 from designs import context
 from designs.conf import conf
-from designs.monitoring import guarded
+from designs.monitoring.guard import guarded
 from designs.monitoring.sentry.scrubber import SCRUBBER
 from designs.monitoring.sentry.sdk_events import admit
 from integrations.sentry import configure, init_sentry, mark_scope

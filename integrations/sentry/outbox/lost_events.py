@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import threading
 from collections import Counter
@@ -20,9 +19,9 @@ class Losses:
     """Thread-safe."""
 
     def __init__(self) -> None:
-        self.start_over()
+        self.reset()
 
-    def start_over(self) -> None:
+    def reset(self) -> None:
         """Forget everything, after a fork: what was counted before is the parent's to tell."""
         self._lock = threading.RLock()
         self._counts: Counter[str] = Counter()
@@ -66,5 +65,3 @@ class Losses:
 
 
 losses = Losses()
-
-os.register_at_fork(after_in_child=losses.start_over)

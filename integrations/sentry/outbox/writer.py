@@ -6,7 +6,6 @@ Nothing here raises, and nothing waits longer than Redis' timeout once a breaker
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
 from typing import NamedTuple
@@ -179,10 +178,8 @@ def _poll() -> None:
                 return
 
 
-def _after_fork() -> None:
-    global _poller_lock  # noqa: PLW0603 - another thread may have held it
+def reset() -> None:
+    """Forget the parent's poller after a fork; another thread may have held its lock."""
+    global _poller_lock  # noqa: PLW0603 - one lock a process
     _poller_lock = threading.RLock()
     _poller.clear()
-
-
-os.register_at_fork(after_in_child=_after_fork)

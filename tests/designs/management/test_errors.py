@@ -16,7 +16,7 @@ from designs.context import RunContext
 from designs.exceptions import CorruptedFile
 from designs.monitoring import ErrorTracker
 from designs.monitoring.errors.event import build_event
-from designs.monitoring.errors.recorder import store
+from designs.monitoring.errors.store import error_store
 from designs.monitoring.fingerprint import Fingerprint
 from designs.terminal_text import width_of
 from tests.designs.test_terminal_text import HOSTILE
@@ -121,7 +121,7 @@ class TestShow:
     def test_a_key_that_was_joined_shows_the_group(self) -> None:
         key, joined = f"1:{'a' * 32}", f"1:{'b' * 32}"
         for each in (key, joined):
-            store.record(build_event("broken", RunContext()), Fingerprint(each, "1", (each,), ("1:bug",), "site"))
+            error_store.record(build_event("broken", RunContext()), Fingerprint(each, "1", (each,), ("1:bug",), "site"))
 
         lines = errors("show", joined).splitlines()
         assert f"  key         {key}" in lines

@@ -29,10 +29,10 @@ from tests.support.outbox_transport import envelope_of
 
 @pytest.fixture(autouse=True)
 def no_outbox_afterwards() -> Iterator[None]:
-    losses.start_over()
+    losses.reset()
     yield
     configure()
-    losses.start_over()
+    losses.reset()
 
 
 @pytest.fixture

@@ -58,14 +58,14 @@ class TestOnce:
         assert (record["error_type"], record["source"], record["severity"]) == ("RuntimeError", "http", "ERROR")
         assert (record["request_path"], record["request_id"]) == (path, response["X-Request-ID"])
         assert "raise error" in record["traceback"]
-        assert recorder.store.totals()["occurrences"] == 1
+        assert recorder.error_store.totals()["occurrences"] == 1
 
     @pytest.mark.parametrize("kind", [GeometryProcessingError, APIException])
     def test_an_exception_drf_handles(self, get: Any, kind: type[Exception]) -> None:
         with doing(raising(kind("x"))):
             get("/api/probe/drf/")
 
-        assert len(records()) == recorder.store.totals()["occurrences"] == 1
+        assert len(records()) == recorder.error_store.totals()["occurrences"] == 1
 
     def test_our_exception_in_a_plain_view_keeps_its_severity(self, get: Any) -> None:
         with doing(raising(ITARViolation())):
@@ -87,7 +87,7 @@ class TestOnce:
 
         (record,) = records()
         assert record["context"] == {"design": 5, "status": 500, "method": "GET"}
-        assert recorder.store.totals()["occurrences"] == 1
+        assert recorder.error_store.totals()["occurrences"] == 1
 
     def test_a_view_that_logs_and_raises_another_from_it(self, get: Any) -> None:
         def act(request: Any) -> None:
@@ -162,7 +162,7 @@ class TestOnce:
             for _ in range(3):
                 get("/api/probe/plain/")
 
-        assert len(records()) == recorder.store.totals()["occurrences"] == 3
+        assert len(records()) == recorder.error_store.totals()["occurrences"] == 3
 
     def test_one_request_after_another(self, get: Any) -> None:
         for _ in range(3):

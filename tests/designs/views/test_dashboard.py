@@ -103,6 +103,6 @@ class TestDashboard:
         def away(*args: Any) -> Any:
             raise RedisUnavailable("away", asked=True)
 
-        monkeypatch.setattr(recorder.store, "read_recent", away)
+        monkeypatch.setattr(recorder.error_store, "read_recent", away)
 
         assert admin.get(DASHBOARD).status_code == 503

@@ -99,8 +99,10 @@ def test_a_group_is_found_by_its_key(admin: Client) -> None:
 def test_a_key_that_was_joined_finds_group_and_errors(admin: Client) -> None:
     group, joined = f"1:{'a' * 32}", f"1:{'b' * 32}"
     for key in (group, joined):
-        recorder.store.record(build_event("broken", RunContext()), Fingerprint(key, "1", (key,), ("1:bug",), "site"))
-    recorder.store.record(build_event("other", RunContext()), Fingerprint("1:c", "1", ("c",), (), "site"))
+        recorder.error_store.record(
+            build_event("broken", RunContext()), Fingerprint(key, "1", (key,), ("1:bug",), "site")
+        )
+    recorder.error_store.record(build_event("other", RunContext()), Fingerprint("1:c", "1", ("c",), (), "site"))
 
     body = admin.get(f"{URL}{joined}/").json()
     assert (body["fingerprint"], body["total"], body["joined"]) == (group, 2, [joined])

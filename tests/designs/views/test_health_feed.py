@@ -54,7 +54,7 @@ def only_parts(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def find(error: Exception | None) -> None:
     """Have both components checked, one with this error."""
     Part.error = error
-    checker.runner.start_over()
+    checker.runner.reset()
     HealthChecker.report()
     assert checker.runner.wait(10)
 

@@ -32,7 +32,7 @@ def records() -> list[dict[str, Any]]:
 
 
 def occurrences() -> int:
-    return recorder.store.totals().get("occurrences", 0)
+    return recorder.error_store.totals().get("occurrences", 0)
 
 
 def received(task_id: str, run: context.RunContext = REQUEST, retries: int = 0) -> None:

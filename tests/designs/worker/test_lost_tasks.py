@@ -26,7 +26,7 @@ def records() -> list[dict[str, Any]]:
 
 
 def occurrences() -> int:
-    return recorder.store.totals().get("occurrences", 0)
+    return recorder.error_store.totals().get("occurrences", 0)
 
 
 class TestMessages:

@@ -196,7 +196,7 @@ def test_a_forked_child_has_wires_of_its_own(wires: Wires, tmp_path: Path) -> No
     pid = os.fork()
     if not pid:
         try:
-            wires.start_over()
+            wires.reset()
             told.write_text(str(wires.take().ask("CLIENT", "ID")))
         finally:
             os._exit(0)

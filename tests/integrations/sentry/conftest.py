@@ -13,7 +13,7 @@ from integrations.sentry.outbox.lost_events import losses
 @pytest.fixture(autouse=True)
 def no_outbox() -> Iterator[None]:
     configure()
-    losses.start_over()
+    losses.reset()
     yield
     configure()
-    losses.start_over()
+    losses.reset()

@@ -171,7 +171,7 @@ def test_no_secret_of_the_source_code_is_sent(events: list[Any]) -> None:
 
 @pytest.mark.usefixtures("allow_swallowed")
 def test_a_failing_sdk_costs_no_record(events: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("designs.monitoring.errors.recorder.forward_error", lambda *a, **k: 1 / 0)
+    monkeypatch.setattr("designs.monitoring.sentry.forwarding.forward_error", lambda *a, **k: 1 / 0)
 
     record = ErrorTracker.log_error(caught())
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from django.test import override_settings
 
-from designs.monitoring import ErrorTracker
+from designs.monitoring import ErrorTracker, lifecycle
 from designs.monitoring.errors import recorder
 from designs.monitoring.errors.backlog_drain import Handover
 from integrations.redis import redis_for
@@ -50,25 +50,25 @@ def test_a_thread_hands_over_and_ends(valkey: FrozenValkey) -> None:
             for _ in range(30):
                 ErrorTracker.log_error("x")
             assert len(threads()) == 1
-        wait_for(lambda: not recorder.store.backlog.unsettled)
+        wait_for(lambda: not recorder.error_store.backlog.unsettled)
         wait_for(lambda: not threads())
 
-        assert recorder.store.totals()["occurrences"] == 30
+        assert recorder.error_store.totals()["occurrences"] == 30
 
 
 def test_the_end_of_a_process_hands_over() -> None:
     with override_settings(REDIS_URL=REFUSED_URL):
         ErrorTracker.log_error("x")
-    recorder._close()
+    lifecycle.close()
 
-    assert not recorder.store.backlog
-    assert recorder.store.totals()["occurrences"] == 1
+    assert not recorder.error_store.backlog
+    assert recorder.error_store.totals()["occurrences"] == 1
 
 
 def test_what_cannot_go_at_the_end_is_told(caplog: pytest.LogCaptureFixture) -> None:
     with override_settings(REDIS_URL=REFUSED_URL):
         ErrorTracker.log_error("x")
-        recorder._close()
+        lifecycle.close()
 
     assert "1 error records could not be handed over" in caplog.text
 
@@ -82,12 +82,12 @@ def test_a_forked_child_has_neither_thread_nor_backlog(valkey: FrozenValkey) -> 
             if pid == 0:
                 redis_for(valkey.url).close_breaker()
                 ErrorTracker.log_error("x")
-                os._exit(len(recorder.store.backlog))
+                os._exit(len(recorder.error_store.backlog))
             _, status = os.waitpid(pid, 0)
         assert os.waitstatus_to_exitcode(status) == 1
-        wait_for(lambda: not recorder.store.backlog.unsettled)
+        wait_for(lambda: not recorder.error_store.backlog.unsettled)
         # The child's own went with the child, which left without its last try; the parent's counts once.
-        assert recorder.store.totals()["occurrences"] == 1
+        assert recorder.error_store.totals()["occurrences"] == 1
 
 
 def test_many_wake_one_thread() -> None:

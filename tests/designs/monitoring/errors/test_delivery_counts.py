@@ -13,7 +13,7 @@ from freezegun import freeze_time
 
 from designs.monitoring.errors.delivery_counts import REASONS, Account, account_of
 from designs.monitoring.errors.groups import GROUP_PREFIX
-from designs.monitoring.errors.store import PREFIX, ErrorStore, Outcome
+from designs.monitoring.errors.store import PREFIX, ErrorStore, RecordResult
 from designs.monitoring.fingerprint import fingerprint_message
 from designs.monitoring.sentry import scrubber
 from integrations.redis import redis_for
@@ -27,7 +27,7 @@ NONE = dict.fromkeys(REASONS, 0)
 KEY = fingerprint_message("a").key
 
 
-def stands_for(outcomes: list[Outcome]) -> int:
+def stands_for(outcomes: list[RecordResult]) -> int:
     return sum(outcome.represents for outcome in outcomes if outcome.forward)
 
 
@@ -135,7 +135,7 @@ def test_a_decision_that_reached_nobody_is_taken_back(store: ErrorStore) -> None
         clock.tick(301)
         send = store._send
 
-        def unanswered(*args: object, **how: object) -> Outcome:
+        def unanswered(*args: object, **how: object) -> RecordResult:
             send(*args, **how)  # type: ignore[arg-type]
             pending = args[0]
             pending.slot, pending.maybe_recorded = slots[-1], True  # type: ignore[attr-defined]
@@ -193,7 +193,7 @@ def test_a_decision_that_reached_nobody_is_taken_back_though_its_group_is_gone(
 def test_events_stand_for_all_but_the_pending_over_processes_windows_and_outages(seed: int) -> None:
     chance = random.Random(seed)
     stores = [ErrorStore() for _ in range(3)]
-    outcomes: list[Outcome] = []
+    outcomes: list[RecordResult] = []
     count = 0
     with freeze_time(NOON) as clock, override_settings(ENGINEL_HAND_OVER_SECONDS=0):
         for _ in range(60):

@@ -88,7 +88,7 @@ def get(request: pytest.FixtureRequest) -> Any:
 
 def records() -> list[dict[str, Any]]:
     found = ErrorTracker.get_recent_errors(100)
-    assert recorder.store.totals().get("occurrences", 0) == len(found)
+    assert recorder.error_store.totals().get("occurrences", 0) == len(found)
     return found
 
 

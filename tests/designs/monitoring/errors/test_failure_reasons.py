@@ -103,20 +103,20 @@ def test_counts_sum_to_the_total_after_an_outage_with_more_failures_than_a_proce
             for number in range(60):
                 fail(f"reason_{number % 3}")
         fail("after")
-        while recorder.store.backlog:
-            recorder.store.drain()
+        while recorder.error_store.backlog:
+            recorder.error_store.drain()
 
         assert counted() == (62, {"reason_0": 20, "reason_1": 20, "reason_2": 20, "before": 1, "after": 1})
-    assert recorder.store.backlog.dropped == Counter()
+    assert recorder.error_store.backlog.dropped == Counter()
 
 
 def test_while_redis_is_away_a_process_keeps_a_bounded_number_of_reasons() -> None:
     with override_settings(REDIS_URL=REFUSED_URL, ENGINEL_LOCAL_RING_SIZE=1):
         for number in range(200):
             fail(f"reason_{number}")
-        (waiting,) = recorder.store.backlog.snapshot()
-    while recorder.store.backlog:
-        recorder.store.drain()
+        (waiting,) = recorder.error_store.backlog.snapshot()
+    while recorder.error_store.backlog:
+        recorder.error_store.drain()
 
     assert len(waiting.reasons) <= MAX_REASONS + 1
     total, reasons = counted()
@@ -142,9 +142,9 @@ def test_a_command_that_is_sent_twice_counts_once(monkeypatch: pytest.MonkeyPatc
 
 def test_an_operation_that_two_processes_report_counts_its_reason_once() -> None:
     store = ErrorStore()
-    for one in (recorder.store, store):
+    for one in (recorder.error_store, store):
         with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(recorder, "store", one)
+            patched.setattr(recorder, "error_store", one)
             error = CorruptedFile("words", details={"stage": "scan", "reason": "nul"})
             event = recorder.build_event(error, context.current())
             recorder.record_new(error, event, "task:1:0")

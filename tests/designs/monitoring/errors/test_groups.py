@@ -13,7 +13,7 @@ from freezegun import freeze_time
 from designs.context import RunContext
 from designs.monitoring import ErrorTracker
 from designs.monitoring.errors.event import build_event
-from designs.monitoring.errors.store import PREFIX, ErrorStore, Outcome
+from designs.monitoring.errors.store import PREFIX, ErrorStore, RecordResult
 from designs.monitoring.fingerprint import Fingerprint, fingerprint_message
 from integrations.redis import redis_for
 from tests.support.outage import REFUSED_URL
@@ -27,7 +27,7 @@ def store() -> ErrorStore:
     return ErrorStore()
 
 
-def record(store: ErrorStore, message: str = "a", *, traceback: str = "", **facts: Any) -> Outcome:
+def record(store: ErrorStore, message: str = "a", *, traceback: str = "", **facts: Any) -> RecordResult:
     return store.record(build_event(message, RunContext(), **facts), fingerprint_message(message), traceback=traceback)
 
 

@@ -23,7 +23,7 @@ from designs.monitoring.errors.backlog import Pending
 from designs.monitoring.errors.delivery_counts import account_of
 from designs.monitoring.errors.event import build_event
 from designs.monitoring.errors.groups import GROUP_PREFIX, PREFIX
-from designs.monitoring.errors.store import ErrorStore, Outcome
+from designs.monitoring.errors.store import ErrorStore, RecordResult
 from designs.monitoring.fingerprint import Fingerprint
 from integrations.redis import client as gateways
 from integrations.redis import redis_for
@@ -42,7 +42,7 @@ A, B, C = print_of("a", "bug"), print_of("b", "bug"), print_of("c", "bug")
 OTHER = print_of("other", "other-bug")
 
 
-def record(store: ErrorStore, fingerprint: Fingerprint, *, describe: bool = True, **how: Any) -> Outcome:
+def record(store: ErrorStore, fingerprint: Fingerprint, *, describe: bool = True, **how: Any) -> RecordResult:
     facts = {name: how.pop(name) for name in ("user_id",) if name in how}
     return store.record(build_event("x", RunContext(), **facts), fingerprint, describe=describe, **how)
 
@@ -282,7 +282,7 @@ class TestExact:
         chance = random.Random(seed)
         stores = [ErrorStore() for _ in range(3)]
         bugs = [print_of(f"{bug}{process}", bug) for bug in "xyz" for process in "abc"]
-        outcomes: list[Outcome] = []
+        outcomes: list[RecordResult] = []
         with freeze_time(NOON) as clock, override_settings(ENGINEL_HAND_OVER_SECONDS=0, ENGINEL_MAX_GROUPS=2):
             for _ in range(80):
                 one, many = chance.choice(stores), chance.choice((1, 1, 3, 12))
@@ -322,9 +322,9 @@ def fail(kind: type[Exception] = ValueError) -> dict[str, Any]:
 @pytest.fixture
 def fresh() -> Iterator[None]:
     """A process that knows no group yet."""
-    recorder.known_groups.start_over()
+    recorder.known_groups.reset()
     yield
-    recorder.known_groups.start_over()
+    recorder.known_groups.reset()
 
 
 @pytest.mark.usefixtures("fresh")
@@ -333,15 +333,15 @@ class TestAProcess:
         self, transport: Collecting, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         first = fail()
-        recorder.known_groups.start_over()
+        recorder.known_groups.reset()
         sent: list[str] = []
-        answered = recorder.store._send
+        answered = recorder.error_store._send
 
-        def noted(pending: Pending, **how: bool) -> Outcome:
+        def noted(pending: Pending, **how: bool) -> RecordResult:
             sent.append(pending.fingerprint.key)
             return answered(pending, **how)
 
-        monkeypatch.setattr(recorder.store, "_send", noted)
+        monkeypatch.setattr(recorder.error_store, "_send", noted)
         with override_settings(ENGINEL_IN_APP_ROOTS=("/nowhere",)), freeze_time() as clock:
             clock.tick(301)
             records = [fail(), fail()]
@@ -354,7 +354,7 @@ class TestAProcess:
         assert sent[0] != key
         assert sent[1:] == [key, key]
         assert transport.events[1]["tags"]["fingerprint"] == key
-        recorder.store.drain()
+        recorder.error_store.drain()
         (group,) = ErrorTracker.get_groups()
         assert group["total"] == "4"
         assert (ErrorTracker.get_group(sent[0]) or {})["joined"] == [sent[0]]
@@ -362,7 +362,7 @@ class TestAProcess:
 
     def test_it_begins_anew_when_the_group_is_gone(self) -> None:
         fail()
-        recorder.known_groups.start_over()
+        recorder.known_groups.reset()
         with override_settings(ENGINEL_IN_APP_ROOTS=("/nowhere",)):
             fail()
             raw("FLUSHDB")

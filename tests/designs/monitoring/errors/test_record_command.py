@@ -13,7 +13,8 @@ from designs.monitoring.errors.backlog import Pending
 from designs.monitoring.errors.command_slots import Slots
 from designs.monitoring.errors.event import build_event
 from designs.monitoring.errors.groups import PREFIX
-from designs.monitoring.errors.record_command import MAX_OPERATIONS, Outcome, command_of, outcome_of
+from designs.monitoring.errors.record_command import MAX_OPERATIONS, command_of, result_of
+from designs.monitoring.errors.record_result import RecordResult
 from designs.monitoring.fingerprint import Fingerprint
 from tests.support.sentry_capture import transport
 
@@ -104,13 +105,13 @@ def test_a_repetition_is_told_from_a_new_occurrence_for_two_days_and_twice_as_lo
 
 
 def test_two_numbers_are_a_duplicate_of_which_nothing_else_is_to_be_told() -> None:
-    assert outcome_of([1_234, 56], "e") == Outcome("recorded", "e", 1_234, in_window=56)
+    assert result_of([1_234, 56], "e") == RecordResult("recorded", "e", 1_234, in_window=56)
 
 
 def test_a_whole_answer_is_read_by_place() -> None:
     answer = [b"seen", b"earlier", 10, 0, 1, 1, 9, 1, 0, 10, 1_769_860_800_000]
 
-    outcome = outcome_of(answer, "e")
+    outcome = result_of(answer, "e")
 
-    assert outcome == Outcome("seen", "earlier", 10, False, True, True, 9, True, False, 10, 1_769_860_800_000)
+    assert outcome == RecordResult("seen", "earlier", 10, False, True, True, 9, True, False, 10, 1_769_860_800_000)
     assert outcome.first_seen == "2026-01-31T12:00:00.000000Z"

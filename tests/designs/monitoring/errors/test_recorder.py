@@ -281,7 +281,7 @@ class TestOneOccurrence:
 
         (stored,) = recent()
         assert stored["context"] == {"a": 1, "b": 2}
-        assert recorder.store.totals()["occurrences"] == 1
+        assert recorder.error_store.totals()["occurrences"] == 1
 
 
 class TestSecrets:
@@ -293,7 +293,7 @@ class TestSecrets:
 
         assert secret not in str(returned)
         assert secret not in str(recent())
-        assert secret not in str(recorder.store.groups())
+        assert secret not in str(recorder.error_store.groups())
         (record,) = caplog.records
         assert secret not in record.getMessage() + str(record.__dict__["context"])
 
@@ -351,10 +351,10 @@ class TestWithoutRedis:
         with override_settings(REDIS_URL=REFUSED_URL):
             for _ in range(150):
                 ErrorTracker.log_error(caught())
-        while len(recorder.store.backlog):
+        while len(recorder.error_store.backlog):
             recent()
 
-        assert recorder.store.totals()["occurrences"] == 151
+        assert recorder.error_store.totals()["occurrences"] == 151
         assert recent()[0]["occurrences"] == 151
 
     def test_a_silent_server_costs_one_timeout_a_window(self, tmp_path: Any) -> None:

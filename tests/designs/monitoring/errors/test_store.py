@@ -368,13 +368,13 @@ def test_a_fork_does_not_hand_over_what_waits_in_its_parent(tmp_path: Path) -> N
     from designs.monitoring.errors import recorder
 
     with override_settings(REDIS_URL=REFUSED_URL):
-        record(recorder.store, "waits in the parent")
-    assert len(recorder.store.backlog) == 1
+        record(recorder.error_store, "waits in the parent")
+    assert len(recorder.error_store.backlog) == 1
 
     pid = os.fork()
     if pid == 0:
-        os._exit(len(recorder.store.backlog))
+        os._exit(len(recorder.error_store.backlog))
     _, status = os.waitpid(pid, 0)
 
     assert os.waitstatus_to_exitcode(status) == 0
-    assert len(recorder.store.backlog) == 1
+    assert len(recorder.error_store.backlog) == 1

@@ -67,7 +67,7 @@ def test_a_record_and_its_group_name_class_and_module(error: object, module: str
     (group,) = ErrorTracker.get_groups()
     assert (group["module"], group["type"]) == (module, name)
     kind = "exception" if isinstance(error, Exception) else "message"
-    assert recorder.store.totals()[f"by:{kind}|ERROR|explicit"] == 1
+    assert recorder.error_store.totals()[f"by:{kind}|ERROR|explicit"] == 1
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_what_an_earlier_version_stored_is_read_in_the_new_form() -> None:
         client.hset(GROUP_PREFIX + key, "type", "designs.exceptions.GeometryProcessingError")
         client.hdel(GROUP_PREFIX + key, "module")
 
-    recorder.store.redis.run(age)
+    recorder.error_store.redis.run(age)
 
     assert (newest()["error_module"], newest()["error_type"]) == ("designs.exceptions", "GeometryProcessingError")
     for group in (ErrorTracker.get_groups()[0], ErrorTracker.get_group(key) or {}):

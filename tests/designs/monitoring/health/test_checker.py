@@ -71,7 +71,7 @@ def hung(plugin: Scripted) -> Iterator[threading.Event]:
 def again() -> None:
     """Forget the kept result, as if its second had passed."""
     assert checker.runner.wait(10)
-    checker.runner.start_over()
+    checker.runner.reset()
 
 
 def status() -> str:
@@ -215,7 +215,7 @@ def test_a_second_process_that_sees_the_same_makes_no_second_change(plugin: Scri
     for _ in range(3):
         status()
         again()
-        checker.history.start_over()  # as another process
+        checker.history.reset()  # as another process
 
     assert len(HealthChecker.history("part")) == 1
 
@@ -316,7 +316,7 @@ def test_a_process_nobody_probes_hears_of_what_is_down_from_the_others(plugin: S
     plugin.act = fail
     status()
     again()
-    checker.history.start_over()  # as another process
+    checker.history.reset()  # as another process
     assert checker.history.components_down() == []  # HealthChecker would ask, and may hear before it answers
 
     ErrorTracker.log_error(ValueError("the first makes it ask"))
@@ -331,7 +331,7 @@ def test_what_others_found_long_ago_is_not_down_now(plugin: Scripted) -> None:
     with freeze_time(timezone.now() - timedelta(minutes=5)):
         checker.history.note(checker.Outcome("part", "unhealthy", "does not answer"))
     checker.history.settle()
-    checker.history.start_over()
+    checker.history.reset()
 
     checker.history.refresh()
 

@@ -236,7 +236,7 @@ def test_a_hostile_exception_is_recorded(make: Callable[[], Any]) -> None:
 
     assert_recorded(ErrorTracker.log_error(error))
     assert guard.swallowed == {}
-    assert recorder.store.totals()["occurrences"] == 1
+    assert recorder.error_store.totals()["occurrences"] == 1
 
 
 @pytest.mark.parametrize("make", CONTEXTS.values(), ids=CONTEXTS.keys())
@@ -253,7 +253,7 @@ def test_a_hostile_exception_seen_twice_counts_once(make: Callable[[], Any]) -> 
     ErrorTracker.log_error(error)
     ErrorTracker.log_error(error)
 
-    assert recorder.store.totals()["occurrences"] == 1
+    assert recorder.error_store.totals()["occurrences"] == 1
 
 
 @pytest.mark.parametrize("make", [*EXCEPTIONS.values()], ids=EXCEPTIONS.keys())
@@ -265,7 +265,7 @@ def test_a_hostile_exception_is_kept_without_redis(make: Callable[[], Any]) -> N
 
 @pytest.mark.usefixtures("allow_swallowed")
 @pytest.mark.parametrize(
-    "part", ["build_event", "mark_of", "fingerprint_exception", "format_traceback", "set_mark", "_log", "forward_error"]
+    "part", ["build_event", "mark_of", "fingerprint_exception", "format_traceback", "set_mark", "_log", "_forward"]
 )
 @pytest.mark.parametrize("failure", [RuntimeError("broken"), MemoryError(), RecursionError()])
 def test_a_part_of_the_tracker_that_fails_reaches_nobody(
@@ -286,7 +286,7 @@ def test_what_cannot_be_grouped_is_counted(monkeypatch: pytest.MonkeyPatch) -> N
 
     ErrorTracker.log_error(raised(ValueError("x")))
 
-    assert recorder.store.totals()["by:exception|ERROR|explicit"] == 1
+    assert recorder.error_store.totals()["by:exception|ERROR|explicit"] == 1
 
 
 @pytest.mark.usefixtures("allow_swallowed")
@@ -296,7 +296,7 @@ def test_an_exception_that_gives_no_attribute_at_all_is_recorded_once() -> None:
     assert_recorded(ErrorTracker.log_error(error))
     ErrorTracker.log_error(error)
 
-    assert recorder.store.totals()["occurrences"] == 1
+    assert recorder.error_store.totals()["occurrences"] == 1
 
 
 @pytest.mark.usefixtures("allow_swallowed")
@@ -304,7 +304,7 @@ def test_who_stops_the_process_is_let_through(monkeypatch: pytest.MonkeyPatch) -
     def stop(*args: object, **kwargs: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(recorder.store, "record", stop)
+    monkeypatch.setattr(recorder.error_store, "record", stop)
 
     with pytest.raises(KeyboardInterrupt):
         ErrorTracker.log_error("x")
@@ -319,7 +319,7 @@ def test_any_source_is_recorded_and_counted_under_a_word(name: Any) -> None:
 
     assert_recorded(record)
     assert re.fullmatch(r"[a-z0-9_.-]{1,32}", record["source"])
-    assert recorder.store.totals()[f"by:exception|ERROR|{record['source']}"] == 1
+    assert recorder.error_store.totals()[f"by:exception|ERROR|{record['source']}"] == 1
 
 
 @pytest.mark.parametrize("name", NAMES, ids=lambda name: type(name).__name__)
@@ -333,7 +333,7 @@ def test_operations_are_told_apart_whatever_they_are_called(end: str) -> None:
     for operation in ("x" * 400 + end, "x" * 400 + end, "x" * 400):
         ErrorTracker.log_error(raised(ValueError("x")), operation=operation)
 
-    assert recorder.store.totals()["occurrences"] == 2
+    assert recorder.error_store.totals()["occurrences"] == 2
 
 
 ANYTHING = st.recursive(
@@ -353,13 +353,13 @@ ANYTHING = st.recursive(
     source=ANYTHING,
 )
 def test_anything_is_recorded(error: Any, context: Any, user_id: Any, path: Any, severity: Any, source: Any) -> None:
-    before = recorder.store.totals().get("occurrences", 0)
+    before = recorder.error_store.totals().get("occurrences", 0)
 
     returned = ErrorTracker.log_error(error, context, user_id, path, severity, source=source)
 
     assert returned["event_id"]
     assert guard.swallowed == {}
-    assert recorder.store.totals()["occurrences"] == before + 1
+    assert recorder.error_store.totals()["occurrences"] == before + 1
     stored = {record["event_id"]: record for record in ErrorTracker.get_recent_errors(100)}[returned["event_id"]]
     stored.pop("traceback")
     assert len(json.dumps(stored)) <= MAX_EVENT_BYTES + 200
