@@ -1,6 +1,6 @@
-"""The one guard: what goes wrong inside the monitoring stays inside, counted and logged.
+"""Guard against failures of the monitoring itself: they are counted and logged, and never reach the application.
 
-Catches `Exception` and never `BaseException`: stopping a process must stay possible.
+It catches `Exception` and never `BaseException`: stopping a process must stay possible.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ __all__ = ["guarded", "swallow", "swallowed"]
 logger = logging.getLogger("enginel.monitoring")
 
 swallowed: Counter[str] = Counter()
-"""Failures of the monitoring itself in this process, by the place they happened."""
+"""Failures of the monitoring itself in this process, by place."""
 
 _LOG_INTERVAL_SECONDS = 60.0
 _lock = threading.RLock()
 _logged_at: dict[str, float] = {}
 
 on_swallowed: Callable[[str, Exception], None] | None = None
-"""Called with every swallowed failure; the test suite turns each into a failing test."""
+"""Called with each swallowed failure; the test suite fails the running test."""
 
 
 class guarded:  # noqa: N801 - used as a statement
-    """Run the body; an `Exception` of it is counted under ``where``, logged once a minute, and ends here."""
+    """Run the body; swallow an `Exception`, count it under ``where`` and log it at most once a minute."""
 
     __slots__ = ("_where",)
 
@@ -48,7 +48,7 @@ class guarded:  # noqa: N801 - used as a statement
 
 
 def swallow(where: str, error: Exception) -> None:
-    """Do what `guarded` does with a failure, for who counts tenths of a microsecond and catches it himself."""
+    """Record a swallowed exception without entering a context manager; for hot paths."""
     if _count(where):
         logger.warning("monitoring failed in %s: %s", where, type(error).__name__, exc_info=error)
     if on_swallowed is not None:
@@ -56,7 +56,7 @@ def swallow(where: str, error: Exception) -> None:
 
 
 def _count(where: str) -> bool:
-    """Count a swallowed failure and tell whether its log line is due."""
+    """Count a swallowed failure; return whether its log line is due."""
     with _lock:
         swallowed[where] += 1
         now = time.monotonic()

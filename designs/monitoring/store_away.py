@@ -1,4 +1,4 @@
-"""The failure of a read whose answer is unknown, as opposed to empty."""
+"""Exception for a read whose result is unknown, as opposed to empty."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ __all__ = ["StoreAway"]
 
 
 class StoreAway(Exception):
-    """Redis does not answer, so the answer is unknown. Views answer 503; zero or an empty list would be wrong."""
+    """Redis does not answer, so the result is unknown. Views return 503; zero or an empty list would be wrong."""

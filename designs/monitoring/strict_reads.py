@@ -1,4 +1,4 @@
-"""Reads that raise `StoreAway` where the public API answers empty: unknown is not empty."""
+"""Reads that raise `StoreAway` where the public API returns an empty value: unknown is not empty."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def known_errors(limit: int) -> list[dict[str, Any]]:
     """Return the newest records, see `ErrorTracker.get_recent_errors`.
 
     Raises:
-        StoreAway: Redis does not answer. What this process keeps meanwhile, `ErrorTracker.get_recent_errors` returns.
+        StoreAway: Redis does not answer. `ErrorTracker.get_recent_errors` then returns the backlog of this process.
     """
     try:
         return error_store.read_recent(min(limit, conf.ring_size))
@@ -48,7 +48,7 @@ def known_groups(limit: int | None = None) -> list[dict[str, Any]]:
 
 
 def known_group(key: str) -> dict[str, Any] | None:
-    """Return a group in full, None for an unknown one; see `ErrorTracker.get_group`.
+    """Return a group in full, None if it is unknown; see `ErrorTracker.get_group`.
 
     Raises:
         StoreAway: Redis does not answer.
@@ -60,7 +60,7 @@ def known_group(key: str) -> dict[str, Any] | None:
 
 
 def known_key(key: str) -> str:
-    """Return the key of the group that counts what has this key: another one where it was joined.
+    """Return the key of the group that counts the occurrences with this key: another key if the group was joined.
 
     Raises:
         StoreAway: Redis does not answer.
@@ -72,7 +72,7 @@ def known_key(key: str) -> str:
 
 
 def known_operations() -> dict[str, dict[str, Any]]:
-    """Return what `PerformanceMonitor.get_all_operation_stats` does.
+    """Return the result of `PerformanceMonitor.get_all_operation_stats`.
 
     Raises:
         StoreAway: Redis does not answer.
@@ -81,7 +81,7 @@ def known_operations() -> dict[str, dict[str, Any]]:
 
 
 def known_requests() -> dict[str, dict[str, Any]]:
-    """Return what `PerformanceMonitor.get_request_stats` does.
+    """Return the result of `PerformanceMonitor.get_request_stats`.
 
     Raises:
         StoreAway: Redis does not answer.
@@ -90,7 +90,7 @@ def known_requests() -> dict[str, dict[str, Any]]:
 
 
 def known_tasks() -> dict[str, dict[str, Any]]:
-    """Return what `PerformanceMonitor.get_task_stats` does.
+    """Return the result of `PerformanceMonitor.get_task_stats`.
 
     Raises:
         StoreAway: Redis does not answer.

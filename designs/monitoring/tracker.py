@@ -29,20 +29,20 @@ class ErrorTracker:
     ) -> dict[str, Any]:
         """Record a failure and return its record.
 
-        An exception that was recorded before, by whichever hook, is the same occurrence: the new context is added to
-        its record, and nothing is counted.
+        An exception that any hook recorded before is the same occurrence: its record gets the new context, and no
+        count grows.
 
         Args:
             error: The exception, or a message.
             context: Any value; stored scrubbed and bounded.
-            user_id: Whom it happened to; the running request's user when omitted.
-            request_path: Where; the running request's path when omitted.
-            severity: ``DEBUG``, ``INFO``, ``WARNING``, ``ERROR`` or ``CRITICAL``; in any case. Aliases, all of them in
+            user_id: Id of the affected user; the running request's user when omitted.
+            request_path: Path of the request; the running request's path when omitted.
+            severity: ``DEBUG``, ``INFO``, ``WARNING``, ``ERROR`` or ``CRITICAL``; case-insensitive. Aliases, all in
                 `errors.severity.ALIASES`: ``TRACE`` is DEBUG, ``NOTICE`` INFO, ``WARN`` WARNING, ``ERR`` ERROR,
                 ``FATAL``, ``CRIT``, ``ALERT``, ``EMERGENCY`` and ``PANIC`` are CRITICAL. A level of `logging`
-                (30, ``logging.WARNING``) means the severity it reaches. Anything else is ERROR.
-            source: Which hook reports it.
-            operation: Id of the operation that failed; reported twice, it counts once.
+                (30, ``logging.WARNING``) means the severity it reaches. Any other value is ERROR.
+            source: The reporting hook.
+            operation: Id of the failed operation; repeated reports of one id count once.
 
         Returns:
             The record (see `get_recent_errors`); an empty dict if recording itself failed.
@@ -62,13 +62,12 @@ class ErrorTracker:
         """Return the newest records of the last hour, newest first.
 
         Args:
-            limit: At most this many; the ring holds 100.
+            limit: Maximum number; the ring holds 100.
 
         Returns:
             Dicts with ``timestamp``, ``error_type``, ``error_module``, ``error_message``, ``severity``, ``user_id``,
-            ``request_path``,
-            ``context``, ``traceback``, ``event_id``, ``fingerprint``, ``occurrences`` (of the group by now),
-            ``request_id``, ``task``, ``release``, ``source``.
+            ``request_path``, ``context``, ``traceback``, ``event_id``, ``fingerprint``, ``occurrences`` (current total
+            of the group), ``request_id``, ``task``, ``release``, ``source``.
         """
         with guarded("get_recent_errors"):
             wanted = min(int(limit), conf.ring_size)
@@ -81,16 +80,16 @@ class ErrorTracker:
         """Return groups, most recently seen first.
 
         Args:
-            limit: At most this many; all (`conf.max_groups` at most) when omitted.
+            limit: Maximum number; all (`conf.max_groups` at most) when omitted.
 
         Returns:
-            Dicts with ``fingerprint``, ``total``, ``type`` (bare name), ``module``, ``message``, ``severity``,
-            ``site``, ``parts`` (JSON list),
-            ``first_seen_ms``, ``last_seen_ms``, ``last_event_id``, ``state`` (``new``, ``ongoing``, ``resolved``,
-            ``regressed``), ``releases`` (one a line, oldest first), all text, and as int ``users`` (distinct, 1 %
-            exact), ``forwarded`` (occurrences that forwarded events stand for) and ``pending`` (those that wait for
-            the group's next event), and ``reasons``, a list of ``{"reason", "count"}``, the most frequent first, of
-            the occurrences that state one; empty while Redis is away.
+            Dicts with these texts: ``fingerprint``, ``total``, ``type`` (bare name), ``module``, ``message``,
+            ``severity``, ``site``, ``parts`` (JSON list), ``first_seen_ms``, ``last_seen_ms``, ``last_event_id``,
+            ``state`` (``new``, ``ongoing``, ``resolved``, ``regressed``), ``releases`` (one per line, oldest first).
+            These are int: ``users`` (distinct, within 1 %), ``forwarded`` (occurrences that forwarded events
+            represent) and ``pending`` (occurrences that the group's next event will represent). ``reasons`` is a list
+            of ``{"reason", "count"}`` for the occurrences that state a reason, the most frequent first. The list of
+            groups is empty while Redis is unavailable.
         """
         with guarded("get_groups"):
             try:
@@ -107,11 +106,11 @@ class ErrorTracker:
             key: Its fingerprint, an alias or a joined key.
 
         Returns:
-            What `get_groups` tells, and ``first_seen``, ``last_seen`` (ISO, UTC), ``why`` (list of the fingerprint's
-            parts), ``aliases`` (other keys that find it, here too), ``joined`` (keys of the same bug whose occurrences
-            count here; they find it as well), ``minutes`` (``[minute, count]`` of the last 24 hours, oldest first,
-            only minutes with occurrences), ``traceback`` (a sample), ``related`` (groups of the same site, at most
-            49, as `get_groups` tells them). None for an unknown group or while Redis is away.
+            The fields of `get_groups`, and ``first_seen``, ``last_seen`` (ISO, UTC), ``why`` (list of the fingerprint's
+            parts), ``aliases`` (other keys that find the group, also as ``key`` here), ``joined`` (keys of the same bug
+            whose occurrences count in this group; they find it as well), ``minutes`` (``[minute, count]`` of the last
+            24 hours, oldest first, only minutes with occurrences), ``traceback`` (a sample), ``related`` (at most 49
+            groups of the same site, as in `get_groups`). None for an unknown group or while Redis is unavailable.
         """
         with guarded("get_group"):
             try:
@@ -128,7 +127,7 @@ class ErrorTracker:
             key: As for `get_group`.
 
         Returns:
-            Whether the group is known; False also while Redis is away.
+            Whether the group is known; False also while Redis is unavailable.
         """
         with guarded("resolve_group"):
             try:

@@ -1,4 +1,4 @@
-"""What Celery's result backend and its events may hold of a task: no secret, and nothing of a controlled design."""
+"""Redaction of task results for Celery's result backend and events: no secrets, no data of controlled designs."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ _MAX_ITEMS = 100
 
 
 def kept_values(values: list[Any], exc: object = None) -> Any:
-    """Return the arguments of an exception as they may be stored."""
+    """Return the arguments of an exception in storable form."""
     return [WITHHELD] if is_withheld(exc) else redact(values)
 
 
 def kept_type(module: str, name: str, exc: object = None) -> tuple[str, str]:
-    """Return module and name of an exception's type as they may be stored."""
+    """Return module and name of an exception's type in storable form."""
     return (module, name) if not is_withheld(exc) or is_known_type(module, name) else ("builtins", "Exception")
 
 
 def kept_text(text: str, exc: object = None) -> str:
-    """Return a traceback, or what represents a value, as it may be stored."""
+    """Return a traceback, or the repr of a value, in storable form."""
     return WITHHELD if is_withheld(exc) else redact_text(text)
 
 
 def kept_state(value: Any, is_controlled: bool) -> Any:
-    """Return what a task says of its progress as it may be stored."""
+    """Return the progress state that a task reports, in storable form."""
     return _ids_of(value) if is_controlled or is_withheld() else redact(value)
 
 
 def kept_result(value: Any, is_controlled: bool) -> Any:
-    """Return a result that was asked for as it may be stored: it is as the task returned it, or ids only."""
+    """Return a requested result in storable form: unchanged, or ids only if the work is controlled."""
     return _ids_of(value) if is_controlled or is_withheld() else value
 
 

@@ -1,8 +1,8 @@
-"""Whether an exception comes from work for a controlled design: it may be kept, and be reported in other work. Pure.
+"""Detection of exceptions from controlled work, even if other work keeps and reports them later. Pure.
 
-A frame that a traceback keeps alive keeps those that called it. One of them has the request or the task in a variable,
-and with it the cell of `designs.context` that says whether that work is controlled. Nothing is noted while an exception
-is raised. Exceptions that were made and never raised, and those whose traceback was taken away, have no origin.
+A frame in a traceback keeps its callers alive. One of them holds the request or the task in a variable, and with it the
+cell of `designs.context` that states whether that work is controlled. So nothing needs to be recorded when an exception
+is raised. Exceptions that were never raised, or whose traceback was removed, have no known origin.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ __all__ = ["comes_from_controlled", "tag"]
 _MAX_EXCEPTIONS = 50
 _MAX_FRAMES = 300
 _MAX_ITEMS = 20
-# Variables that hold the message of a task, in Celery's own function that runs it, and a request.
+# Variables that hold a task's message, in the Celery function that runs the task, and a request.
 _HOLDERS = ("task_request", "request")
 _CARRYING = "designs.context_propagation"
 _THREAD = "threading"
@@ -36,37 +36,37 @@ _ASKED = "__enginel_asked__"
 _MAX_CODES = 8_192
 
 _roles: dict[int, tuple[CodeType, str]] = {}
-"""What a frame of this code may know, by the id of the code, which is kept so that the id stays its own."""
+"""Roles of code objects, by id. The code object is kept alive so that its id stays unique."""
 
 
 def tag(error: object) -> None:
-    """Note on an exception that it concerns a controlled design: some look at it after its request or task."""
+    """Mark an exception as controlled: hooks may see it after its request or task has ended."""
     if is_exception(error):
         dict.__setitem__(attributes_of(error), context.TAG, True)
 
 
 def comes_from_controlled(exc: BaseException) -> bool:
-    """Return whether an exception, or one that it leads to or holds, was raised in controlled work; then tag it."""
+    """Return whether an exception, or one that it refers to, was raised in controlled work; tag it if so."""
     if dict.get(attributes_of(exc), context.TAG) is True:
         return True
     if not context.has_met():
         return False
-    # A report asks several times. Another answer needs other frames, or more work that is controlled.
-    asked = (id(traceback_of(exc)), getattr(context.carrier, "met", 0))
-    if dict.get(attributes_of(exc), _ASKED) == asked:
+    # One report calls this several times. The result changes only with new frames or more controlled work.
+    state = (id(traceback_of(exc)), getattr(context.carrier, "met", 0))
+    if dict.get(attributes_of(exc), _ASKED) == state:
         return False
     for link in _family(exc):
-        if _is_noted(attributes_of(link)) or _frames_say(link):
+        if _is_tagged(attributes_of(link)) or _is_in_controlled_frames(link):
             tag(exc)
             return True
-    dict.__setitem__(attributes_of(exc), _ASKED, asked)
+    dict.__setitem__(attributes_of(exc), _ASKED, state)
     return False
 
 
-def _is_noted(attributes: dict[str, object]) -> bool:
+def _is_tagged(attributes: dict[str, object]) -> bool:
     if dict.get(attributes, context.TAG) is True:
         return True
-    # Of the task of an event loop.
+    # Set for tasks of an event loop.
     cells = dict.get(attributes, context.CELL)
     return type(cells) is tuple and any(cells)
 
@@ -88,40 +88,40 @@ def _family(exc: BaseException) -> Iterator[BaseException]:
         waiting += [cast("BaseException", one) for one in held if issubclass(type(one), BaseException)]
 
 
-def _frames_say(exc: BaseException) -> bool:
+def _is_in_controlled_frames(exc: BaseException) -> bool:
     step = traceback_of(exc)
     called: list[FrameType] = []
     for _ in range(_MAX_FRAMES):
         if step is None:
             break
         frame = step.tb_frame
-        # One that is raised again later has the frames of both times, which do not call one another.
+        # The traceback of an exception that was raised again holds the frames of both times: two separate stacks.
         if called and frame.f_back is not called[-1]:
-            if _stack_says(called):
+            if _is_controlled_stack(called):
                 return True
             called = []
         called.append(frame)
         step = step.tb_next
-    return _stack_says(called)
+    return _is_controlled_stack(called)
 
 
-def _stack_says(called: list[FrameType]) -> bool:
-    """Return what the innermost frame says that knows: a thread of a pool may have begun in other work."""
+def _is_controlled_stack(called: list[FrameType]) -> bool:
+    """Return the state of the innermost frame that has one: other work may have started the thread of a pool."""
     for frame in reversed(called):
-        if (said := _says(frame)) is not None:
-            return said
+        if (state := _controlled_state(frame)) is not None:
+            return state
     caller = called[0].f_back if called else None
     for _ in range(_MAX_FRAMES):
         if caller is None:
             return False
-        if (said := _says(caller)) is not None:
-            return said
+        if (state := _controlled_state(caller)) is not None:
+            return state
         caller = caller.f_back
     return False
 
 
-def _says(frame: FrameType) -> bool | None:
-    """Return whether a frame serves controlled work; None for one that does not know."""
+def _controlled_state(frame: FrameType) -> bool | None:
+    """Return whether a frame serves controlled work; None if the frame does not show it."""
     code = frame.f_code
     known = _roles.get(id(code))
     role = known[1] if known is not None else _role_of(frame)
@@ -138,7 +138,7 @@ def _says(frame: FrameType) -> bool | None:
 
 
 def _role_of(frame: FrameType) -> str:
-    """Return the variable that holds a request or a message, what else a frame may know, or nothing."""
+    """Return the variable of a frame that holds a request or a message, another role, or an empty string."""
     code, module = frame.f_code, frame.f_globals.get("__name__")
     role = next((name for name in _HOLDERS if name in code.co_varnames), "")
     if code.co_name == "_run" and module == _CARRYING:
@@ -152,7 +152,7 @@ def _role_of(frame: FrameType) -> str:
 
 
 def _cell_of(value: object) -> Any:
-    """Return the cell of a request, of one of Django REST framework, or of a task's message."""
+    """Return the cell of a request, of a request of Django REST framework, or of a task's message."""
     held = _held_by(value)
     return held[context.CELL] if context.CELL in held else _held_by(held.get("_request")).get(context.CELL)
 

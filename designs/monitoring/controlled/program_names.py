@@ -1,8 +1,8 @@
-"""Which names of types and frames are the program's, and which may be made of data. Pure.
+"""Distinction of names that the program defines from names of types and frames that may hold data. Pure.
 
-A type is the program's if its module is imported and has it under its name, a frame if its code stands in the file of
-such a module, within something that the module has. Types and functions can be made under any name, and code can be
-compiled under any name of a file.
+The program defines a type if an imported module contains it under its name. It defines a frame if the code is in the
+file of such a module, inside an object of the module. This check is needed because types and functions can be created
+with any name, and code can be compiled with any file name.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def is_known_type(module: str, name: str) -> bool:
 
 
 def is_known_frame(module: str, path: str, function: str) -> bool:
-    """Return whether code stands in the file of an imported module, within something that the module has."""
+    """Return whether code is in the file of an imported module, inside an object of that module."""
     found = _module(module)
     if found is None:
         return False
@@ -57,22 +57,22 @@ def is_known_frame(module: str, path: str, function: str) -> bool:
     if path not in (file, f"<frozen {module}>"):
         return False
     outermost = function.partition(".")[0]
-    # Such as <module> and <lambda>, names that Python gives.
+    # Python itself assigns names such as <module> and <lambda>.
     return outermost.startswith("<") or outermost in vars(found)
 
 
 def known_type_name(value: object) -> str:
-    """Return the qualified name of a value's type, as `type_name` does, if it is the program's."""
+    """Return the qualified name of a value's type, as `type_name` does; withheld if the program does not define it."""
     return type_name(value) if _has_known_type(value) else WITHHELD_NAME
 
 
 def known_type_names(value: object) -> tuple[str, str]:
-    """Return module and bare name of a value's type, as `type_names` does, if they are the program's."""
+    """Return a type's module and bare name, as `type_names` does; withheld if the program does not define it."""
     return type_names(value) if _has_known_type(value) else ("", WITHHELD_NAME)
 
 
 def format_known_frames(first: TracebackType, most: int) -> list[str]:
-    """Return the last frames of a traceback as text; of those that are not the program's the line number only."""
+    """Return the last frames of a traceback as text; frames that the program does not define keep only a number."""
     summaries = extract_tb(first, limit=-most)
     steps = list(_steps(first))[-len(summaries) :]
     return StackSummary.from_list(
@@ -86,7 +86,7 @@ def format_known_frames(first: TracebackType, most: int) -> list[str]:
 
 
 def known_stack(text: str) -> str:
-    """Return the text of a stack with the line numbers only of frames that stand in the file of no module."""
+    """Return the text of a stack; frames outside of the files of imported modules keep only their line numbers."""
     files = {vars(module).get("__file__") for module in list(sys.modules.values()) if isinstance(module, ModuleType)}
     kept: list[str] = []
     is_known = True
@@ -101,7 +101,7 @@ def known_stack(text: str) -> str:
 
 
 def foreign_names(exc: BaseException) -> set[str]:
-    """Return the names in an exception, its chain and its groups that may be made of data; mostly none."""
+    """Return the names in an exception, its chain and its groups that may hold data; mostly none."""
     names: set[str] = set()
     for link in _family(exc):
         if not _has_known_type(link):
@@ -116,7 +116,7 @@ def foreign_names(exc: BaseException) -> set[str]:
 
 
 def _module(name: object) -> ModuleType | None:
-    """Return an imported module; None for one that was made by hand, which has no spec."""
+    """Return an imported module; None if it is missing or was created at run time, without a spec."""
     found = sys.modules.get(name) if type(name) is str else None
     if not isinstance(found, ModuleType):
         return None

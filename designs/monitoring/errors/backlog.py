@@ -1,11 +1,11 @@
-"""What a process remembers of occurrences while Redis is away: bounded records, exact counts.
+"""In-process backlog of occurrences while Redis is unavailable: bounded records, exact counts.
 
-Too many records: the group that holds most gives up its oldest, whose count moves to the group's next record. One
-that Redis may have taken already (it was asked and did not answer) keeps its own count, so that its operation id can
-still tell a repetition.
+When the backlog is full, the largest group drops its oldest record, and the count moves to the group's next record. A
+record that Redis may already hold (the command got no answer) keeps its own count, so that its operation id can still
+identify a repetition.
 
-A signal handler or a finalizer may record an error in the middle of what its thread does here. What it adds is put
-aside until that is done, and nothing is taken for it.
+A signal handler or a finalizer may record an error while its thread is inside this module. The addition is deferred
+until the running call ends, and such a reentrant call removes no record.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ class Pending:
     """An occurrence, or several of one group, that Redis has not acknowledged.
 
     Attributes:
-        operation: Id under which other processes may report it too; empty for most.
-        maybe_recorded: Redis was asked and did not answer.
-        represented: For how many of its occurrences a forwarded event stands already.
-        reasons: How many of its occurrences state which reason, see `designs.monitoring.errors.failure_reasons`.
-        slot: Held by one that Redis may have recorded, see `designs.monitoring.errors.command_slots`.
+        operation: Id under which other processes may report the same occurrence; mostly empty.
+        maybe_recorded: The command was sent and got no answer.
+        represented: Number of its occurrences that a forwarded event already represents.
+        reasons: Number of its occurrences by stated reason, see `designs.monitoring.errors.failure_reasons`.
+        slot: Slot of a command that Redis may have executed, see `designs.monitoring.errors.command_slots`.
     """
 
     event: ErrorEvent
@@ -51,24 +51,24 @@ class Pending:
 
 
 class LastKnown(dict[str, tuple[int, float]]):
-    """Occurrences of each group's window as Redis told them last, and when (monotonic seconds).
+    """Occurrences in each group's window as Redis last returned them, with the time of the answer (monotonic seconds).
 
-    At most `MAX_GROUPS`, the eldest out first.
+    Holds at most `MAX_GROUPS`; the oldest is evicted first.
     """
 
-    def __setitem__(self, key: str, told: tuple[int, float]) -> None:
+    def __setitem__(self, key: str, count_and_time: tuple[int, float]) -> None:
         if len(self) >= MAX_GROUPS and key not in self:
             self.pop(next(iter(self), ""), None)
-        super().__setitem__(key, told)
+        super().__setitem__(key, count_and_time)
 
     def within(self, key: str, now: float, window_seconds: float) -> int:
-        """Return the number if it is no older than a window, else 0."""
+        """Return the count if it is more recent than one window, else 0."""
         count, at = self.get(key, (0, now))
         return count if now - at < window_seconds else 0
 
 
-class _Held:
-    """A lock that tells whether it is this thread's already."""
+class _OwnedLock:
+    """A reentrant lock that knows whether the calling thread holds it."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
@@ -90,15 +90,16 @@ class _Held:
 
 
 class Backlog:
-    """Thread-safe. ``dropped`` counts occurrences lost by reason.
+    """Bounded queue of pending occurrences by group. Thread-safe.
 
-    ``last_known`` is where a process that is left alone begins to count: where all of them together had come to.
+    ``dropped`` counts lost occurrences by reason. ``last_known`` holds the last counts of all processes: without
+    Redis, this process continues counting from there.
     """
 
     def __init__(self) -> None:
-        self._lock = _Held()
-        self._aside: deque[Pending] = deque()
-        self._gone_aside: list[Pending] = []
+        self._lock = _OwnedLock()
+        self._deferred: deque[Pending] = deque()
+        self._deferred_evictions: list[Pending] = []
         self._groups: OrderedDict[str, deque[Pending]] = OrderedDict()
         self._windows: OrderedDict[str, Window] = OrderedDict()
         self._size = 0
@@ -107,30 +108,30 @@ class Backlog:
         self.last_known = LastKnown()
 
     def __len__(self) -> int:
-        return self._size + len(self._aside)
+        return self._size + len(self._deferred)
 
     def add(self, pending: Pending, max_records: int) -> list[Pending]:
-        """Keep an occurrence; return those that had to go for it, counted by now in another or as dropped."""
+        """Add an occurrence; return the evicted records, whose counts were moved to another record or dropped."""
         if self._lock.is_mine():
-            self._aside.append(pending)
+            self._deferred.append(pending)
             return []
         with self._lock:
-            gone = self._insert(pending)
-            self._fetch_aside()
-            gone += self._gone_aside
-            self._gone_aside = []
+            evicted = self._insert(pending)
+            self._insert_deferred()
+            evicted += self._deferred_evictions
+            self._deferred_evictions = []
             while self._size > max_records:
-                gone.append(self._shrink())
-            return gone
+                evicted.append(self._evict_one())
+            return evicted
 
     def passes(self, key: str, now: float, window_seconds: float) -> int:
         """Apply the gate's rule to this process alone; ``now`` in seconds.
 
         Returns:
-            How many occurrences the one that passes stands for: itself, and those of its group that wait here and no
-            event stands for yet. What was handed over is Redis' to forward. 0 when it does not pass.
+            Number of occurrences that the passing one represents: itself, and the pending ones of its group that no
+            event represents yet. Redis decides about the delivered ones. 0 when it does not pass.
         """
-        in_the_middle = self._lock.is_mine()
+        is_reentrant = self._lock.is_mine()
         with self._lock:
             window = self._windows.setdefault(key, Window(now))
             window.count = max(window.count, self.last_known.within(key, now, window_seconds))
@@ -139,21 +140,21 @@ class Backlog:
                 self._windows.popitem(last=False)
             if not window.add(now, window_seconds):
                 return 0
-            return 1 if in_the_middle else 1 + self._represent(key)
+            return 1 if is_reentrant else 1 + self._mark_represented(key)
 
     def traceback_of(self, key: str) -> str:
-        """Return the traceback that waits for a group; empty when there is none."""
+        """Return the pending traceback of a group; empty when there is none."""
         if self._lock.is_mine():
             return ""
         with self._lock:
             return next((pending.traceback for pending in self._groups.get(key, ()) if pending.traceback), "")
 
     def take(self) -> Pending | None:
-        """Remove and return the oldest record of the group that waits longest; None when there is nothing."""
+        """Remove and return the oldest record of the longest-waiting group; None when the backlog is empty."""
         if self._lock.is_mine():
             return None
         with self._lock:
-            self._fetch_aside()
+            self._insert_deferred()
             for key, records in self._groups.items():
                 pending = records.popleft()
                 self._size -= 1
@@ -164,27 +165,27 @@ class Backlog:
             return None
 
     def give_back(self, pending: Pending) -> list[Pending]:
-        """Keep again what was taken; return what had to go for it."""
+        """Reinsert a taken record; return the evicted ones."""
         with self._lock:
             self._in_flight -= 1
             return self._insert(pending, front=True)
 
     def settle(self) -> None:
-        """Say that one that was taken has arrived."""
+        """Count a taken record as delivered."""
         with self._lock:
             self._in_flight -= 1
 
     @property
     def unsettled(self) -> int:
-        """How many records wait or are on their way."""
+        """Number of records that are pending or in flight."""
         return len(self) + self._in_flight
 
     def merge(self, event_id: str, additions: Mapping[str, Any]) -> bool:
-        """Add what a second hook knows to an occurrence that still waits; True when it does."""
+        """Add context from a second hook to a pending occurrence; return whether the occurrence is pending."""
         if self._lock.is_mine():
             return False
         with self._lock:
-            self._fetch_aside()
+            self._insert_deferred()
             for records in self._groups.values():
                 for pending in records:
                     if pending.event.event_id == event_id:
@@ -194,18 +195,18 @@ class Backlog:
         return False
 
     def snapshot(self) -> list[Pending]:
-        """Return what waits, newest first."""
+        """Return the pending records, newest first."""
         if self._lock.is_mine():
             return []
         with self._lock:
-            self._fetch_aside()
+            self._insert_deferred()
             waiting = [pending for records in self._groups.values() for pending in records]
         return sorted(waiting, key=lambda pending: pending.event.timestamp, reverse=True)
 
-    def _represent(self, key: str) -> int:
-        """Note that an event covers the waiting occurrences of a group; return how many were not covered before.
+    def _mark_represented(self, key: str) -> int:
+        """Mark a group's pending occurrences as represented by an event; return how many were not before.
 
-        Not for those that Redis may have recorded: there another process may have forwarded them.
+        Skip records that Redis may hold: another process may have forwarded those.
         """
         number = 0
         for pending in self._groups.get(key, ()):
@@ -215,9 +216,9 @@ class Backlog:
             pending.represented = pending.occurrences
         return number
 
-    def _fetch_aside(self) -> None:
-        while self._aside:
-            self._gone_aside += self._insert(self._aside.popleft())
+    def _insert_deferred(self) -> None:
+        while self._deferred:
+            self._deferred_evictions += self._insert(self._deferred.popleft())
 
     def _insert(self, pending: Pending, *, front: bool = False) -> list[Pending]:
         records = self._groups.setdefault(pending.fingerprint.key, deque())
@@ -229,11 +230,11 @@ class Backlog:
         if len(self._groups) > MAX_GROUPS:
             _, lost = self._groups.popitem(last=False)
             self._size -= len(lost)
-            self.dropped["backlog_groups_full"] += sum(gone.occurrences for gone in lost)
+            self.dropped["backlog_groups_full"] += sum(pending.occurrences for pending in lost)
             return list(lost)
         return []
 
-    def _shrink(self) -> Pending:
+    def _evict_one(self) -> Pending:
         records = max(self._groups.values(), key=len)
         certain = [pending for pending in records if not pending.maybe_recorded]
         victim = certain[0] if certain else records[0]

@@ -1,7 +1,7 @@
-"""Handing over what a process kept while Redis was away, also when no further error comes.
+"""Delivery of the error backlog to Redis by a background thread, independent of further errors.
 
-A daemon thread tries while something waits, and ends when nothing does: a process whose errors all reached Redis never
-has one. What still waits when the process ends is tried once more.
+The daemon thread runs while records are pending and ends when there are none: a process whose errors all reached Redis
+never starts it. Records that are still pending when the process ends get one last attempt.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ __all__ = ["Handover"]
 logger = logging.getLogger("enginel.monitoring")
 
 CLOSE_SECONDS = 1.0
-"""How long the end of a process may wait for Redis."""
+"""How long a process may wait for Redis when it ends."""
 
 _POLL_SECONDS = 0.005
 
@@ -28,9 +28,9 @@ class Handover:
     """Runs ``drain`` until ``waiting`` is 0. Thread-safe; a forked child needs one of its own.
 
     Args:
-        drain: Hands over a batch; returns how many records went, 0 when refused or when there are none.
-        waiting: Tells how many records wait.
-        unsettled: Tells how many wait or are on their way.
+        drain: Delivers a batch; returns the number of delivered records, 0 if Redis refused or none are pending.
+        waiting: Returns the number of pending records.
+        unsettled: Returns the number of records that are pending or in flight.
     """
 
     def __init__(self, drain: Callable[[], int], waiting: Callable[[], int], unsettled: Callable[[], int]) -> None:
@@ -38,22 +38,22 @@ class Handover:
         self._waiting = waiting
         self._unsettled = unsettled
         self._lock = threading.RLock()
-        self._now = threading.Event()
+        self._wake_now = threading.Event()
         self._thread: threading.Thread | None = None
 
     def wake(self, *, at_once: bool = False) -> bool:
-        """See to it that somebody tries.
+        """Ensure that the delivery thread runs.
 
         Args:
-            at_once: Redis has just answered: do not wait for the next turn.
+            at_once: Redis has just answered: do not wait for the next interval.
 
         Returns:
-            Whether a thread does; False where the settings want none (`conf.hand_over_seconds`).
+            Whether a thread runs; False if the settings disable it (`conf.hand_over_seconds`).
         """
         if conf.hand_over_seconds <= 0:
             return False
         if at_once:
-            self._now.set()
+            self._wake_now.set()
         if self._thread is not None:
             return True
         with self._lock:
@@ -62,35 +62,35 @@ class Handover:
                 try:
                     thread.start()
                 except RuntimeError:
-                    # No room for a thread, or the interpreter is ending.
+                    # No more threads can start, or the interpreter is shutting down.
                     return False
                 self._thread = thread
         return True
 
     def close(self, seconds: float = CLOSE_SECONDS) -> int:
-        """Try for the last time, at most ``seconds``; return how many records remain, which is logged."""
+        """Deliver for the last time, for at most ``seconds``; log and return the number of remaining records."""
         deadline = time.monotonic() + seconds
         while self._unsettled() and time.monotonic() < deadline:
             if self._drain():
                 continue
             if self._waiting():
                 break
-            # The thread has the last one on its way.
+            # The thread has the last record in flight.
             time.sleep(_POLL_SECONDS)
         remaining = self._unsettled()
         if remaining:
-            logger.warning("%d error records could not be handed over; their log lines are all there is", remaining)
+            logger.warning("%d error records could not be handed over; only their log lines remain", remaining)
         return remaining
 
     def _run(self) -> None:
         while True:
-            self._now.wait(conf.hand_over_seconds or None)
-            self._now.clear()
+            self._wake_now.wait(conf.hand_over_seconds or None)
+            self._wake_now.clear()
             with guarded("hand_over"):
                 while self._drain():
                     pass
             with self._lock:
-                # Under the lock: who adds a record after this look starts another thread.
+                # Under the lock: a record added after this check starts a new thread.
                 if not self._waiting():
                     self._thread = None
                     return

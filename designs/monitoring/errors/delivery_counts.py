@@ -1,7 +1,7 @@
-"""Counts of recorded occurrences by delivery: told to Sentry, pending, or untold. Pure.
+"""Counts of recorded occurrences by delivery state: represented in Sentry, pending, or never represented. Pure.
 
-Each recorded occurrence is told (an event that was forwarded stands for it), pending (the next event of its group will
-stand for it) or untold (no event will, for a reason). The three add up to what is recorded, at any moment.
+Each recorded occurrence is in one state. A forwarded event represents it, the next event of its group will represent
+it, or no event ever will, for a counted reason. The three counts always add up to the number of recorded occurrences.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ from typing import Any, NamedTuple
 __all__ = ["REASONS", "TOLD", "UNTOLD", "Account", "account_of"]
 
 TOLD, UNTOLD = "told", "untold:"
-"""Fields of the error store's totals; behind the second stands the reason."""
+"""Fields of the error store's totals. The reason follows the second as a suffix."""
 
 REASONS = ("group_evicted", "group_expired", "sentry_off")
-"""Why an occurrence stays untold: its group went for want of room or by age with it pending, or there was no DSN."""
+"""Reasons why no event represents an occurrence: its group was evicted or expired while it was pending, or no DSN."""
 
 
 class Account(NamedTuple):
-    """The numbers.
+    """The counts.
 
     Attributes:
         recorded: All occurrences.
-        told: Those that forwarded events stand for, whether Sentry has accepted the event or it still waits.
-        pending: Those that wait for the next event of their group.
-        untold: Those that no event will stand for, by reason; see `REASONS`.
+        told: Occurrences that forwarded events represent, whether Sentry accepted the event or it is still queued.
+        pending: Occurrences that the next event of their group will represent.
+        untold: Occurrences that no event will represent, by reason; see `REASONS`.
     """
 
     recorded: int
@@ -38,7 +38,7 @@ class Account(NamedTuple):
 
 
 def account_of(totals: Mapping[str, int]) -> Account:
-    """Return the account that the totals of the error store hold."""
+    """Return the account from the totals of the error store."""
     found = {name.removeprefix(UNTOLD): number for name, number in totals.items() if name.startswith(UNTOLD)}
     untold = {**dict.fromkeys(REASONS, 0), **found}
     recorded, told = totals.get("occurrences", 0), totals.get(TOLD, 0)

@@ -1,4 +1,4 @@
-"""The full description of one occurrence: immutable, scrubbed, of bounded size. Pure."""
+"""ErrorEvent: the full description of one occurrence, immutable, scrubbed and of bounded size. Pure."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ MAX_MESSAGE_CHARS = 2_048
 MAX_FIELD_CHARS = 512
 _LARGEST_ID = 2**63
 
-# What is encoded is scrubbed: a copy, of bounded depth, in which nothing contains itself.
+# Encoded values are scrubbed copies of bounded depth, so they contain no reference cycle.
 _encode = json.JSONEncoder(check_circular=False).encode
 
 
 @dataclass(frozen=True)
 class ErrorEvent:
-    """One occurrence. ``traceback`` is no part of it: a group shares one.
+    """One occurrence, without a traceback: all occurrences of a group share one.
 
     A message has the type ``message`` and no module.
     """
@@ -60,7 +60,7 @@ class ErrorEvent:
 
     @property
     def qualified_type(self) -> str:
-        """Module and name of the type; ``builtins`` is left out."""
+        """Module and name of the type; ``builtins`` is omitted."""
         return self.error_type if self.error_module in {"", "builtins"} else f"{self.error_module}.{self.error_type}"
 
     def as_dict(self) -> dict[str, Any]:
@@ -68,7 +68,7 @@ class ErrorEvent:
         return dict(vars(self))
 
     def as_json(self) -> str:
-        """Return the event as JSON of at most `conf.max_event_bytes`; a context that breaks it is left out."""
+        """Return the event as JSON of at most `conf.max_event_bytes`; omit the context if it exceeds that."""
         text = _encode(vars(self))
         if len(text) <= conf.max_event_bytes:
             return text
@@ -85,14 +85,14 @@ def build_event(
     severity: object = "ERROR",
     source: str = "explicit",
 ) -> ErrorEvent:
-    """Describe an occurrence; what the call does not say comes from the running request or task.
+    """Return the event of an occurrence; omitted arguments are filled in from the running request or task.
 
     Args:
-        error: The exception; anything else is taken as a message.
-        run: Where the code runs, see `designs.context`.
-        context: Any value whatever.
+        error: The exception; any other value is taken as a message.
+        run: The running request or task, see `designs.context`.
+        context: Any value.
         severity: See `designs.monitoring.errors.severity`.
-        source: A word of the application's; counted by, so bounded and without signs.
+        source: A word of the application; a counter label, so bounded and without special characters.
     """
     scrubbed = redact(context) if context is not None else {}
     facts = scrubbed if isinstance(scrubbed, dict) else {"value": scrubbed}
@@ -101,20 +101,20 @@ def build_event(
         facts = {**facts, "details": redact(details)}
     withheld = run.is_controlled or is_withheld(error)
     if withheld:
-        _note_withheld(error, run)
+        _mark_controlled(error, run)
         facts = ids_only(facts)
     if run.trace_id:
         facts = {"trace_id": run.trace_id, **facts}
     names_of = known_type_names if withheld else type_names
     module, name = names_of(error) if is_exception(error) else ("", "message")
     event = object.__new__(ErrorEvent)
-    # What the frozen class's own __init__ would do, in a third of its time.
+    # Same result as the frozen class's own __init__, in a third of its time.
     vars(event).update(
         event_id=os.urandom(16).hex(),
         timestamp=iso_now(),
         error_module=module,
         error_type=name,
-        error_message=_own_words(error) if withheld else _message(error),
+        error_message=_withheld_message(error) if withheld else _message(error),
         severity=severity_of(severity),
         user_id=_user(run.user_id, withheld) if (user := _user(user_id, withheld)) is None else user,
         request_path=_path(_field(request_path), _field(run.path), withheld),
@@ -127,26 +127,26 @@ def build_event(
     return event
 
 
-def _note_withheld(error: object, run: RunContext) -> None:
+def _mark_controlled(error: object, run: RunContext) -> None:
     if not is_exception(error):
         return
     if not run.is_controlled and (run.request_id or run.task_id) and comes_from_controlled(error):
-        # What reports an exception of controlled work may quote it in its spans, breadcrumbs and results, too.
+        # This request or task reports an exception of controlled work: its spans, breadcrumbs and results may quote it.
         set_controlled()
     tag(error)
 
 
 def _source(source: object, withheld: bool) -> str:
-    """Return a source that is none of ours: it becomes part of a name, and a label of metrics."""
+    """Return a cleaned source of the application: it becomes part of a name and a metric label."""
     if source is None or withheld:
         return "explicit"
     return _NOT_OF_SOURCES.sub("_", safe_str(source, 2 * _MAX_SOURCE_CHARS).lower())[:_MAX_SOURCE_CHARS] or "explicit"
 
 
 def operation_of(value: object, withheld: bool = False) -> str:
-    """Return an operation's id such that the store can hold it; empty where there is none.
+    """Return an operation's id in a form that the store can hold; empty if there is none.
 
-    Ids of tasks are whatever a message says. One that is too long, or no plain text, goes as its digest.
+    Task ids come from messages and may hold anything. An id that is too long or not plain text becomes its digest.
     """
     try:
         text = "" if value is None else str(value)
@@ -154,7 +154,7 @@ def operation_of(value: object, withheld: bool = False) -> str:
         if is_plain and (is_id(text) or not withheld):
             return text
         return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
-    except Exception:  # noqa: BLE001 - one that cannot be told is no id, and must not cost the record
+    except Exception:  # noqa: BLE001 - an unreadable value is no id, and must not prevent the record
         return ""
 
 
@@ -162,11 +162,11 @@ def _path(given: str, here: str, withheld: bool) -> str | None:
     path = given or here
     if not withheld:
         return path or None
-    # A word of the path that is requested is the program's, for a route has taken it. Any other may say anything.
+    # Words of the requested path belong to the program, since a route matched them. Any other path may hold data.
     return path_of_ids(path, here if given else None) or None
 
 
-def _own_words(error: object) -> str:
+def _withheld_message(error: object) -> str:
     """Return the message of a failure that concerns a controlled design."""
     return redacted_str(own_words(error) if is_exception(error) else said_in_own_words(error), MAX_MESSAGE_CHARS)
 
@@ -180,7 +180,7 @@ def _message(error: object) -> str:
 
 @lru_cache(maxsize=64)
 def _scrubbed(text: str, *settings: bool) -> str:
-    # A storm says the same again and again. The settings are part of the key only.
+    # Cached: an error storm repeats the same text. The settings are only part of the cache key.
     return redacted_str(text, MAX_MESSAGE_CHARS)
 
 
@@ -188,7 +188,7 @@ def _details(error: object) -> dict[str, Any]:
     if not is_exception(error):
         return {}
     details = attribute_of(error, "details")
-    # By type: a lazy object would load what it stands for.
+    # Check the type: isinstance would make a lazy object load its value.
     return dict(dict.items(details)) if issubclass(type(details), dict) else {}
 
 
@@ -199,10 +199,10 @@ def _field(value: object) -> str:
 
 
 def _user(value: object, withheld: bool) -> UserId | None:
-    """Return a user's id: a whole number as it is, anything else as text, None for none."""
+    """Return a user's id: an integer unchanged, any other value as text, None if there is none."""
     if value is None:
         return None
-    # Others' subclasses of int may have a text of their own; redaction takes numbers that may be payment cards.
+    # Exact int only: subclasses may define their own text. Redaction removes numbers that may be payment cards.
     if type(value) is int and -_LARGEST_ID <= value < _LARGEST_ID and redact(value) == value:
         return value
     text = _field(value)

@@ -1,4 +1,4 @@
-"""Responses of 500 and above that no exception explains: one group for each route and status."""
+"""Recording of 5xx responses without an exception: one group for each route and status."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ __all__ = ["record_answer"]
 
 
 def record_answer(request: object, *, method: str, route: str, status: int, reason: str) -> str:
-    """Record such a response, unless its request recorded a failure already: then it is that failure's answer.
+    """Record a 5xx response that has no exception, unless its request already recorded a failure.
 
-    A failure explains the answer if its severity is ERROR or above. The method is no part of the group: what is out
-    of order behind a route mostly is so for all of its methods.
+    A recorded failure explains the response if its severity is ERROR or above. The method is not part of the group:
+    a defect behind a route mostly affects all of its methods.
 
     Args:
         request: The request, as `designs.context.current_request` returns it.
         method: Its method.
-        route: URL pattern, never the path: patterns are few.
+        route: URL pattern, never the path: the number of patterns is small.
         status: Status code.
         reason: Reason phrase.
 

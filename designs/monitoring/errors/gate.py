@@ -1,7 +1,7 @@
-"""The gate: which occurrences of a group pass on in full. Pure.
+"""The gate: the rule that decides which occurrences of a group are forwarded. Pure.
 
-Within a window the 1st, 10th, 100th, ... passes, and the first of a new group always does. Redis decides for all
-processes together (``record_error.lua``); this is the same rule for a process that is on its own.
+Within a window the 1st, 10th, 100th, ... passes, and the first of a new group always passes. Redis decides for all
+processes together (``record_error.lua``); this module applies the same rule in one process without Redis.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ __all__ = ["Window", "passes"]
 
 
 def passes(before: int, after: int) -> bool:
-    """Tell whether counting from ``before`` to ``after`` occurrences crosses 1, 10, 100, ..."""
+    """Return whether counting from ``before`` to ``after`` occurrences crosses 1, 10, 100, ..."""
     step = 1
     while step <= after:
         if before < step:
@@ -30,7 +30,7 @@ class Window:
 
     def add(self, now: float, window_seconds: float) -> bool:
         """Count one occurrence at ``now`` (seconds); return whether it passes."""
-        # Threads do not come in the order in which they looked at the clock.
+        # Absolute: threads may arrive in another order than they read the clock.
         if abs(now - self.began_at) >= window_seconds:
             self.began_at, self.count = now, 0
         self.count += 1

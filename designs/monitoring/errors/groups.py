@@ -1,4 +1,4 @@
-"""Reading groups: the list, and one group in full."""
+"""Redis reads of error groups: the list, and one group in full."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ __all__ = [
     "resolve",
 ]
 
-# The number is that of the layout: what another one left behind expires by itself.
+# The number is the layout version. Keys of other versions expire by themselves.
 PREFIX = "enginel:{errors}:4:"
 GROUP_PREFIX = f"{PREFIX}group:"
 
 MINUTES = 1_440
-"""Minutes of the series: a day."""
+"""Length of the time series: one day."""
 
 _LISTED = (
     "total", "type", "module", "message", "severity", "site", "parts",
@@ -38,7 +38,7 @@ _RELATED_MAX = 50
 
 
 def read_groups(redis: FailFastRedis, limit: int | None) -> list[dict[str, Any]]:
-    """Return groups, most recent first, without their tracebacks.
+    """Return groups, most recently seen first, without their tracebacks.
 
     Raises:
         RedisUnavailable: Redis does not answer.
@@ -48,7 +48,7 @@ def read_groups(redis: FailFastRedis, limit: int | None) -> list[dict[str, Any]]
     last = -1 if limit is None else limit - 1
     keys: list[bytes] = redis.run(lambda client: cast("list[bytes]", client.zrevrange(f"{PREFIX}groups", 0, last)))
     rows = _rows(redis, [key.decode() for key in keys])
-    # The index is exact to a second. An unreadable number must not hide the other groups.
+    # The index is exact to a second only. An unreadable number must not hide the other groups.
     return sorted(
         rows, key=lambda row: int(row["last_seen_ms"]) if row["last_seen_ms"].isdecimal() else 0, reverse=True
     )
@@ -90,7 +90,7 @@ def read_group(redis: FailFastRedis, key: str, now_ms: int) -> dict[str, Any] | 
 
 
 def key_of_group(redis: FailFastRedis, key: str) -> str:
-    """Return the key of the group that a key or an alias leads to; the key itself where there is none.
+    """Return the key of the group that a key or an alias leads to; the key itself if there is no such group.
 
     Raises:
         RedisUnavailable: Redis does not answer.
@@ -107,7 +107,7 @@ def key_of_group(redis: FailFastRedis, key: str) -> str:
 
 
 def resolve(redis: FailFastRedis, key: str, now_ms: int) -> bool:
-    """Mark a group, by its key or an alias of it, as resolved at a time; False when it is unknown.
+    """Mark a group, by its key or an alias, as resolved at a time; return False if it is unknown.
 
     Raises:
         RedisUnavailable: Redis does not answer.
@@ -123,7 +123,7 @@ def _rows(redis: FailFastRedis, keys: list[str]) -> list[dict[str, Any]]:
         pipe = client.pipeline(transaction=False)
         for key in keys:
             pipe.hmget(GROUP_PREFIX + key, _LISTED)
-            # By its plain name: redis-py refuses the method in a pipeline on a cluster.
+            # A raw command: redis-py refuses its pfcount method in a pipeline on a cluster.
             pipe.execute_command("PFCOUNT", f"{PREFIX}users:{key}")
         return list(pipe.execute())
 
@@ -143,7 +143,7 @@ def _rows(redis: FailFastRedis, keys: list[str]) -> list[dict[str, Any]]:
 
 def _named(row: Sequence[bytes | None]) -> dict[str, str]:
     named = {name: (value or b"").decode("utf-8", "replace") for name, value in zip(_LISTED[:_TEXTS], row, strict=True)}
-    # A message has a module, an empty one; a group that an earlier version described has none.
+    # A group of a message stores an empty module; a group that an earlier version described stores none.
     if row[_LISTED.index("module")] is None:
         named["module"], named["type"] = split_type(named["type"])
     if "\\ud" in named["parts"]:
@@ -152,7 +152,7 @@ def _named(row: Sequence[bytes | None]) -> dict[str, str]:
 
 
 def _forwarded(total: bytes | None, forwarded: bytes | None) -> dict[str, int]:
-    """Return for how many occurrences forwarded events stand, and for how many none does yet."""
+    """Return the number of occurrences that forwarded events represent, and of those that no event represents yet."""
     # An unreadable number must not hide the other groups.
     number, all_of_them = (int(value) if value and value.isdigit() else 0 for value in (forwarded, total))
     return {"forwarded": number, "pending": max(all_of_them - number, 0)}

@@ -1,4 +1,4 @@
-"""What a process has learnt of groups: which Redis describes, and under which key each of its failures counts."""
+"""Per-process cache of error groups: which ones Redis already describes, and which key counts each failure."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ __all__ = ["KnownGroups", "known_groups"]
 
 _KNOWN_GROUPS_MAX = 2_048
 _KEPT_TRACEBACKS_MAX = 256
-"""Tracebacks kept for log lines (4 MB): each is at most 16 KiB."""
+"""Number of tracebacks kept for log lines (4 MB in total): each is at most 16 KiB."""
 
 
 class KnownGroups:
-    """Groups that Redis holds with facts and traceback, as far as this process knows: they need not be sent again.
+    """Groups known to this process. Redis holds their facts and traceback, so they need not be sent again.
 
-    And groups of other keys that count failures of this process: the next occurrence is sent under that key.
+    Also maps a failure's own fingerprint to the group of another key that counts it: the next occurrence is sent under
+    that key.
     """
 
     def __init__(self) -> None:
@@ -26,25 +27,26 @@ class KnownGroups:
 
     def reset(self) -> None:
         self._keys: OrderedDict[str, None] = OrderedDict()
-        # By the aliases as well: they tell bugs apart that have one key here.
+        # Keyed by the aliases as well: they distinguish bugs that share one key here.
         self._joined: OrderedDict[tuple[str, tuple[str, ...]], Fingerprint] = OrderedDict()
         self._tracebacks: OrderedDict[str, str] = OrderedDict()
         self._lock = threading.RLock()
 
     def knows(self, key: str) -> bool:
+        """Return whether Redis already describes this group."""
         return key in self._keys
 
     def joined(self, own: Fingerprint) -> Fingerprint:
-        """Return the fingerprint under the key of the group that counts it, as far as this process knows."""
+        """Return the fingerprint with the key of the group that counts it, if known; else unchanged."""
         return self._joined.get((own.key, own.aliases), own) if self._joined else own
 
     def settle(self, own: Fingerprint, sent: Fingerprint, result: RecordResult) -> Fingerprint:
-        """Return the fingerprint under the key of the group that counted an occurrence, and remember it.
+        """Remember the group that counted an occurrence; return the fingerprint with that group's key.
 
         Args:
-            own: As the failure has it.
-            sent: The same under the key that was sent.
-            result: The answer.
+            own: Fingerprint of the failure.
+            sent: The same with the key that was sent.
+            result: Result of the record command.
         """
         if result.joined:
             with self._lock:
@@ -52,17 +54,17 @@ class KnownGroups:
                 if len(self._joined) > _KNOWN_GROUPS_MAX:
                     self._joined.popitem(last=False)
         elif result.is_new and sent is not own:
-            # Its group went meanwhile. Another process may have begun one under this one's own key.
+            # The joined group has been removed. Another process may have created a group under the own key.
             with self._lock:
                 self._joined.pop((own.key, own.aliases), None)
         return sent
 
     def traceback_of(self, key: str) -> str:
-        """Return the traceback this process formatted for a group; empty for one that is long ago."""
+        """Return the traceback that this process formatted for a group; empty if it was evicted."""
         return self._tracebacks.get(key, "")
 
     def learn(self, key: str, traceback: str = "") -> None:
-        """Note that Redis describes a group."""
+        """Remember that Redis describes a group."""
         if key in self._keys:
             return
         with self._lock:

@@ -1,4 +1,4 @@
-"""The one log line of a recorded failure, with the documented keys."""
+"""The log line of a recorded failure, with the documented keys. Each failure has one."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ __all__ = ["SCRUBBED", "is_logged", "write_failure_line"]
 logger = logging.getLogger("enginel.errors")
 
 SCRUBBED: Any = object()
-"""Value of the attribute ``scrubbed`` of log records whose values are redacted already. No log call can forge it."""
+"""Value of the attribute ``scrubbed`` of log records that are already redacted. No log call can forge it."""
 
 _LEVELS = logging.getLevelNamesMapping()
 
 
 def is_logged(event: ErrorEvent) -> bool:
-    """Return whether a failure of this severity gets a line."""
+    """Return whether the logger writes failures of this severity."""
     return logger.isEnabledFor(_LEVELS[event.severity])
 
 
 def write_failure_line(event: ErrorEvent, *, event_id: str, fingerprint: str, occurrences: int, traceback: str) -> None:
-    """Write the line of a failure.
+    """Write the log line of a failure.
 
     Args:
         event: The failure.
         event_id: Id of its record.
         fingerprint: Key of its group.
         occurrences: Total of the group.
-        traceback: Scrubbed; occurrences of a group share one.
+        traceback: Scrubbed traceback; all occurrences of a group share one.
     """
     logger.log(
         _LEVELS[event.severity],

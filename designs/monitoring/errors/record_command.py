@@ -1,4 +1,4 @@
-"""The command that records an occurrence: what goes to ``record_error.lua``, and what its answer says."""
+"""The command that records an occurrence: arguments and answer of ``record_error.lua``."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from designs.monitoring.timestamps import ms_of_iso
 __all__ = ["GUARD_SECONDS", "MAX_OPERATIONS", "command_of", "result_of"]
 
 MAX_OPERATIONS = 50_000
-"""Operations remembered (some 10 MB), the oldest out first: what other processes may report again, task attempts."""
+"""Remembered operation ids (about 10 MB), the oldest evicted first: other processes may report a task attempt again."""
 
 GUARD_SECONDS = 172_800
-"""How long a command without an answer can be told from one that was lost: two days."""
+"""How long Redis can recognize the repetition of a command that got no answer: two days."""
 
 _SHORT, _WHOLE = 2, 11
 _KEYS = tuple(PREFIX + name for name in ("ring", "records", "places", "groups", "totals", "pending"))
@@ -33,13 +33,13 @@ Command = tuple[str, tuple[str, ...], tuple[str | int, ...]]
 
 
 def command_of(pending: Pending, slot: Slot, *, live: bool, describe: bool) -> Command:
-    """Return the command for one occurrence, or for several of one group handed over late.
+    """Return the command for one occurrence, or for several of one group that are delivered late.
 
     Args:
         pending: The occurrence.
-        slot: Holds the command until it has an answer.
-        live: The gate is to decide; else it did when the occurrence was kept.
-        describe: Send the facts of the group along.
+        slot: Slot of the command until it has an answer.
+        live: Whether the gate decides now; otherwise it decided when the occurrence entered the backlog.
+        describe: Whether to send the facts of the group.
     """
     event, key = pending.event, pending.fingerprint.key
     keys = (
@@ -69,17 +69,17 @@ def command_of(pending: Pending, slot: Slot, *, live: bool, describe: bool) -> C
 def _script(
     ring_size: int, ring_seconds: int, group_seconds: int, window_seconds: int, max_groups: int, is_forwarding: bool
 ) -> str:
-    """Return the name of the script that records, with what the settings say."""
+    """Return the name of the recording script, followed by the settings as constants."""
     values = (
         ring_size, ring_seconds * 1000, group_seconds, window_seconds * 1000, max_groups, MAX_OPERATIONS,
         max(2 * group_seconds, GUARD_SECONDS),
     )  # fmt: skip
-    told_as = TOLD if is_forwarding else f"{UNTOLD}sentry_off"
-    return f"record_error '{PREFIX}', {', '.join(str(int(value)) for value in values)}, '{told_as}'"
+    field = TOLD if is_forwarding else f"{UNTOLD}sentry_off"
+    return f"record_error '{PREFIX}', {', '.join(str(int(value)) for value in values)}, '{field}'"
 
 
 def result_of(answer: list[Any], event_id: str) -> RecordResult:
-    """Return what an answer to the command for an event says."""
+    """Return the parsed answer to the command that recorded an event."""
     if len(answer) == _SHORT:
         total, in_window = answer
         return RecordResult("recorded", event_id, total, in_window=in_window)

@@ -10,20 +10,20 @@ __all__ = ["RecordResult"]
 
 
 class RecordResult(NamedTuple):
-    """What became of an occurrence.
+    """Result of recording an occurrence.
 
     Attributes:
-        state: ``recorded``; ``seen`` when this operation had been recorded before; ``kept`` while Redis is away.
-        event_id: Id of the record, of the earlier one when ``seen``.
+        state: ``recorded``; ``seen`` when this operation was recorded before; ``kept`` while Redis is unavailable.
+        event_id: Id of the record; of the earlier record when ``seen``.
         occurrences: Total of the group.
-        is_regressed: The group had been resolved before this happened.
-        forward: Whether the gate lets it pass.
+        is_regressed: The group was resolved before this occurrence.
+        forward: Whether the occurrence passes the gate.
         represents: Occurrences since the last one that passed.
-        needs_facts: The group is not described yet.
+        needs_facts: The group has no stored description yet.
         needs_traceback: The group has no stored traceback yet.
         in_window: Occurrences of the group in the gate's window, of all processes.
-        first_seen_ms: When the group began, where it is forwarded and Redis was asked; else 0.
-        joined: Key of the group that counted it, where it is not the one that was sent; else empty.
+        first_seen_ms: First occurrence of the group, if this one is forwarded and Redis answered; else 0.
+        joined: Key of the group that counted the occurrence, if it differs from the key sent; else empty.
     """
 
     state: str
@@ -41,5 +41,5 @@ class RecordResult(NamedTuple):
 
     @property
     def first_seen(self) -> str:
-        """The same, ISO in UTC; empty where it is not known."""
+        """``first_seen_ms`` in ISO format, UTC; empty if unknown."""
         return iso_of_ms(self.first_seen_ms) if self.first_seen_ms else ""

@@ -1,9 +1,9 @@
-"""Marks on exceptions that have been recorded, so that the next hook knows the occurrence.
+"""Marks on recorded exceptions, so that the next hook recognizes the occurrence.
 
-A mark lies on the exception object as plain text values: it survives pickling to a Celery main process. An exception
-raised explicitly ``from`` a recorded one tells the same failure in other words, so it shares the mark; so does one that
-is raised ``from None`` where a recorded one is handled. One raised while another is merely being handled
-(``__context__``) is a failure of its own.
+A mark is stored on the exception object as plain values, so it survives pickling to a Celery main process. An exception
+raised explicitly ``from`` a recorded one reports the same failure, so it shares the mark. So does one raised ``from
+None`` while a recorded one is handled. An exception that is merely raised while another is handled (``__context__``) is
+a separate failure.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ class Mark(TypedDict):
     occurrences: int
     request_id: str
     logged: NotRequired[bool]
-    """The failure has its log line."""
+    """The failure already has its log line."""
 
 
 def mark_of(error: object, request_id: str = "") -> Mark | None:
-    """Return the mark of an exception that was recorded before, itself or as what it was raised from.
+    """Return the mark of an exception if it, or an exception that it replaces, was recorded before.
 
-    An exception object that is kept and raised again in another request is another failure.
+    An exception object that is kept and raised again in another request is a new failure.
     """
     mark = _nearest_mark(error)
     if mark is None or (request_id and mark["request_id"] and mark["request_id"] != request_id):
@@ -42,7 +42,7 @@ def _nearest_mark(error: object) -> Mark | None:
     for _ in range(_MAX_CAUSES):
         if not is_exception(error):
             return None
-        # Its dictionary may be of a class with a `get` of its own.
+        # The instance dictionary may be of a class that overrides `get`.
         mark = dict.get(attributes_of(error), _ATTRIBUTE)
         if mark is not None:
             return cast("Mark", mark) if isinstance(mark, dict) else None
@@ -51,7 +51,7 @@ def _nearest_mark(error: object) -> Mark | None:
 
 
 def set_mark(exc: BaseException, *, event_id: str, fingerprint: str, occurrences: int, request_id: str = "") -> None:
-    """Mark an exception as recorded, past any ``__setattr__`` of its class."""
+    """Mark an exception as recorded, without calling a ``__setattr__`` of its class."""
     mark: Mark = {
         "event_id": event_id,
         "fingerprint": fingerprint,
@@ -62,7 +62,7 @@ def set_mark(exc: BaseException, *, event_id: str, fingerprint: str, occurrences
 
 
 def mark_as_logged(exc: BaseException) -> None:
-    """Note on a marked exception that its failure has a log line."""
+    """Record on a marked exception that its failure has a log line."""
     mark = dict.get(attributes_of(exc), _ATTRIBUTE)
     if isinstance(mark, dict):
         mark["logged"] = True

@@ -56,7 +56,7 @@ def record(
             error_store.merge(mark["event_id"], mark["fingerprint"], _additions(event))
             return _as_record(event, mark["fingerprint"], mark["occurrences"], event_id=mark["event_id"])
         return record_new(error, event, operation)
-    except Exception as failure:  # noqa: BLE001 - whatever it was, the caller goes on
+    except Exception as failure:  # noqa: BLE001 - no failure of the tracker may reach the caller
         swallow("log_error", failure)
     return {}
 
@@ -69,18 +69,18 @@ def record_new(
     fingerprint: Fingerprint | None = None,
     forward: Forward | None = None,
 ) -> dict[str, Any]:
-    """Record an occurrence that bears no mark, and return its record.
+    """Record an occurrence that has no mark, and return its record.
 
     Args:
         error: The exception, or a message.
         event: Its description.
         operation: See `ErrorTracker.log_error`.
-        fingerprint: Its group, where it is known already.
-        forward: Is told of one that passes the gate, in place of Sentry.
+        fingerprint: Its fingerprint, if already computed.
+        forward: Called in place of Sentry with an occurrence that passes the gate.
     """
     if not is_refusing():
         return _record_new(error, event, operation, fingerprint, forward)
-    # Code that is refused I/O while its object is described reports something itself.
+    # An object's own code reports an error while I/O is refused to it: the record needs I/O.
     with allowing_io():
         return _record_new(error, event, operation, fingerprint, forward)
 
@@ -95,9 +95,9 @@ def _record_new(
         fingerprint = fingerprint_of(exc, event) if exc is not None else _fingerprint_of_message(error, event)
     own, fingerprint = fingerprint, known_groups.joined(fingerprint)
     known = known_groups.knows(fingerprint.key)
-    # One traceback a group: Redis has it, or it waits for Redis.
-    has_one = known or bool(error_store.backlog and error_store.backlog.traceback_of(fingerprint.key))
-    traceback = "" if exc is None or has_one else format_traceback(exc, event.error_message)
+    # One traceback per group: Redis or the backlog already holds it.
+    has_traceback = known or bool(error_store.backlog and error_store.backlog.traceback_of(fingerprint.key))
+    traceback = "" if exc is None or has_traceback else format_traceback(exc, event.error_message)
     result = error_store.record(
         event,
         fingerprint,
@@ -130,18 +130,19 @@ def _record_new(
     record = _as_record(event, fingerprint.key, result.occurrences)
     record["traceback"] = traceback
     if result.state == "kept":
-        # What waits must not change with what the caller does to its record.
+        # The caller may change its record; the pending event must not change with it.
         record["context"] = copy.deepcopy(event.context)
     return record
 
 
 def fingerprint_of(exc: BaseException, event: ErrorEvent) -> Fingerprint:
+    """Return an exception's fingerprint; one of its type alone if grouping by stack fails."""
     try:
         fingerprint = fingerprint_exception(exc, event.task)
         return without_words(fingerprint, exc) if is_withheld(exc) else fingerprint
     except Exception as failure:  # noqa: BLE001 - see below
         swallow("fingerprint", failure)
-    # One that cannot be grouped by its stack is still an occurrence.
+    # An exception that cannot be grouped by its stack is still an occurrence.
     return fingerprint_message(event.qualified_type)
 
 
@@ -157,9 +158,9 @@ def _forward(
 
 
 def _log(exc: BaseException | None, event: ErrorEvent, key: str, result: RecordResult, traceback: str) -> bool:
-    """Write the line of a failure; return whether it has one, by this call or by what ends a command."""
+    """Write a failure's log line; return whether it has one, from this call or from the end of a command."""
     if event.source == "command":
-        # The traceback that ends the command says it already, on the same standard error.
+        # The command ends with the same traceback on the same standard error.
         return True
     if not is_logged(event):
         return False
@@ -176,7 +177,7 @@ def _log(exc: BaseException | None, event: ErrorEvent, key: str, result: RecordR
 
 
 def _traceback_of_group(exc: BaseException | None, event: ErrorEvent, key: str) -> str:
-    """Return the traceback that occurrences of a group share, as far as this process has one; else this one's own."""
+    """Return the traceback that a group's occurrences share, if this process holds it; else the exception's own."""
     if exc is None:
         return ""
     text = known_groups.traceback_of(key) or (error_store.backlog.traceback_of(key) if error_store.backlog else "")

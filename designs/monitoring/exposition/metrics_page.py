@@ -1,8 +1,8 @@
-"""What the page of /metrics says: flat documented names from zero on, and labelled names under ``enginel_``. Pure.
+"""The /metrics page: documented flat names, which start at zero, and labelled names under ``enginel_``. Pure.
 
-A flat name carries no labels, so that the documented queries divide one series by one; the same fact with labels has a
-name of its own, so that a sum over a name never counts twice. A documented name that has no value yet is 0, never
-absent: a counter born by a burst has no increase, and a comparison with a gauge that is not there never fires.
+A flat name has no labels, so that the documented queries divide one series by one. The same fact with labels has its
+own name, so that a sum over a name never counts twice. A documented name without a value is 0, never absent: a counter
+that appears with a burst shows no increase, and a comparison with an absent gauge never fires.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _HEALTH = {"healthy": 1.0, "degraded": 0.5, "unhealthy": 0.0}
 
 
 class Families(Protocol):
-    """What the metrics store gives."""
+    """The measurements of the metrics store."""
 
     @property
     def histograms(self) -> Mapping[str, Mapping[Labels, Series]]: ...
@@ -35,7 +35,7 @@ class Families(Protocol):
 
 @dataclass(frozen=True)
 class Scrape:
-    """Everything a page is made of."""
+    """All inputs of a page."""
 
     families: Families
     bounds: tuple[float, ...]
@@ -50,12 +50,13 @@ class Scrape:
 
 
 def page_of(scrape: Scrape) -> Page:
+    """Return the page with all metrics of a scrape."""
     page = Page()
     for metric in _metrics(scrape):
         page.add(metric)
-    # Last, so that a name somebody made up never takes the place of a documented one.
-    left_out = sum(not page.add(metric) for metric in _made_up(scrape.families))
-    refused = left_out + sum(scrape.families.counters.get("refused", {}).values())
+    # Last, so that an application's name never replaces a documented one.
+    omitted = sum(not page.add(metric) for metric in _application_metrics(scrape.families))
+    refused = omitted + sum(scrape.families.counters.get("refused", {}).values())
     page.add(_gauge("metrics_names_refused", "Measurements and names refused: the name is taken.", {(): refused}))
     return page
 
@@ -66,13 +67,13 @@ def _metrics(scrape: Scrape) -> Iterator[Metric | Histograms]:
     yield from _operations(scrape)
     yield from _tasks(scrape)
     yield from _errors(scrape.totals)
-    yield from _delivery(scrape.delivery)
+    yield from _sentry_delivery(scrape.delivery)
     components: dict[Labels, float] = {
         (name,): _HEALTH[status] for name, status in scrape.health.items() if status in _HEALTH
     }
     yield _gauge("component_health", "1 healthy, 0.5 degraded, 0 unhealthy.", components, ("component",))
-    yield from _self(scrape)
-    yield _gauge("build_info", "The release that answered.", {(scrape.release,): 1}, ("release",))
+    yield from _metrics_of_metrics(scrape)
+    yield _gauge("build_info", "Release of this process.", {(scrape.release,): 1}, ("release",))
 
 
 def _documented(scrape: Scrape) -> Iterator[Metric | Histograms]:
@@ -89,7 +90,7 @@ def _documented(scrape: Scrape) -> Iterator[Metric | Histograms]:
 
 @dataclass
 class _Sum:
-    """Several histograms as one."""
+    """Sum of several histograms."""
 
     buckets: list[int]
     total_seconds: float = 0.0
@@ -116,7 +117,7 @@ def _requests(scrape: Scrape) -> Iterator[Metric | Histograms]:
     labels = ("method", "route", "status")
     counts = {key: sum(one.buckets) for key, one in series.items()}
     yield _counter("http_requests", "HTTP requests answered, by route.", counts, labels)
-    yield _histograms(scrape, "http_request_duration_seconds", "How long requests took.", series, labels)
+    yield _histograms(scrape, "http_request_duration_seconds", "Duration of requests.", series, labels)
     uploads = scrape.families.counters.get("uploads", {})
     yield _counter("uploads", "Files uploaded, by type.", uploads, ("file_type",))
 
@@ -124,7 +125,7 @@ def _requests(scrape: Scrape) -> Iterator[Metric | Histograms]:
 def _operations(scrape: Scrape) -> Iterator[Metric | Histograms]:
     series = scrape.families.histograms.get("operations", {})
     failures = {key: float(getattr(one, "errors", 0)) for key, one in series.items()}
-    yield _histograms(scrape, "operation_duration_seconds", "How long operations took.", series, ("operation",))
+    yield _histograms(scrape, "operation_duration_seconds", "Duration of operations.", series, ("operation",))
     yield _counter("operation_errors", "Operations that failed.", failures, ("operation",))
     slow = scrape.families.counters.get("slow", {})
     yield _counter("slow_operations", "Operations over their threshold.", slow, ("operation",))
@@ -134,15 +135,15 @@ def _tasks(scrape: Scrape) -> Iterator[Metric | Histograms]:
     series = scrape.families.histograms.get("tasks", {})
     labels = ("task", "state")
     counts = {key: sum(one.buckets) for key, one in series.items()}
-    yield _counter("tasks", "Runs of tasks, by how they ended.", counts, labels)
-    yield _histograms(scrape, "task_duration_seconds", "How long tasks ran.", series, labels)
+    yield _counter("tasks", "Task runs, by final state.", counts, labels)
+    yield _histograms(scrape, "task_duration_seconds", "Run time of tasks.", series, labels)
     tracked = scrape.families.histograms.get("tracked_tasks", {})
-    text = "Durations that running tasks counted by hand."
+    text = "Durations that running tasks recorded explicitly."
     yield _histograms(scrape, "tracked_task_duration_seconds", text, tracked, labels)
     waits = scrape.families.histograms.get("task_queue", {})
-    yield _histograms(scrape, "task_queue_seconds", "How long tasks waited for a worker.", waits, ("task",))
+    yield _histograms(scrape, "task_queue_seconds", "Time that tasks waited for a worker.", waits, ("task",))
     if scrape.queue_depth is not None:
-        yield _gauge("task_queue_depth", "Tasks that wait for a worker.", {(): scrape.queue_depth})
+        yield _gauge("task_queue_depth", "Tasks waiting for a worker.", {(): scrape.queue_depth})
 
 
 def _errors(totals: Mapping[str, int]) -> Iterator[Metric]:
@@ -153,53 +154,65 @@ def _errors(totals: Mapping[str, int]) -> Iterator[Metric]:
             by_kind[kind, severity, source] = count
     occurrences, forwarded = totals.get("occurrences", 0), totals.get("forwarded", 0)
     decisions: dict[Labels, float] = {("forwarded",): forwarded, ("counted",): max(occurrences - forwarded, 0)}
-    yield _counter("errors", "Errors, by what failed.", by_kind, ("kind", "severity", "source"))
-    yield _counter("error_occurrences", "Errors, all together.", {(): occurrences})
-    yield _counter("gate_decisions", "Errors passed on to Sentry, and counted only.", decisions, ("decision",))
+    yield _counter("errors", "Errors, by kind, severity and source.", by_kind, ("kind", "severity", "source"))
+    yield _counter("error_occurrences", "Errors in total.", {(): occurrences})
+    yield _counter(
+        "gate_decisions", "Errors by gate decision: forwarded to Sentry, or only counted.", decisions, ("decision",)
+    )
     account = account_of(totals)
     untold: dict[Labels, float] = {(reason,): number for reason, number in account.untold.items()}
-    yield _counter("error_occurrences_told", "Errors that forwarded events stand for.", {(): account.told})
+    yield _counter("error_occurrences_told", "Errors that forwarded events represent.", {(): account.told})
     yield _gauge(
-        "error_occurrences_pending", "Errors that wait for the next event of their group.", {(): account.pending}
+        "error_occurrences_pending", "Errors that the next event of their group represents.", {(): account.pending}
     )
-    yield _counter("error_occurrences_untold", "Errors that no event stands for, by reason.", untold, ("reason",))
-    yield _counter("error_groups", "Groups that came up.", {(): totals.get("groups", 0)})
-    yield _counter("error_groups_evicted", "Groups forgotten for want of room.", {(): totals.get("groups_evicted", 0)})
+    yield _counter("error_occurrences_untold", "Errors that no event represents, by reason.", untold, ("reason",))
+    yield _counter("error_groups", "Error groups created.", {(): totals.get("groups", 0)})
+    evicted = totals.get("groups_evicted", 0)
+    yield _counter("error_groups_evicted", "Error groups evicted because the limit was reached.", {(): evicted})
 
 
-def _delivery(facts: Mapping[str, object]) -> Iterator[Metric]:
+def _sentry_delivery(facts: Mapping[str, object]) -> Iterator[Metric]:
     if not facts or facts.get("store") == "away":
         return
     dropped = facts.get("dropped")
     dropped = dropped if isinstance(dropped, dict) else {}
     reasons: dict[Labels, float] = {(str(reason),): _value(count) for reason, count in dropped.items()}
     yield _counter("sentry_accepted", "Events that Sentry accepted.", {(): _value(facts.get("accepted"))})
-    yield _counter("sentry_dropped", "Events given up, by reason.", reasons, ("reason",))
-    # From 0 on, unlike a reason that comes up for the first time, so that an alert sees the first loss.
-    yield _counter("sentry_losses", "Events given up, all together.", {(): sum(reasons.values())})
-    yield _gauge("sentry_outbox_depth", "Events that wait for Sentry.", {(): _value(facts.get("outbox_depth"))})
+    yield _counter("sentry_dropped", "Events dropped, by reason.", reasons, ("reason",))
+    # Starts at 0, unlike the counter of a reason, so that an alert sees the first loss.
+    yield _counter("sentry_losses", "Events dropped in total.", {(): sum(reasons.values())})
+    yield _gauge("sentry_outbox_depth", "Events queued for Sentry.", {(): _value(facts.get("outbox_depth"))})
     age = _value(facts.get("outbox_oldest_seconds"))
-    yield _gauge("sentry_outbox_age_seconds", "Age of the event that waits longest.", {(): age})
-    yield _gauge("sentry_spool_depth", "Events that wait on disk.", {(): _value(facts.get("spool_depth"))})
-    yield _gauge("sentry_dead_letters", "Events that Sentry refused for good.", {(): _value(facts.get("dead_letters"))})
+    yield _gauge("sentry_outbox_age_seconds", "Age of the oldest queued event.", {(): age})
+    yield _gauge("sentry_spool_depth", "Events queued on disk.", {(): _value(facts.get("spool_depth"))})
+    rejected = _value(facts.get("dead_letters"))
+    yield _gauge("sentry_dead_letters", "Events that Sentry rejected permanently.", {(): rejected})
     if isinstance(facts.get("reachable"), bool):
-        yield _gauge("sentry_reachable", "Whether Sentry answered last.", {(): float(bool(facts["reachable"]))})
+        text = "Whether the last request to Sentry got an answer."
+        yield _gauge("sentry_reachable", text, {(): float(bool(facts["reachable"]))})
 
 
-def _self(scrape: Scrape) -> Iterator[Metric]:
-    counters: dict[Labels, float] = {("series_dropped",): 0, ("flush_errors",): 0}
+_TEXTS_OF_SELF = {
+    "series_dropped": "Measurements dropped because there were too many series.",
+    "flush_errors": "Flushes of measurements to Redis that failed.",
+}
+
+
+def _metrics_of_metrics(scrape: Scrape) -> Iterator[Metric]:
+    counters: dict[Labels, float] = dict.fromkeys(((name,) for name in _TEXTS_OF_SELF), 0)
     for (name,), value in (counters | dict(scrape.families.counters.get("self", {}))).items():
-        yield _counter(f"metrics_{metric_name(name)}", "Of the metrics themselves.", {(): value})
+        text = _TEXTS_OF_SELF.get(name, "Internal counter of the metrics subsystem.")
+        yield _counter(f"metrics_{metric_name(name)}", text, {(): value})
     refused: dict[Labels, float] = {("built_in",): 0}
     reasons = refused | dict(scrape.families.counters.get("refused", {}))
-    yield _counter("metrics_refusals", "Measurements refused for their name, by reason.", reasons, ("reason",))
+    yield _counter("metrics_refusals", "Measurements refused because of their name, by reason.", reasons, ("reason",))
     if scrape.flush_age_seconds is not None:
         age: dict[Labels, float] = {(): scrape.flush_age_seconds}
-        yield _gauge("metrics_flush_age_seconds", "Since a process last handed measurements over.", age)
+        yield _gauge("metrics_flush_age_seconds", "Time since a process last flushed measurements.", age)
 
 
-def _made_up(families: Families) -> Iterator[Metric]:
-    """Give counters and gauges that are not documented; counters are summed where two become one name."""
+def _application_metrics(families: Families) -> Iterator[Metric]:
+    """Yield the counters and gauges of the application; counters whose names become equal are summed."""
     counters: dict[str, float] = defaultdict(float)
     for (raw,), value in families.counters.get("flat", {}).items():
         if raw not in DOCUMENTED:

@@ -1,4 +1,4 @@
-"""Numbers that name a kind of failure: status, error and exit codes, signals, versions of protocols. Pure.
+"""Recognition of numbers that identify a kind of failure: status, error and exit codes, signals, versions. Pure.
 
 ``HTTP 404`` and ``HTTP 500`` are two bugs, ``row 404`` and ``row 500`` are one. The words around a number decide.
 """
@@ -21,7 +21,7 @@ _STATUS_CHARS = 3
 _CLOSE_CHARS = 4
 _WINDOWS_CHARS = 10
 
-# Any number of up to five digits after these is a code.
+# After these words, any number of up to five digits is a code.
 _CODES = word_set(
     "alert alertnumber backendstatus closecode curl ddlerror dberror err errcode errno errnum error errorcode "
     "errornumber errorlevel errorno exitcode exitstatus exitvalue faultcode grpccode grpcstatus gaierror "
@@ -30,9 +30,9 @@ _CODES = word_set(
     "returnstatus returnvalue ret rcode rfc rpc rc sig signal signum smtpcode smtperror socketerror sqlcode "
     "sqlerror sqlstate status statuscode stopcode subcode vendorcode winerror win32error wsaerror xacode"
 )
-# These may hold the unsigned codes of Windows.
+# These words also introduce the long unsigned codes of Windows.
 _LARGE = word_set("errorcode exitcode exitstatus hresult ntstatus returncode sqlcode status statuscode winerror")
-# Not a failure: the code identifies one thing.
+# Before "code" or "status", these mean the id of one thing, not a failure.
 _NOT_CODES = word_set(
     "access account activation area backup bar barcode batch booking branch city claim colour color confirmation "
     "country coupon currency customer dial discount gift group invitation invite invoice item language lookup "
@@ -58,7 +58,7 @@ _STATUSES = word_set(
     "450 451 460 463 494 495 496 497 498 499 500 501 502 503 504 505 506 507 508 509 510 511 520 521 522 523 524 "
     "525 526 527 529 530 550 551 552 553 554 598 599"
 )
-# HRESULT and NTSTATUS: severity, then a facility that is in use.
+# HRESULT and NTSTATUS: severity bits, then an assigned facility.
 _WINDOWS = re.compile(r"0x(?:80[0-2][0-9a-f]|c0(?:00|01|14|15|19|23|26))[0-9a-f]{4}|-(?:2147|1073)\d{6}", re.IGNORECASE)
 _LISTENS = re.compile(
     r"(?:accept(?:s|ing)|already|bind|bound|expos|listen|publish|run|serv|start|up)[a-z]*\b"
@@ -84,17 +84,17 @@ _VERSION = re.compile(r"\d{1,2}(?:\.\d{1,2}){0,2}")
 
 
 def is_failure_code(text: str, start: int, end: int) -> bool:
-    """Return whether the number at this place of a message is a word of it, as ``404`` in ``HTTP 404`` is."""
+    """Return whether the number at this place of a message is a failure code, as ``404`` in ``HTTP 404`` is."""
     if end - start > _LONG or _is_count(text, end):
         return False
     before = text[max(0, start - _CHARS_BEFORE) : start]
     stem = before.rstrip(_SEPARATORS)
-    # "[error] 31#31: ..." has the level of the line in brackets, and the process behind it.
+    # "[error] 31#31: ..." has the log level in brackets, followed by the process id.
     if stem != before and len(before) - len(stem) <= _MAX_GAP and not stem.lower().endswith(("[error]", "[alert]")):
         words = stem.replace("_", " ").replace("-", " ").replace(".", " ").rsplit(None, 2)
         last = _word(words, 1)
-        says = _RULES.get(last)
-        if says is not None and says(_Number(text, start, end, before, last, _word(words, 2))):
+        rule = _RULES.get(last)
+        if rule is not None and rule(_Number(text, start, end, before, last, _word(words, 2))):
             return True
         if last.startswith("sig") and last[3:].isalpha() and before.endswith(": "):
             # As in "<Signals.SIGKILL: 9>".
@@ -107,7 +107,7 @@ def _is_count(text: str, end: int) -> bool:
 
 
 def _leads_a_reply(text: str, start: int, end: int, before: str, stem: str) -> bool:
-    """Return whether the number leads a reply: ``404 Not Found``, ``550 5.1.1 ...``, ``(1045, 'Access denied')``."""
+    """Return whether the number starts a reply: ``404 Not Found``, ``550 5.1.1 ...``, ``(1045, 'Access denied')``."""
     value, after = text[start:end], text[end : end + 3]
     if before[-1:] in {"(", "["} and len(value) < _SHORT and _ERROR_BEFORE.search(before):
         return True
@@ -129,14 +129,14 @@ def _leads_a_reply(text: str, start: int, end: int, before: str, stem: str) -> b
 
 
 def _is_rejecting(text: str, end: int, before: str, stem: str) -> bool:
-    """Return whether a status is the whole of a reply: ``[404]``, ``404 error``, ``GET /x -> 404``."""
+    """Return whether the reply consists of the status alone: ``[404]``, ``404 error``, ``GET /x -> 404``."""
     if _TRAILS.match(text, end) or (not stem and before[-1:] == "["):
         return True
     return "/" in before and _REQUEST.search(before) is not None
 
 
 class _Number(NamedTuple):
-    """A number, where it stands, and the two words before it."""
+    """A number, its position in the text, and the two words before it."""
 
     text: str
     start: int
@@ -183,7 +183,7 @@ def _is_close(number: _Number) -> bool:
 
 
 def _is_rejection(number: _Number) -> bool:
-    # Not "failed 500 times", nor the passed and failed of a summary.
+    # Not "failed 500 times", nor the counts of passed and failed in a summary.
     return number.value[0] in "45" and number.before[-2:] in {" (", ": "} and _is_answer(number)
 
 
@@ -225,5 +225,5 @@ _RULES_OF_WORDS: tuple[tuple[frozenset[str], Callable[[_Number], bool]], ...] = 
     # HTTP/1.1" 404
     (frozenset({"0", "1", "2", "3"}), lambda number: _AFTER_VERSION.search(number.before) is not None),
 )
-# The first rule that has a word counts.
-_RULES = {word: says for words, says in reversed(_RULES_OF_WORDS) for word in words}
+# A word of several rules gets the first of them.
+_RULES = {word: rule for words, rule in reversed(_RULES_OF_WORDS) for word in words}

@@ -1,4 +1,4 @@
-"""What a stack frame says about itself: whether it is ours, its module, and recursion among its neighbours."""
+"""Classification of stack frames: own code or not, module, function name, and recursion."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ _MAX_LINE_CHARS = 120
 _FOREIGN_PARTS = ("/site-packages/", "/dist-packages/")
 _STDLIBS = tuple(f"{path}/" for path in spellings(sysconfig.get_paths()["stdlib"]))
 _SCRIPTS = frozenset({"__main__", "__mp_main__"})
-# Wraps the application's code, as a library does: switching it on must not regroup what runs inside.
+# These modules wrap the application's code, as a library does: enabling them must not regroup the wrapped code.
 _PLUMBING = (
     "designs.monitoring", "designs.middleware", "designs.worker.error_signals", "designs.worker.lost_tasks",
     "designs.context_propagation",
 )  # fmt: skip
 _COMPREHENSIONS = frozenset({"<listcomp>", "<setcomp>", "<dictcomp>"})
 _EXPRESSIONS = frozenset({"<lambda>", "<genexpr>"})
-# Cells of notebooks and lines of the interactive interpreter: each has a name or file of its own.
+# Notebook cells and lines of the interactive interpreter: each has its own name or file.
 _CELL = re.compile(r"<i?python-input-|.{0,500}[/\\](?:ipykernel|xpython)_\d{1,20}[/\\]")
 _COUNTER = re.compile(r"_?0x[0-9a-fA-F]{1,32}+|(?<=[-_])\d{1,20}+(?=>)")
 
 
 def is_in_app(filename: str) -> bool:
-    """Tell whether a source file belongs to the application and not to a library or generated code."""
+    """Return whether a source file belongs to the application and not to a library or generated code."""
     return _is_below(filename, conf.in_app_roots)
 
 
@@ -49,19 +49,19 @@ def _is_below(filename: str, roots: tuple[str, ...]) -> bool:
     if filename.startswith("<"):
         return False
     paths = spellings(filename.replace("\\", "/"))
-    # Also by one of its names only: installers may link a library's files to a cache elsewhere.
+    # One foreign spelling is enough: installers may link a library's files to a cache elsewhere.
     if any(path.startswith(_STDLIBS) or any(part in path for part in _FOREIGN_PARTS) for path in paths):
         return False
     return any(path.startswith(folders_of(roots)) for path in paths)
 
 
 def is_plumbing(module: str) -> bool:
-    """Tell whether a module of ours only wraps what the application does."""
+    """Return whether a module of this project only wraps application code."""
     return module.startswith(_PLUMBING) and any(module == name or module.startswith(f"{name}.") for name in _PLUMBING)
 
 
 def module_of(module_globals: Mapping[str, object], filename: str) -> str:
-    """Return the frame's module; a script run as ``__main__`` goes by its file's stem."""
+    """Return the frame's module; for a script run as ``__main__``, the stem of its file name."""
     name = module_globals.get("__name__")
     if isinstance(name, str) and name not in _SCRIPTS:
         return name
@@ -80,12 +80,12 @@ def clean_name(function: str) -> str:
 
 
 def is_comprehension(function: str) -> bool:
-    """Return whether a function is a list, set or dict comprehension: Python 3.12 and later have no frames for them."""
+    """Return whether a function is a list, set or dict comprehension; these have no frames since Python 3.12."""
     return function.endswith("comp>") and function.rpartition(".")[2] in _COMPREHENSIONS
 
 
 def scope_of(function: str) -> str:
-    """Return ``<lambda>`` or ``<genexpr>`` for a function that is an expression of a larger statement; else nothing."""
+    """Return ``<lambda>`` or ``<genexpr>`` for a function that is part of a larger statement; else an empty string."""
     bare = function.rpartition(".")[2]
     return bare if bare in _EXPRESSIONS else ""
 
@@ -107,7 +107,7 @@ def collapse_cycles(names: Sequence[str]) -> Sequence[str]:
     for name in names:
         kept.append(name)
         if name not in seen:
-            # It can end no cycle; most names of a stack occur once.
+            # A first occurrence cannot end a cycle; most names in a stack occur once.
             seen.add(name)
             continue
         for length in range(1, min(_LONGEST_CYCLE, len(kept) // 2) + 1):

@@ -1,7 +1,7 @@
-"""Structured log entries: which event an entry is about. Pure.
+"""Event names of structured log entries, for grouping. Pure.
 
-A log call may be given a dict, a text in JSON, pairs of logfmt or a line of structlog's console in the place of a
-message. Such an entry is named by its event; its fields differ from one occurrence to the next.
+The message of a log call may be a dict, a JSON text, logfmt pairs or a console line of structlog. Such an entry is
+named by its event; its fields differ from one occurrence to the next.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ __all__ = ["entry_name", "has_words"]
 _MAX_CHARS = 32_768
 _MAX_TOKENS = 4_000
 _MAX_DEPTH = 2
-# What names an event, the best first: a name, a text, then what the entry says of a failure.
+# Fields that name an event, the best first: a name, a text, then fields about a failure.
 _NAMES = (
     "event_name eventname event.name event.action event message_template messagetemplate @mt message @m msg "
     "short_message record.message log.event log.message log.msg body text title error.message error detail reason"
@@ -40,7 +40,7 @@ _OPEN, _CLOSE = "{[(", "}])"
 
 
 def entry_name(message: str) -> str | None:
-    """Return what names a structured entry: its event, else the names of its fields; None for any other message."""
+    """Return the name of a structured entry: its event, else its field names; None for any other message."""
     text = message[:_MAX_CHARS].strip()
     if text[:1] == "{":
         return _name_of_fields(_fields(text))
@@ -55,7 +55,7 @@ def entry_name(message: str) -> str | None:
 
 
 def has_words(template: str) -> bool:
-    """Return whether the template of a log call says anything itself, as ``%s: %s`` does not."""
+    """Return whether the template of a log call contains words beside its placeholders; ``%s: %s`` does not."""
     return any(sign.isalpha() for sign in _SLOT.sub("", template[:_MAX_CHARS]))
 
 
@@ -71,10 +71,10 @@ def _best(fields: list[tuple[str, str]]) -> str | None:
 
 
 def _fields(text: str) -> list[tuple[str, str]]:
-    """Return the fields of an object in JSON or of a dict as Python prints it, and what they hold if it is a text.
+    """Return the fields of a JSON object or a printed Python dict; values other than texts are empty.
 
-    Fields of an object that may hold the name, as ``log``, come with its name before theirs. There are none if the text
-    goes on behind the object.
+    Fields of a nested object that may hold the name, such as ``log``, get its name as a prefix. The result is empty if
+    text follows the object.
     """
     reader = _Reader()
     for token in islice(_TOKEN.finditer(text), _MAX_TOKENS):
@@ -88,14 +88,14 @@ def _fields(text: str) -> list[tuple[str, str]]:
 
 
 class _Reader:
-    """One walk over the tokens of an object."""
+    """Reader of an object's tokens, in one pass."""
 
     def __init__(self) -> None:
         self.fields: list[tuple[str, str]] = []
         self.nesting: list[str] = []
         self._holder = ""
         self._text = ""
-        # The field whose value comes next: its place in the list, or none for one that is not looked at.
+        # The field whose value comes next, and its index in the list; no index for a skipped field.
         self._key = ""
         self._place: int | None = None
 

@@ -1,4 +1,4 @@
-"""What varies in messages, as regular expressions: ids, addresses, paths, dates, durations, sizes and numbers. Pure."""
+"""Regular expressions for variable parts of messages: ids, addresses, paths, dates, durations, sizes, numbers. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MONTHS_ELSEWHERE = (
 )
 _DAY = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)(?:day|sday|nesday|rsday|urday)?"
 _TIME = r"\d{1,2}:\d\d(?::\d\d)?+(?:[.,]\d{1,9}+)?+"
-# After the time of a date: the half of the day, the zone, and a year before or behind it.
+# After the time of a date: AM or PM, the time zone, and a year before or after it.
 _YEAR = r"(?: \d{4}(?![\w.]))?+"
 _ZONE = (
     rf"(?: ?[AaPp]\.?[Mm]\b\.?)?+{_YEAR}"
@@ -48,7 +48,7 @@ _UNIT = (
     r"|milliseconds?|microseconds?|nanoseconds?)"
 )
 _DURATION = (
-    # 2d and 3d are words before another word; "1 day, 2:03:04", "12.5 seconds", "<1 s", "1h23m45s".
+    # "1 day, 2:03:04", "12.5 seconds", "<1 s", "1h23m45s". 2d and 3d before another word are words.
     rf"(?:\d{{1,6}} days?,? )?+{_TIME}(?![\w:])(?: ?[AaPp]\.?[Mm]\b)?+"
     rf"|(?![23][dD][ -][A-Za-z])[<>~]?{_AMOUNT} ?+{_UNIT}(?!\w)|(?:{_AMOUNT}(?:[nuµμm]s|min|sec|[smhdw])){{2,7}}+(?!\w)"
 )
@@ -58,13 +58,13 @@ _SIZE = rf"[<>~]?{_AMOUNT} ?+(?:[kKMGTPE]i?B|[KMGTPE]i|bytes?|B|[kKMG]bytes?)(?:
 _PORT = r"(?::\d{1,5}+)?+"
 _IP4 = rf"(?:\d{{1,3}}\.){{3}}\d{{1,3}}+(?:/\d{{1,2}}(?![\w/]))?+{_PORT}(?![\w.-]\w)"
 _HEX4 = r"[0-9a-fA-F]{1,4}"
-# Whole, or with zeros left out, of three groups or a first one of four digits: a C++ name seldom holds such.
+# In full, or shortened with "::" and at least three groups or a first one of four digits: C++ names seldom match that.
 _IP6 = (
     rf"(?:(?:{_HEX4}:){{7}}{_HEX4}(?!\w)"
     rf"|(?=[a-fA-F:]{{0,39}}+\d)(?:{_HEX4}(?::{_HEX4}){{1,6}}::(?:{_HEX4}(?::{_HEX4}){{0,5}})?|{_HEX4}::{_HEX4}(?::{_HEX4}){{1,5}}"
     rf"|(?=[a-fA-F]{{0,3}}\d)[0-9a-fA-F]{{4}}::{_HEX4})(?!\w|:[\w:]))(?:%[a-z0-9]{{1,15}}+)?+(?:/\d{{1,3}}(?!\w))?+"
 )
-# Endings of host names that are no endings of modules and files.
+# Top-level domains that are not also suffixes of modules and files.
 _TLD = (
     r"(?:com|net|org|edu|gov|mil|info|biz|asia|arpa|example|consul|local|internal|lan|localdomain|intranet|corp|svc"
     r"|(?!py|js|so|rs|sh|md|cc|go|pl|db|io|id|is|in|it|me|no)[a-z]{2})"
@@ -76,10 +76,10 @@ _HOST_NAME = (
 )
 
 _SIGN = r"[^\s\"'<>|:;,()\[\]]"
-# A folder of Windows may hold spaces, as another backslash follows.
+# A Windows folder may contain spaces, because another backslash follows.
 _FOLDER = r"[^\s\\/:*?\"'<>|,;](?:[^\\/:*?\"'<>|\n]{0,80}[^\s\\/:*?\"'<>|\n])?+\\{1,2}"
 _WINDOWS_PATH = rf"(?:[A-Za-z]:[\\/]{{1,2}}|\\\\{{1,3}}(?=[\w?.$]))(?:{_FOLDER}){{0,30}}+{_SIGN}{{0,255}}+"
-# Files of users, not modules and settings.
+# File types of user data, not of code and settings.
 _DATA = (
     r"(?:step|stp|iges|igs|stl|dxf|dwg|obj|ply|3mf|brep|gltf|glb|fcstd|png|jpe?g|gif|tiff?|bmp|pdf|csv|xlsx?|docx?|zip|gz"
     r"|7z|mp4|mov|wav)"
@@ -94,7 +94,7 @@ _QUOTED_PATH = "|".join(
 )
 _ENDING = r"\.(?!py\b|com\b|net\b|org\b)[A-Za-z][A-Za-z0-9]{0,7}(?![\w/-]|\.\w)"
 _RELATIVE_PATH = (
-    # A file of a user; with the ending of any file; with two slashes and a number; with backslashes.
+    # A user's file; a path with any file ending; a path with two slashes and a digit; a path with backslashes.
     rf"[\w+-]{{1,100}}+{_FILE_NAME}(?![\w/(-]|\.\w)"
     rf"|(?:[\w.@+-]{{1,100}}+/){{1,30}}+(?:[\w@+-]{{1,100}}+|\.(?=\w+\.)){{1,8}}+{_ENDING}"
     r"|(?=[A-Za-z_./-]{1,200}+\d)[A-Za-z][\w.-]{0,100}+/(?:[\w.@+-]{1,100}+/){1,30}+[\w.@+-]{1,100}+"
@@ -105,13 +105,13 @@ _UUID = r"[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}(?![0-9A-Za-z])"
 _HEX = (
     r"(?=[0-9]{0,128}+[a-fA-F])(?=[a-fA-F]{0,128}+[0-9])[0-9a-fA-F]{8,128}+(?![0-9A-Za-z])|(?:[a-f]{8}|[A-F]{8})(?!\w)"
 )
-# Tokens and texts in base64.
+# Tokens and base64 texts.
 _RANDOM = (
     r"(?<![\w-])eyJ[\w-]{8,4000}+(?:\.[\w-]{0,4000}+){1,4}+"
     r"|(?<![+/])(?=[a-z0-9+/]{0,64}+[A-Z])(?=[A-Z0-9+/]{0,64}+[a-z])(?=[A-Za-z+/]{0,64}+\d)[A-Za-z0-9+/]{24,4000}+={0,2}(?!\w)"
     r"|(?<![+/])(?=[A-Za-z+/]{0,64}+\d)[A-Za-z0-9+/]{12,4000}+={1,2}(?![\w=])"
 )
-# R02-M1-N0-C:J12-U11, but no names of ciphers.
+# Hardware locations such as R02-M1-N0-C:J12-U11, but not names of ciphers.
 _PLACE = (
     r"(?=[A-Z:-]{0,64}+\d)(?!(?:ORA|CVE|ISO|RFC|CWE)-|[A-Z0-9-]{0,40}(?:AES|SHA|RSA))"
     r"[A-Z0-9]{1,8}+(?:[-:][A-Z0-9]{1,8}+){3,12}+(?![\w-])"
@@ -127,19 +127,19 @@ _RELEASE = (
 )
 _NAME = r"(?=[A-Za-z_-]{0,64}+\d)[A-Za-z0-9]{1,255}+(?:[_-]{1,2}+[A-Za-z0-9]{1,255}+)*+"
 
-# What a database or a parser shows of the data, whatever is in it.
+# Data that a database or a parser quotes, whatever its content.
 _SHOWN = (
     r"(?<=row contains )\([^\n]{0,3000}+"
     r"|(?:(?<=Duplicate entry )|(?<=time data ))(?:'[^'\n]{0,1000}+'|\"[^\"\n]{0,1000}+\")"
 )
 
-# A word behind a number that is no unit, and no part of a date.
+# A word after a number that is neither a unit nor part of a date.
 _COMMON_WORD = rf"(?!(?:{_UNIT}|bytes?|am|pm|de|of [A-Z]\w|{_MONTHS_ELSEWHERE})\b)[a-z]{{2,12}}(?=[\s,.;:)]|\Z)"
 
-# Kind, what it starts with (0 a digit, a letter, another sign), pattern. The order matters: what a later pattern would
-# eat a part of comes first.
+# Kind, first character (0 a digit, a a letter, . another character), pattern. The order matters: a pattern comes before
+# those that would match a part of its text.
 _PATTERNS: tuple[tuple[str, str, str], ...] = (
-    # Most numbers and names: none of the other patterns can begin so, and these are quickly seen.
+    # Most numbers and names: these match fast, and no other pattern can start in the same way.
     ("code", "0", rf"\d{{1,9}}+(?=[)\];,](?!\d)|\Z| {_COMMON_WORD})"),
     ("name", "a", r"[A-Za-z]{2,20}+[_-]\d{1,6}+(?=[\s,;)\]]|\Z)"),
     ("word", "a", r"(?:D?TLS|SSL|SMB)v\d(?:\.\d)?(?!\w|\.\w)"),
@@ -161,7 +161,7 @@ _PATTERNS: tuple[tuple[str, str, str], ...] = (
     ("code", "0", r"0[xX][0-9a-fA-F]{1,64}+(?!\w)"),
     ("host", "0a", _HOST_NAME),
     ("number", "0a", _HEX),
-    # A colour
+    # A colour.
     ("number", "0a", r"(?<=#)[0-9a-fA-F]{6}(?![0-9A-Za-z])"),
     ("duration", "0.", _DURATION),
     ("duration", "a", _ISO_DURATION),
@@ -177,7 +177,7 @@ _STARTS = {"0": r"\d", "a": "[A-Za-z]", ".": r"[^\sA-Za-z0-9]"}
 
 
 def _branch(start: str) -> str:
-    """Return the patterns that may match where a text starts so; the names of groups end in a number each."""
+    """Return the patterns that may match at this kind of first character; each group name ends in a unique number."""
     return "|".join(
         f"(?P<{kind}{at}{'a0.'.index(start)}>{pattern})"
         for at, (kind, starts, pattern) in enumerate(_PATTERNS)
@@ -187,7 +187,7 @@ def _branch(start: str) -> str:
 
 _BRANCHES = "|".join(f"(?={sign})(?:{_branch(start)})" for start, sign in _STARTS.items())
 
-# A text behind "=" is a value, unless its name announces a kind of failure.
+# A text after "=" is a value, unless the name before "=" announces a kind of failure.
 _KINDS = word_set(
     "action code detail error event exc exception kind level message method msg reason state status string type"
 )
@@ -199,8 +199,8 @@ _VALUE = (
     r"|(?<=\)=)(?P<value2>\([^()\n]{0,300}+\))"
     rf"|(?:{_PLACES})(?P<value1>(?!(?:None|null|none|undefined)\b|<)[^\s,;&)\]}}\"']{{1,200}}+))"
 )
-# Most words hold nothing of the kind: a run of them is passed over before any pattern is tried. Not words behind "=" or
-# a quote, which may begin a value or a path, nor names of months and numbers that look like words.
+# Most words are not variable: a run of them is skipped before any pattern is tried. Exceptions are words after "=" or a
+# quote, which may start a value or a path, names of months, and numbers that look like words.
 _WORD = (
     r"(?<![='\"])(?![JFMASONDTW][a-z]{2,8}(?:[.,]? {1,2}\d|,? [A-Z1-3])|[a-f]{8}\b|[A-F]{8}\b)"
     r"[A-Za-z][A-Za-z_-]{0,63}+(?:'[a-z]{1,2}\b)?+(?=[^\w@/\\.:~+-]|[:.](?:\s|\Z)|\Z)"
@@ -209,13 +209,13 @@ _QUOTED_WORDS = (
     r"(?<!=)(?<!Duplicate entry )(?<!time data )(?:'[A-Za-z][A-Za-z_ -]{0,40}+'|\"[A-Za-z][A-Za-z_ -]{0,40}+\")"
 )
 _PLAIN = rf"(?:{_WORD}|(?:[\s,;:)!?{{}}]|(?<!=)(?<!row contains )\()(?![\[:\\/.])|{_QUOTED_WORDS})*+"
-# What no pattern knows is passed over as well, up to where the next word begins.
+# Text that matches no pattern is skipped as well, up to the start of the next word.
 _REST = r"[A-Za-z_]{1,64}+(?:\.[A-Za-z_]{1,64}+(?!\d))*+|[A-Za-z0-9_]++|[\s\S]|\Z"
 
 TOKEN = compile_pattern(
     rf"(?P<plain>{_PLAIN})(?:{_VALUE}|(?<![A-Za-z0-9])(?:(?P<date00>{_DATE_BY_WORD})|{_BRANCHES})|{_REST})"
 )
-"""Matches what comes next: words that stay, in the group ``plain``, then one thing that varies or a sign that does not.
+"""Matches the next token: fixed words in the group ``plain``, then one variable part or one fixed character.
 
-The group that matched last names the thing, with a number behind the name: ``<kind><number>``.
+The last matching group identifies the kind of the variable part, as ``<kind><number>``.
 """

@@ -1,6 +1,6 @@
-"""Names with digits in messages: the words of a name stay, its numbers and random parts are replaced. Pure.
+"""Normalization of names with digits: the words of a name stay, numbers and random parts are replaced. Pure.
 
-``worker-12`` and ``an142`` are machines of a kind and keep the kind; ``sha256`` and ``utf-8`` are words as a whole.
+``worker-12`` and ``an142`` are machines of a kind and keep the kind; ``sha256`` and ``utf-8`` are whole words.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ def word_set(text: str) -> frozenset[str]:
 
 
 _MIN_OPAQUE, _MIN_HEX, _MIN_LONG, _MIN_RANDOM = 5, 6, 6, 8
-# What a number behind these belongs to: names of encodings, algorithms, architectures, protocols and file formats.
+# Words that include a following number: encodings, algorithms, architectures, protocols and file formats.
 _TECHNICAL = word_set(
     "a adler aes amd ansi ap arm armv avx base blake blowfish bz c camellia cast chacha cp cpp crc csharp css "
     "curve cve dash dct des div dsa dtls dvb ec ecdsa ecma ed el es euc ext f fat ffc ffdhe float fp gb gcc gpt gzip "
@@ -26,7 +26,7 @@ _TECHNICAL = word_set(
     "secp sha sip sm smb sql ss ssh ssl sse std t tls tlsv tcp triple twofish u ubuntu ucs udp uint urllib usb "
     "utf uu uuid v ver version vp vt wav webp win windows wpa x xxh yaml z zstd iec din rev fips nist kb"
 )
-# Machines and parts of programs of which there are many: one digit is a number of theirs already.
+# Machines and program parts that exist in large numbers: even a single digit after these is a variable number.
 _COUNTED = word_set(
     "agent assembly attempt batch body box broker cam camera channel chunk client column consumer core cpu curve "
     "edge entity face device disk executor gpu group host image img instance item job layer lb machine master "
@@ -34,11 +34,11 @@ _COUNTED = word_set(
     "row runner secondary sensor server session shard slave slot srv stage step surface task thread tile user "
     "vertex vm volume web worker zone"
 )
-# What stands before the name of a machine.
+# Words that precede the name of a machine.
 _MACHINES = word_set(
     "box broker from host hostname instance machine member node on peer pod replica server shard vm worker workstation"
 )
-# Names of error codes, standards and advisories: the number behind the dash is part of the name.
+# Prefixes of error codes, standards and advisories: the number after the dash is part of the name.
 _CODED = word_set(
     "ORA PLS TNS DPI DPY RMAN LRM SQL SP2 OCI CRS JBO PGRST MY ERR ERROR ERRNO E EC ERC MSG DB2 CVE CWE RFC ISO "
     "IEC IEEE EN DIN HTTP HTTPS TLS SSL UTF UCS SHA MD AES RSA AP SQLSTATE WSA HRESULT EXIT RC SIG STATUS CODE "
@@ -53,9 +53,9 @@ _UNITS = word_set(
     "st nd rd th mm cm dm m km um nm in ft px pt em dpi ppi deg rad kg g mg lb hz khz mhz ghz rpm v mv kv w kw mw "
     "a ma k fps x kbps mbps gbps kb mb gb tb kib mib gib"
 )
-# Standards are named by numbers and other standards (EN-ISO-10204), not by words: EN-DESIGN-0123 is an id.
+# Names of standards consist of numbers and other standards (EN-ISO-10204), not of words: EN-DESIGN-0123 is an id.
 _STANDARDS = word_set("CVE CWE RFC ISO IEC IEEE EN DIN FIPS NIST UTF UCS KOI8 CP WIN WINDOWS AP MD")
-# Technical words that are also things of which there are many: page-3, but page3 and utf-8.
+# Technical words that also name numbered things: the number of page-3 is variable, those of page3 and utf-8 are not.
 _NUMBERED = word_set("curve div hash lib log page")
 _NUMBERS_OF_CODE = re.compile(r"(?:[_-]{1,2}\d{1,7})+")
 _PARTS_OF_CODE = re.compile(r"(?:[_-]{1,2}(?:[A-Z]{1,16}|\d{1,5}[A-Z]?|\d\d[A-Z]\d\d))+")
@@ -74,11 +74,11 @@ _NUMBER, _ID = "<number>", "<id>"
 
 
 def clean_name(name: str, before: str = "") -> str:
-    """Return a name that holds digits, with its numbers and random parts replaced; words of it stay.
+    """Return a name that contains digits, with its numbers and random parts replaced; its words stay.
 
     Args:
         name: The name.
-        before: The text in front of it, which may say that it is one of many.
+        before: The preceding text, which may show that the name is a machine's.
     """
     if name.isalnum():
         cleaned = _clean_segment(name)
@@ -86,8 +86,8 @@ def clean_name(name: str, before: str = "") -> str:
     simple = _SIMPLE.fullmatch(name)
     if simple is not None:
         kind = simple[1]
-        keeps = _is_technical(kind) or name.lower() in _WHOLE_WORDS or _is_code(kind, name)
-        return name if keeps else f"{kind}{simple[2][0]}<number>"
+        is_fixed = _is_technical(kind) or name.lower() in _WHOLE_WORDS or _is_code(kind, name)
+        return name if is_fixed else f"{kind}{simple[2][0]}<number>"
     name = _UUID.sub(_ID, name) if len(name) > 36 else name
     first = name[: _first_break(name)]
     if _is_code(first, name):
@@ -96,7 +96,7 @@ def clean_name(name: str, before: str = "") -> str:
 
 
 def _clean_numbered(name: str, before: str) -> str:
-    """Return the name with its one digit replaced, if it is a machine's: ``host an7``, ``lost worker on gpu3``."""
+    """Return the name with its single digit replaced if it is a machine's: ``host an7``, ``lost worker on gpu3``."""
     kind = name[:-1]
     if len(kind) < 2 or not kind.isalpha() or not kind.islower() or kind in _TECHNICAL or name in _WHOLE_WORDS:
         return name
@@ -105,15 +105,15 @@ def _clean_numbered(name: str, before: str) -> str:
 
 
 def _is_technical(word: str) -> bool:
-    """Return whether a number that stands behind the word and a dash belongs to it."""
+    """Return whether a number after the word and a dash belongs to the word."""
     lower = word.lower()
     return (len(word) > 1 and lower in _TECHNICAL and lower not in _NUMBERED) or lower in _WHOLE_WORDS
 
 
 def _is_code(first: str, name: str) -> bool:
-    """Return whether a name is an error code, a standard or an advisory as a whole: ``CVE-2024-1234``, ``ERR-AUTH-7``.
+    """Return whether the whole name is an error code, a standard or an advisory: ``CVE-2024-1234``, ``ERR-AUTH-7``.
 
-    An id may begin with the same word (``MSG-20260101-7f3a9c``): its numbers are long, or it has random parts.
+    An id may start with the same word (``MSG-20260101-7f3a9c``), but has long numbers or random parts.
     """
     if first not in _CODED:
         return False
@@ -135,18 +135,18 @@ def _around(name: str) -> list[str]:
 
 
 def _join(segments: list[str]) -> list[str]:
-    """Clean each segment; neighbours that are both replaced become one."""
+    """Return the cleaned segments; merge adjacent placeholders into one."""
     made: list[str] = []
     before = ""
     keeps = False
     for segment in segments:
         if segment[0] in "_-":
-            # blk_-17: the sign of the number.
+            # One separator is enough: the second one of blk_-17 is the sign of the number.
             made.append(segment[:1])
             continue
         word = before.lower()
         before = segment
-        # iso-8859-15: the second number belongs to the word as well.
+        # iso-8859-15: both numbers belong to the word.
         keeps = (
             segment.isdigit()
             and len(segment) < _MIN_HEX
@@ -154,7 +154,7 @@ def _join(segments: list[str]) -> list[str]:
         )
         cleaned = segment if keeps else _clean_part(segment, word, made)
         if made and len(made) > 1 and cleaned[0] == "<" and made[-2].endswith(">"):
-            # 0020_m_000003: one id, whatever its parts are.
+            # 0020_m_000003: one id with several variable parts.
             made.pop()
             made[-1] = made[-1] if cleaned == _NUMBER else made[-1].replace(_NUMBER, _ID)
             continue
@@ -223,7 +223,7 @@ def _clean_mixture(segment: str, pieces: list[str]) -> str:
         return _ID
     if len(pieces) > 3 and len(segment) >= 2 * _MIN_LONG and (segment.isupper() or segment.islower()):
         return _ID
-    # Random letters change their case all the time, a name in camel case once a word.
+    # Random letters change case often, camel case only once per word.
     if len(segment) >= 2 * _MIN_LONG and (count < 3 * len(letters) or 3 * len(_CASES.findall(segment)) >= len(segment)):
         return _ID
     if len(pieces) == 3 and pieces[0].isdigit() and pieces[2].isdigit() and len(pieces[1]) == 1:

@@ -1,6 +1,7 @@
-"""Cleaning messages for grouping: what differs from one occurrence to the next becomes a placeholder.
+"""Normalization of messages for grouping: variable parts become placeholders.
 
-Numbers that name a kind of failure stay, see `failure_codes`; so do names that hold a digit, see `message_tokens`.
+Numbers that identify a kind of failure stay, see `failure_codes`. Names with digits keep their words, see
+`message_tokens`.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ _MAX_LINES = 2
 _CONTEXT = 16
 
 _ANSI = compile_pattern(r"\x1b\[[0-9;]{0,20}+[A-Za-z]")
-# Several of a kind are one: lists, and what is said again in brackets, as a size in another unit.
+# Repeated placeholders become one: lists, and a repetition in brackets, such as a size in another unit.
 _RUN = compile_pattern(r"(<[a-z]+>)(?:(?:[\s,;|]{1,3}+(?:and )?)\1|[-_]\1| \((?:\1)?\))++")
-# an142 an143; the first of the two is what can be searched quickly.
+# Lists of names such as "an142 an143". The first pattern is a fast test for the second.
 _NAMES = compile_pattern(r"<[a-z]+>[\s,;|]{1,3}+[A-Za-z]{1,12}+-?<")
 _RUN_OF_NAMES = compile_pattern(r"([A-Za-z]{1,12}+-?<[a-z]+>)(?:[\s,;|]{1,3}+\1)++")
 
@@ -60,7 +61,7 @@ def _replaced(found: re.Match[str]) -> str:
 def normalize_message(text: str) -> str:
     """Return the message with ids, numbers, addresses, times and paths replaced by placeholders.
 
-    At most 4,096 characters are read and 300 given back, from the first two lines that hold anything.
+    The input is cut to 4,096 characters and its first two non-empty lines, the result to 300 characters.
     """
     text = text[:_MAX_CHARS_IN]
     if "\x1b" in text:

@@ -1,7 +1,7 @@
-"""Frames that only lead to where a failure happens: event loops, threads, servers, dispatch, middleware, tasks.
+"""Outer frames, which only lead to the failing code: event loops, threads, servers, dispatch, middleware, tasks.
 
-They say how code was reached, and their names change with each release of Python, Django or Celery. Where no frame is
-the application's, the key is made of the other frames.
+They show how code was reached, and their names change with each release of Python, Django or Celery. If a stack has no
+frame of the application, its key consists of the remaining, inner frames.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _MODULES = (
     *("celery.utils.threads", "celery.worker", "celery.__main__", "billiard", "kombu.asynchronous"),
     *("rq.worker", "rq.job", "dramatiq.worker", "dramatiq.actor", "huey.api", "huey.consumer", "django_q.worker"),
     *("django_q.cluster", "apscheduler.executors", "apscheduler.schedulers"),
-    # What measures the application, ours included: to switch it on must not regroup.
+    # Instrumentation, including that of this project: enabling it must not regroup errors.
     *(
         "sentry_sdk",
         "opentelemetry.instrumentation",
@@ -54,7 +54,7 @@ _MODULES = (
 )
 _OUTER = re.compile(
     rf"(?:{'|'.join(map(re.escape, _MODULES))})\."
-    # Django's entry to commands, which is no module of its own, and Python's to imports.
+    # The entry functions of Django's commands and of Python's imports, which are not modules of their own.
     r"|django\.core\.management\.(?!commands\.)|importlib\.(?:import_module|reload)$"
     # A library's middleware, and the start of a program: `manage.py`, `/usr/bin/celery`, `python -m celery`.
     r"|(?:\w{1,64}\.){1,8}middlewares?\."
@@ -64,29 +64,29 @@ _OUTER = re.compile(
 
 @lru_cache(maxsize=8_192)
 def _seen(name: str) -> tuple[bool, str]:
-    """Return whether a frame is Python's own, and what it counts as: nothing for an outer one."""
+    """Return whether a frame belongs to the standard library, and its name in the key; no name for an outer frame."""
     top = name.partition(".")[0]
     is_standard = top in sys.stdlib_module_names
     if is_outer(name):
         return is_standard, ""
-    # Modules of the standard library are split and moved: `pathlib.read_text` is in `pathlib._local` since 3.13.
+    # Modules of the standard library get split and moved: `pathlib.read_text` is in `pathlib._local` since 3.13.
     return is_standard, f"{top}.{name.rpartition('.')[2]}" if is_standard else name
 
 
 def is_outer(name: str) -> bool:
-    """Return whether a frame, by module and function, only leads to where a failure happens."""
+    """Return whether a frame, by module and function, only leads to the failing code."""
     return _OUTER.match(name) is not None
 
 
 def has_inner(names: Sequence[str]) -> bool:
-    """Return whether there are other frames among the names; mostly the innermost is one."""
+    """Return whether any of the frames is an inner one; mostly the innermost is."""
     return any(_seen(name)[1] for name in reversed(names))
 
 
 def inner_frames(names: Sequence[str]) -> list[str]:
-    """Return the names of the other frames, in their order.
+    """Return the names of the inner frames, in their order.
 
-    Of the standard library only the function that was called counts, by its package: what it calls differs by release.
+    Of a call into the standard library only the first function counts, by its package: its callees differ by release.
     """
     kept: list[str] = []
     is_within = False
@@ -99,5 +99,5 @@ def inner_frames(names: Sequence[str]) -> list[str]:
 
 
 def library_of(names: Sequence[str]) -> str:
-    """Return the package of the innermost frame; nothing without frames."""
+    """Return the package of the innermost frame; empty without frames."""
     return names[-1].partition(".")[0] if names else ""

@@ -1,7 +1,7 @@
-"""Which code is the application's: by folder, or by package for an application that is installed like a library.
+"""Classification of code as own or foreign: by folder, or by package if the application is installed like a library.
 
-An application in ``site-packages`` or ``dist-packages`` (a wheel, a Debian package), installed editable, or in a zip
-file lies below none of its folders. Its packages are found by name: those of the setting, else the project's own apps.
+An application in ``site-packages`` or ``dist-packages`` (a wheel, a Debian package), an editable install or a zip file
+is outside of its configured folders. Its packages are found by name: those of the setting, else the project's own apps.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from designs.monitoring.fingerprint.real_paths import spellings
 __all__ = ["FOREIGN", "LIKELY", "OWN", "installed_module", "ownership", "ownership_in_event", "says_own"]
 
 FOREIGN, LIKELY, OWN = 0, 1, 2
-"""What code is. Likely is own where no code of the stack is own."""
+"""Classes of code. Likely code counts as own if the stack has no own code."""
 
 _PACKAGES_FOLDER = re.compile(r".*[/\\](?:site|dist)-packages[/\\]", re.DOTALL)
 _STANDARD_LIBRARY = re.compile(
@@ -27,7 +27,7 @@ _STANDARD_LIBRARY = re.compile(
     r"|(?:.*[/\\])?python3\d+\.zip[/\\]",
     re.IGNORECASE | re.DOTALL,
 )
-# Of Python's own, what leads to an application, for frames whose path does not say so.
+# Standard library modules that lead to an application, for frames whose path does not show it.
 _PYTHON = frozenset(
     (
         *("asyncio", "concurrent", "contextlib", "functools", "importlib", "multiprocessing", "runpy", "socketserver"),
@@ -37,11 +37,11 @@ _PYTHON = frozenset(
 
 
 def ownership(module: str, filename: str) -> int:
-    """Return what code is: own if its file lies below a root, or its module in an own package.
+    """Return the class of code: own if its file is below a root, or its module in an own package.
 
     Args:
-        module: What the module calls itself; a script's ``__main__`` goes by its file.
-        filename: Its source file. Generated code is not own, whichever module it is in.
+        module: Name of the module. A script's ``__main__`` is classified by its file.
+        filename: Its source file. Generated code is not own, in any module.
     """
     return OWN if is_in_app(filename) else _by_package(module, filename, own_packages())
 
@@ -61,16 +61,16 @@ def _is_in(name: str, packages: Iterable[str]) -> bool:
 
 
 def ownership_in_event(module: str, filename: str, flag: object, flags_count: bool = True) -> int:
-    """Return what the code of an event's frame is.
+    """Return the class of the code of an event's frame.
 
-    An own package is own though the SDK flags whatever is in ``site-packages`` as foreign. Otherwise a flag decides,
-    but it makes neither Python's own nor generated code the application's.
+    An own package is own although the SDK flags all of ``site-packages`` as foreign. Otherwise the flag decides, except
+    that standard library and generated code are never own.
 
     Args:
         module: The frame's module.
-        filename: The path of its file, on whichever machine.
+        filename: The path of its file, on any machine.
         flag: Its ``in_app``.
-        flags_count: See `says_own`.
+        flags_count: Result of `says_own` for the stack.
     """
     known = _by_package(module, filename, own_packages())
     if known == OWN or type(flag) is not bool:
@@ -81,9 +81,9 @@ def ownership_in_event(module: str, filename: str, flag: object, flags_count: bo
 
 
 def says_own(flagged: Iterable[tuple[str, str, object]]) -> bool:
-    """Return whether the flags of a stack tell own code from libraries.
+    """Return whether the flags of a stack distinguish own code from libraries.
 
-    Older SDKs flag every frame as own where they know of none; so does one whose project root is ``/``.
+    Older SDKs flag every frame as own if they recognize none. So does an SDK whose project root is ``/``.
 
     Args:
         flagged: Module, path and ``in_app`` of each frame.
@@ -93,12 +93,12 @@ def says_own(flagged: Iterable[tuple[str, str, object]]) -> bool:
 
 
 def _is_installed(filename: str) -> bool:
-    """Return whether a file is a library's by its path, or has none that says."""
+    """Return whether a file belongs to a library by its path, or has no absolute path that shows it."""
     return bool(_dotted_of(filename)) or not (filename.startswith("/") or filename[1:2] == ":")
 
 
 def _is_linked_package(filename: str) -> bool:
-    """Return whether a path leads to installed packages by a link: the flag says where the link is."""
+    """Return whether a path leads to installed packages by a link: the flag only describes the link's location."""
     return any(path != filename and _dotted_of(path) for path in spellings(filename))
 
 
@@ -108,17 +108,17 @@ def _is_known(module: str) -> bool:
 
 
 def _is_generated(filename: str) -> bool:
-    # The SDK makes it a path below the working directory.
+    # By the last part: the SDK turns such a name into a path below the working directory.
     return PurePath(filename).name.startswith("<")
 
 
 def _is_standard_library(filename: str) -> bool:
-    """Return whether a file, of whichever machine, is of the standard library."""
+    """Return whether a file, on any machine, belongs to the standard library."""
     return _STANDARD_LIBRARY.match(filename) is not None
 
 
 def installed_module(filename: str) -> str:
-    """Return the module that a file is, from its path below ``site-packages`` or the standard library; else nothing."""
+    """Return a file's module, from its path below ``site-packages`` or the standard library; empty for other paths."""
     return _dotted(filename, _PACKAGES_FOLDER.match(filename) or _STANDARD_LIBRARY.match(filename))
 
 

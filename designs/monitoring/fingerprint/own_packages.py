@@ -1,4 +1,4 @@
-"""The project's packages: what is own code wherever it is installed."""
+"""The project's packages: their code is own code in any install location."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from designs.conf import InAppPackages, conf
 
 __all__ = ["LIBRARIES", "Packages", "own_packages"]
 
-# Their apps are installed in many a project and are never a project's own.
+# Many projects install the apps of these libraries; they are never a project's own.
 LIBRARIES = frozenset(
     (
         *("adrf", "allauth", "anymail", "asgiref", "auditlog", "axes", "billiard", "cacheops", "celery"),
@@ -40,8 +40,8 @@ class Packages(NamedTuple):
     """Names of packages.
 
     Attributes:
-        own: The project's.
-        likely: Installed apps that nothing shows to be the project's. Their code is own where no other code is.
+        own: Packages of the project.
+        likely: Installed apps without evidence that they are the project's. Their code is own if no other code is.
     """
 
     own: tuple[str, ...]
@@ -49,36 +49,41 @@ class Packages(NamedTuple):
 
 
 def own_packages() -> Packages:
-    """Return the packages that are own code wherever they are installed."""
+    """Return the packages whose code is own code in any install location."""
     stated = conf.in_app_packages
     return Packages(stated.names) if stated.names is not None else _packages_of(stated)
 
 
 @lru_cache(maxsize=8)
 def _packages_of(project: InAppPackages) -> Packages:
-    """Return the project's packages by what its settings say.
+    """Return the project's packages, derived from its settings.
 
-    Own is what the project starts from, the packages of ROOT_URLCONF and of the WSGI and ASGI applications, and what
-    was installed together with them. So is an installed app whose distribution requires an own one, is marked as
-    private or is installed editable. Other apps are likely, known libraries never.
+    Own are the packages of ROOT_URLCONF and of the WSGI and ASGI applications, and the packages of their distributions.
+    Own is also an installed app whose distribution requires an own one, is marked as private, or is installed editable.
+    Other apps are likely. Known libraries are neither.
     """
     entries = {name.partition(".")[0] for name in project.entries} - LIBRARIES - {""}
     apps = {_root_of(name) for name in project.apps if name.partition(".")[0] not in LIBRARIES} - entries
     places = {package: _folder_of(package) for package in (*entries, *apps)}
-    brought = {package: dist for package in places if (dist := _distribution_of(package, places[package])) is not None}
-    own = {_name_of(brought[package]) for package in entries if package in brought}
+    dist_of = {package: dist for package in places if (dist := _distribution_of(package, places[package])) is not None}
+    own = {_name_of(dist_of[package]) for package in entries if package in dist_of}
     for _ in apps:
-        # One that requires an own one is own, and so is one that requires that.
-        own |= {_name_of(dist) for dist in brought.values() if _is_for_project(dist, own)}
-    # Copied into one folder, as Debian's packages are: nothing has brought either.
-    beside = {places[package] for package in entries if package not in brought}
-    sure = {app for app in apps if (_name_of(brought[app]) in own if app in brought else places[app] in beside)}
-    together = {name for package in entries if package in brought for name in _contents_of(brought[package])}
-    return Packages(tuple(sorted((entries | sure | together) - LIBRARIES)), tuple(sorted(apps - sure - together)))
+        # Repeated because the requirement is transitive.
+        own |= {_name_of(dist) for dist in dist_of.values() if _is_for_project(dist, own)}
+    # Packages that were copied into one folder without a distribution, as Debian does.
+    copied_folders = {places[package] for package in entries if package not in dist_of}
+    own_apps = {
+        app for app in apps if (_name_of(dist_of[app]) in own if app in dist_of else places[app] in copied_folders)
+    }
+    installed_together = {name for package in entries if package in dist_of for name in _contents_of(dist_of[package])}
+    return Packages(
+        tuple(sorted((entries | own_apps | installed_together) - LIBRARIES)),
+        tuple(sorted(apps - own_apps - installed_together)),
+    )
 
 
 def _root_of(app: str) -> str:
-    """Return the package that an app is in: the outermost one that is no namespace of several owners."""
+    """Return the package of an app: the outermost one that is not a shared namespace package."""
     top, _, rest = app.partition(".")
     try:
         spec = find_spec(top)
@@ -100,8 +105,8 @@ def _folder_of(package: str) -> str:
 
 
 def _distribution_of(package: str, folder: str) -> metadata.Distribution | None:
-    """Return the distribution that has brought a package to its folder."""
-    # In a folder of another name, a developer's checkout may have metadata without a list of files.
+    """Return the distribution that installed a package into its folder; None if there is none."""
+    # Match names only in install folders: elsewhere, a checkout may have metadata without a list of files.
     by_name = _INSTALLED.search(folder) is not None
     found = _distributions_in(folder) if folder else ()
     return next((dist for dist in found if _holds(dist, package, by_name)), None)
@@ -119,14 +124,14 @@ def _holds(dist: metadata.Distribution, package: str, by_name: bool) -> bool:
         return any(f"\n{start}{path}{end}" in listed for start in ("", "../") for end in ("/", ".py"))
     if not by_name:
         return False
-    # Debian's packages have no list of files, and often none of packages.
+    # Debian's packages have no list of files, and often no list of packages.
     top, name = package.partition(".")[0], _name_of(dist).replace("-", "_")
     stated = _text_of(dist, "top_level.txt").split()
     return top in stated if stated else top in {name, f"{name}s", re.sub("^(django|drf)_(rest_)?", "", name)}
 
 
 def _contents_of(dist: metadata.Distribution) -> Iterator[str]:
-    """Yield the packages at the top of a distribution."""
+    """Yield the top-level packages of a distribution."""
     stated = _text_of(dist, "top_level.txt").split()
     listed = (line.partition("/") for line in _text_of(dist, "RECORD").splitlines())
     for name in stated or {first for first, slash, _ in listed if slash}:

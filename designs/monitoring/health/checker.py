@@ -1,4 +1,4 @@
-"""HealthChecker: what each component is asked, and the answers in every shape they are wanted in."""
+"""HealthChecker: the check plugin of each component, and their results in all documented shapes."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ runner = Runner(history.note, history.settle)
 
 @lru_cache(maxsize=8)
 def _gateway(url: str) -> FailFastRedis:
-    """Return a client without a breaker: a breaker would hide for two seconds that Redis is back."""
+    """Return a client without a circuit breaker: a breaker would report a recovered Redis two seconds late."""
     return FailFastRedis(url, timeout_seconds=_TIMEOUT_SECONDS, breaker_seconds=0)
 
 
@@ -92,31 +92,31 @@ _plugins: dict[str, Callable[[], HealthCheck]] = {
 
 
 class HealthChecker:
-    """Asks components how they are. However many ask, each check runs once a second at most in a process."""
+    """Runs the health checks. Each check runs at most once a second in a process, regardless of the caller count."""
 
     @staticmethod
     def provide(component: str, make: Callable[[], HealthCheck]) -> None:
-        """Give the plugin of a component that this package cannot know; a new name becomes the last component."""
+        """Register the plugin of a component from outside of this package; a new name becomes the last component."""
         _plugins[component] = make
 
     @staticmethod
     def observe_as(kind: str) -> None:
-        """Name the kind of this process in its findings: ``web`` (the default), ``worker`` or ``beat``."""
+        """Set the kind of this process for its results: ``web`` (the default), ``worker`` or ``beat``."""
         history.kind = kind
 
     @staticmethod
     def components() -> tuple[str, ...]:
-        """Return the names of all components, in the order they are shown in."""
+        """Return the names of all components, in display order."""
         return tuple(_plugins)
 
     @staticmethod
     def report(components: Iterable[str] = ()) -> HealthReport:
-        """Return how components are, all when none is named; they are asked at the same time.
+        """Check components concurrently, all when none is named, and return the report.
 
-        A result of the last second is given again, and none is waited for past its deadline.
+        Results of the last second are reused. No check is awaited past its deadline.
 
         Raises:
-            UnknownComponent: One of them does not exist.
+            UnknownComponent: No check is registered under one of the names.
         """
         flights = [_begin(name) for name in components or tuple(_plugins)]
         deadline = conf.health_deadline_seconds
@@ -124,7 +124,7 @@ class HealthChecker:
 
     @staticmethod
     def check_database() -> dict[str, Any]:
-        """Return ``{"status", "message"}`` of all databases together."""
+        """Return ``{"status", "message"}``, one result for all databases."""
         return _check("database").as_dict()
 
     @staticmethod
@@ -149,26 +149,26 @@ class HealthChecker:
 
     @staticmethod
     def components_down() -> list[str]:
-        """Return the components found unhealthy within the last minute, as far as this process knows. Asks nobody."""
+        """Return the components known as unhealthy within the last minute. Runs no check and sends no request."""
         try:
             if history.is_refresh_due(conf.health_refresh_seconds):
                 runner.aside(history.refresh)
             return history.components_down()
-        except Exception as failure:  # noqa: BLE001 - asked for each error, which is recorded all the same
+        except Exception as failure:  # noqa: BLE001 - called for each error, which must be recorded anyway
             swallow("health_components_down", failure)
         return []
 
     @staticmethod
     def current(components: Iterable[str] = ()) -> dict[str, dict[str, Any]]:
-        """Return how components are by the cached checks, as `report`, with moments.
+        """Return the status of components by cached checks, as `report` does, with times.
 
         Returns:
             ``{component: {"status", "message", "at", "since", ...}}`` with the public facts of the check. ``at`` is the
-            moment of the check, ``since`` the one of the last change: by the history of all processes, or as this
-            process saw it while that cannot be read.
+            time of the check, ``since`` the time of the last change: by the history of all processes, or by this
+            process alone while the history cannot be read.
 
         Raises:
-            UnknownComponent: One of them does not exist.
+            UnknownComponent: No check is registered under one of the names.
         """
         report = HealthChecker.report(components)
         since = HealthChecker.since(report)
@@ -179,13 +179,13 @@ class HealthChecker:
 
     @staticmethod
     def since(report: HealthReport) -> dict[str, str]:
-        """Return since when each component of a report has its state; see `current`."""
+        """Return the time of each component's last change; see ``since`` of `current`."""
         known = HealthChecker.last_known()
         return {name: history.since(outcome, known.get(name, {})) for name, outcome in report.outcomes.items()}
 
     @staticmethod
     def last_hour(components: Iterable[str]) -> dict[str, list[str]]:
-        """Return what `strip` does, of these components.
+        """Return the result of `strip` for these components only.
 
         Raises:
             StoreAway: Redis does not answer.
@@ -197,11 +197,11 @@ class HealthChecker:
 
     @staticmethod
     def last_known() -> dict[str, dict[str, str]]:
-        """Return what any process found last, without checking.
+        """Return the last results of all processes, without running checks.
 
         Returns:
-            ``{component: {"status", "since", "message", "by", "at"}}``, moments in ISO 8601; empty while Redis is away.
-            The status is the worst that an observer (``by``: kind, host and process) found within the last minute.
+            ``{component: {"status", "since", "message", "by", "at"}}``, times in ISO 8601; empty without Redis. The
+            status is the worst of all observers (``by``: kind, host and process) within the last minute.
         """
         with guarded("health_last_known"):
             return history.last_known()
@@ -209,18 +209,18 @@ class HealthChecker:
 
     @staticmethod
     def history(component: str) -> list[dict[str, str]]:
-        """Return a day's changes of a component, ``{"at", "status"}``, oldest first; empty while Redis is away."""
+        """Return a component's changes of one day, ``{"at", "status"}``, oldest first; empty without Redis."""
         with guarded("health_history"):
             return history.changes(component)
         return []
 
     @staticmethod
     def transitions(components: Iterable[str] = ()) -> list[dict[str, str]]:
-        """Return a day's changes of components, all when none is named, newest first.
+        """Return the changes of one day of components, all when none is named, newest first.
 
         Returns:
             ``{"component", "at", "status", "previous", "message", "by"}``; message and observer (``by``) are empty for
-            a change that an older release stored.
+            changes that an older release stored.
 
         Raises:
             StoreAway: Redis does not answer.
@@ -232,7 +232,7 @@ class HealthChecker:
 
     @staticmethod
     def strip() -> dict[str, list[str]]:
-        """Return for each component the worst status of each of the last 60 minutes, oldest first, "" unknown."""
+        """Return each component's worst status in each of the last 60 minutes, oldest first; "" if unknown."""
         names = list(HealthChecker.components())
         with guarded("health_strip"), suppress(RedisUnavailable):
             return history.strips(names)
@@ -240,7 +240,7 @@ class HealthChecker:
 
     @staticmethod
     def changes() -> dict[str, int]:
-        """Return how often components changed within a day, by ``component:status``; empty while Redis is away."""
+        """Return the number of changes within one day, by ``component:status``; empty while Redis is unavailable."""
         with guarded("health_changes"):
             return history.totals()
         return {}
@@ -259,7 +259,7 @@ def _begin(component: str) -> Flight:
 
 
 def _probe(component: str, make: Callable[[], HealthCheck]) -> Outcome:
-    """Run a plugin and describe what came of it; nothing is raised."""
+    """Run a plugin and return its outcome; a plugin that raises is unhealthy."""
     began = time.monotonic()
     error: Exception | None = None
     check: Any = None
@@ -270,7 +270,7 @@ def _probe(component: str, make: Callable[[], HealthCheck]) -> Outcome:
         error = exc
         status, message = status_of(exc), str(exc.message)
     except Exception as exc:
-        logger.exception("The health check of %s failed by itself", component)
+        logger.exception("The health check of %s raised an unexpected exception", component)
         error = exc
         status, message = UNHEALTHY, "cannot be checked"
     else:

@@ -1,7 +1,7 @@
-"""What checks found over time: this process's last results, and in Redis a day of changes and an hour of minutes.
+"""History of health results: the last ones of this process, and in Redis one day of changes and 60 single minutes.
 
-All keys share the hash tag ``{health}``. While Redis is away, changes wait here, and are told with their own time when
-it is back.
+All keys share the hash tag ``{health}``. While Redis is unavailable, changes are queued here. They are written with
+their original time as soon as Redis answers again.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _LEVELS = {HEALTHY: logging.INFO, DEGRADED: logging.WARNING, UNHEALTHY: logging.
 
 
 class History:
-    """Thread-safe; a forked child starts over.
+    """History of results. Thread-safe; a forked child starts with an empty one.
 
     Attributes:
         kind: Kind of this process, ``web``, ``beat`` or ``worker``.
@@ -53,17 +53,18 @@ class History:
         self.reset()
 
     def reset(self) -> None:
+        """Drop all state; a forked child must not use its parent's."""
         self._lock = threading.RLock()
         self._writing = threading.Lock()
         self._last: dict[str, Outcome] = {}
         self._since: dict[str, datetime] = {}
         self._told_at: dict[str, float] = {}
         self._waiting: deque[Outcome] = deque(maxlen=_WAITING_MAX)
-        self._heard: frozenset[str] = frozenset()
-        self._heard_at = self._asked_at = float("-inf")
+        self._down_elsewhere: frozenset[str] = frozenset()
+        self._down_elsewhere_at = self._refreshed_at = float("-inf")
 
     def observer(self) -> str:
-        """Return whose findings this process reports: kind, host and process id."""
+        """Return this process's name as an observer: kind, host and process id."""
         host = re.sub(r"[^\w.-]", "-", socket.gethostname())
         return f"{self.kind}@{host}/{os.getpid()}"
 
@@ -72,7 +73,7 @@ class History:
         return redis_for(settings.REDIS_URL)
 
     def note(self, outcome: Outcome) -> None:
-        """Take in what was found; a change is logged. Asks nobody."""
+        """Record an outcome in memory and log a change. Sends no request."""
         with self._lock:
             previous = self._last.get(outcome.component)
             self._last[outcome.component] = outcome
@@ -87,40 +88,40 @@ class History:
             _log(outcome, previous.status if previous else HEALTHY)
 
     def since(self, outcome: Outcome, known: Mapping[str, str]) -> str:
-        """Return since when a component has been as this process found it: by the history, or by this process alone."""
+        """Return the time of a component's last change to this status: from the history, else from this process."""
         if known.get("status") == outcome.status and "since" in known:
             return known["since"]
         return iso_utc(self._since.get(outcome.component, outcome.at))
 
     def components_down(self) -> list[str]:
-        """Return the components found unhealthy within the last minute, here or elsewhere. Asks nobody."""
-        if not self._last and not self._heard:
+        """Return the components that any process found unhealthy within the last minute. Sends no request."""
+        if not self._last and not self._down_elsewhere:
             return []
         oldest = time.monotonic() - _KNOWN_SECONDS
         fresh = {name: outcome for name, outcome in list(self._last.items()) if outcome.found_at > oldest}
         down = {name for name, outcome in fresh.items() if outcome.status == UNHEALTHY}
-        heard = self._heard if self._heard_at > oldest else frozenset()
-        return sorted(down | (heard - fresh.keys()))
+        elsewhere = self._down_elsewhere if self._down_elsewhere_at > oldest else frozenset()
+        return sorted(down | (elsewhere - fresh.keys()))
 
     def is_refresh_due(self, seconds: float) -> bool:
-        """Tell whether it is time to hear what others found; True once in so many seconds, never for 0."""
+        """Return whether to read the results of other processes now: True once per interval, never for 0 seconds."""
         now = time.monotonic()
-        if seconds <= 0 or now - self._asked_at < seconds:
+        if seconds <= 0 or now - self._refreshed_at < seconds:
             return False
-        self._asked_at = now
+        self._refreshed_at = now
         return True
 
     def refresh(self) -> None:
-        """Hear what other processes found: nobody probes a worker."""
+        """Read the results of other processes: no probe asks a worker, so a worker runs no checks itself."""
         oldest = iso_utc(timezone.now() - timedelta(seconds=_KNOWN_SECONDS))
         known = self.last_known().items()
-        self._heard = frozenset(
+        self._down_elsewhere = frozenset(
             name for name, found in known if found.get("status") == UNHEALTHY and found.get("at", "") > oldest
         )
-        self._heard_at = time.monotonic()
+        self._down_elsewhere_at = time.monotonic()
 
     def settle(self) -> None:
-        """Tell Redis what waits; with Redis away it goes on waiting, at most 512 outcomes, the oldest out first."""
+        """Write the queued outcomes to Redis; without Redis, keep at most 512 of them and drop the oldest first."""
         if not self._waiting or not self._writing.acquire(blocking=False):
             return
         try:
@@ -130,7 +131,7 @@ class History:
                 except RedisUnavailable:
                     return
                 with self._lock:
-                    # More may have come, and the oldest may have been pushed out, meanwhile.
+                    # Meanwhile, outcomes may have been added and the oldest may have been dropped.
                     written = set(map(id, rows))
                     kept = [outcome for outcome in self._waiting if id(outcome) not in written]
                     self._waiting = deque(kept, maxlen=_WAITING_MAX)
@@ -146,7 +147,7 @@ class History:
         self.redis.script("note_health", keys, args)
 
     def last_known(self) -> dict[str, dict[str, str]]:
-        """Return ``{component: {"status", "since", "message", "by", "at"}}``; empty while Redis is away."""
+        """Return ``{component: {"status", "since", "message", "by", "at"}}``; empty while Redis is unavailable."""
         known: dict[str, dict[str, str]] = {}
         for field, value in self._read(lambda client: client.hgetall(_STATE_KEY), {}).items():
             name, _, what = field.decode().rpartition(":")
@@ -155,13 +156,13 @@ class History:
         return known
 
     def changes(self, component: str) -> list[dict[str, str]]:
-        """Return a day's changes of a component, oldest first; empty while Redis is away."""
+        """Return a component's changes of one day, oldest first; empty while Redis is unavailable."""
         oldest = timezone.now().timestamp() * 1000 - _KEEP_SECONDS * 1000
         found = self._read(lambda client: client.zrangebyscore(_changes_key(component), oldest, "+inf"), [])
         return [{"at": change["at"], "status": change["status"]} for change in map(_change, found)]
 
     def transitions(self, components: list[str]) -> list[dict[str, str]]:
-        """Return a day's changes of these components, newest first; see `HealthChecker.transitions`.
+        """Return the changes of one day of these components, newest first; see `HealthChecker.transitions`.
 
         Raises:
             RedisUnavailable: Redis does not answer.
@@ -180,16 +181,16 @@ class History:
             for change in map(_change, members):
                 found.append({"component": name, **change, "previous": change.get("previous", before)})
                 before = change["status"]
-        # The first finding of a component is no change.
+        # The first result of a component is no change.
         return sorted((row for row in found if row["previous"]), key=lambda row: row["at"], reverse=True)
 
     def totals(self) -> dict[str, int]:
-        """Return how often components changed, by ``component:status``; empty while Redis is away."""
+        """Return the number of changes, by ``component:status``; empty while Redis is unavailable."""
         found = self._read(lambda client: client.hgetall(_TOTALS_KEY), {})
         return {field.decode(): int(count) for field, count in found.items()}
 
     def strips(self, components: list[str]) -> dict[str, list[str]]:
-        """Return for each component the worst status of each of the last 60 minutes, oldest first, "" unknown.
+        """Return each component's worst status in each of the last 60 minutes, oldest first; "" if unknown.
 
         Raises:
             RedisUnavailable: Redis does not answer.
@@ -209,11 +210,11 @@ class History:
             for name, by_minute in zip(components, found, strict=True)
         }
 
-    def _read(self, ask: Any, otherwise: Any) -> Any:
+    def _read(self, command: Any, default: Any) -> Any:
         try:
-            return self.redis.run(ask)
+            return self.redis.run(command)
         except RedisUnavailable:
-            return otherwise
+            return default
 
 
 def _log(outcome: Outcome, previous: str) -> None:
@@ -232,7 +233,7 @@ def _minutes_key(component: str) -> str:
 
 
 def _change(member: bytes) -> dict[str, str]:
-    """Return a stored change; ``previous`` is "" for a first finding, and missing if an older release stored it."""
+    """Return a stored change; ``previous`` is "" for a first result, and missing if an older release stored it."""
     at, status, *rest = member.decode().split(":", 4)
     known = {"previous": rest[0], "by": rest[1], "message": rest[2]} if len(rest) == 3 else {"by": "", "message": ""}
     return {"at": iso_of_ms(int(at)), "status": status, **known}

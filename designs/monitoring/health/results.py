@@ -1,4 +1,4 @@
-"""What a check found, and what all of them found together."""
+"""Health results: the outcome of one check, and the report of all checks."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ __all__ = [
 HEALTHY, DEGRADED, UNHEALTHY = "healthy", "degraded", "unhealthy"
 
 STATUSES = (HEALTHY, DEGRADED, UNHEALTHY)
-"""From well to bad."""
+"""From best to worst."""
 
 
 class UnknownComponent(Exception):
-    """Somebody asked for a component there is none of."""
+    """No health check is registered under this name."""
 
 
 def status_of(error: HealthCheckException | None) -> str:
-    """Return the status a check's error stands for: by its class, since a warning is an error too."""
+    """Return the status of a check's error by its class: a warning is an error class too."""
     if error is None:
         return HEALTHY
     return DEGRADED if isinstance(error, ServiceWarning) else UNHEALTHY
@@ -43,17 +43,17 @@ def status_of(error: HealthCheckException | None) -> str:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one check found.
+    """Result of one check.
 
     Attributes:
         component: Name of the check.
         status: ``healthy``, ``degraded`` or ``unhealthy``.
-        message: For anyone: words of a fixed vocabulary and numbers.
-        detail: For admins: the exception behind it, scrubbed.
-        seconds: What the check took.
-        facts: For anyone.
-        private_facts: In place of the facts of the same names, for admins.
-        at: When it was found.
+        message: Public text: words of a fixed vocabulary and numbers.
+        detail: For admins: the exception that caused the status, scrubbed.
+        seconds: Duration of the check.
+        facts: Public facts.
+        private_facts: For admins: they replace public facts of the same name.
+        at: Time of the result.
         found_at: The same by this process's monotonic clock.
     """
 
@@ -69,7 +69,7 @@ class Outcome:
 
     @property
     def error(self) -> HealthCheckException | None:
-        """The outcome as django-health-check tells it."""
+        """The outcome as an exception of django-health-check; None if healthy."""
         if self.status == HEALTHY:
             return None
         kind = ServiceWarning if self.status == DEGRADED else ServiceUnavailable
@@ -86,14 +86,14 @@ class Outcome:
 
 @dataclass(frozen=True)
 class HealthReport:
-    """What all checks found."""
+    """Results of several checks."""
 
     outcomes: Mapping[str, Outcome]
     checked_at: datetime = field(default_factory=timezone.now)
 
     @property
     def status(self) -> str:
-        """The worst status of a component."""
+        """The worst status of all components."""
         return max((outcome.status for outcome in self.outcomes.values()), key=STATUSES.index, default=HEALTHY)
 
     def as_dict(self, *, is_admin: bool = False) -> dict[str, Any]:

@@ -1,8 +1,8 @@
-"""Runs checks: each once at a time however many ask, its result kept for a moment, nobody waiting past the deadline.
+"""Runner of health checks: single flight, a short result cache, and a deadline for callers.
 
-A check runs in a thread of its own, which ends with it. One that hangs keeps this one thread and no other is started
-for it; whoever asks meanwhile hears that it did not answer in time, at once when the deadline has passed already.
-Threads are daemons, so that a hung one does not keep the process from ending; a pool's would.
+Each check runs in its own thread, which ends with the check. A check that hangs occupies one thread, and no second
+thread starts for it. Callers then get the result "did not answer in time", at once if the deadline has already passed.
+The threads are daemons, so that a hung check does not prevent the process from ending; pool threads would.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Probe = Callable[[], Outcome]
 
 
 class Flight:
-    """One run of a check, under way or ended."""
+    """One run of a check, in progress or finished."""
 
     __slots__ = ("began_at", "ended_at", "future", "is_overdue", "name")
 
@@ -34,13 +34,14 @@ class Flight:
         self.ended_at: float | None = None
         self.is_overdue = False
         self.future: Future[Outcome] = Future()
-        # From here on nobody who waits for it can cancel it for the others.
+        # From here on, one waiting caller cannot cancel the run for the others.
         self.future.set_running_or_notify_cancel()
 
     def is_fresh(self, seconds: float) -> bool:
+        """Return whether the run is in progress, or ended less than so many seconds ago."""
         return self.ended_at is None or time.monotonic() < self.ended_at + seconds
 
-    def left(self, deadline_seconds: float) -> float:
+    def remaining_seconds(self, deadline_seconds: float) -> float:
         return max(0.0, self.began_at + deadline_seconds - time.monotonic())
 
     def end(self, outcome: Outcome) -> None:
@@ -52,8 +53,8 @@ class Runner:
     """Runs probes by name.
 
     Args:
-        note: Called with each new outcome, overdue ones included; must be quick.
-        settle: Called in a thread of the runner's after an outcome was noted; may take a while.
+        note: Called with each new outcome, overdue ones included; must be fast.
+        settle: Called in a thread of the runner after each ``note``; may be slow.
     """
 
     def __init__(self, note: Callable[[Outcome], None], settle: Callable[[], None]) -> None:
@@ -62,17 +63,17 @@ class Runner:
         self.reset()
 
     def reset(self) -> None:
-        """Forget all results and runs under way; in a forked child they are its parent's."""
+        """Drop all results and runs in progress; in a forked child they belong to its parent."""
         self._lock = threading.RLock()
         self._flights: dict[str, Flight] = {}
 
     def begin(self, name: str, probe: Probe, keep_seconds: float) -> Flight:
-        """Return the run under way, or the last one while its outcome is kept, or one that begins now.
+        """Return the run in progress, else the last run while its outcome is cached, else a new run.
 
         Args:
-            name: Of the check.
-            probe: Runs it; raises nothing.
-            keep_seconds: How long an outcome is given again.
+            name: Name of the check.
+            probe: Runs the check; must not raise.
+            keep_seconds: How long an outcome is cached.
         """
         with self._lock:
             flight = self._flights.get(name)
@@ -84,14 +85,14 @@ class Runner:
         return flight
 
     def outcome(self, flight: Flight, deadline_seconds: float) -> Outcome:
-        """Return what a run found; at the deadline, counted from its beginning, that it did not answer in time."""
+        """Return the outcome of a run; an unhealthy one if it is not done at the deadline, counted from its start."""
         try:
-            return flight.future.result(flight.left(deadline_seconds))
+            return flight.future.result(flight.remaining_seconds(deadline_seconds))
         except FutureTimeout:
             return self._overdue(flight)
 
     def aside(self, work: Callable[[], None]) -> None:
-        """Do something in a thread, so that nobody waits for it."""
+        """Run a function in a background thread."""
 
         def guarded_work() -> None:
             with guarded("health_aside"):
@@ -100,7 +101,7 @@ class Runner:
         self._spawn("enginel-health-aside", guarded_work)
 
     def wait(self, seconds: float) -> bool:
-        """Wait until nothing is under way; tell whether that came about. For tests."""
+        """Wait until no check thread runs; return whether that happened in time. For tests."""
         deadline = time.monotonic() + seconds
         while self.running():
             if time.monotonic() > deadline:
@@ -118,7 +119,7 @@ class Runner:
         try:
             threading.Thread(target=work, name=name, daemon=True).start()
         except RuntimeError:
-            # No room for a thread, or the interpreter is ending.
+            # No more threads can start, or the interpreter is shutting down.
             return False
         return True
 

@@ -1,7 +1,7 @@
-"""Counters, gauges and durations of all processes: recorded in memory, handed over once a second, merged in Redis.
+"""Counters, gauges and durations of all processes: recorded in memory, flushed once a second, merged in Redis.
 
-`buckets` says where a duration falls, `registry` is what a process holds, `flusher` hands it over, `store` is what all
-of them amount to, `collector` is what the application calls.
+`buckets` sorts durations into histogram buckets. `registry` holds the measurements of one process, `flusher` sends them
+to Redis, `store` merges and reads those of all processes. `collector` is the API for the application.
 """
 
 from designs.monitoring.metrics.buckets import LE_BOUNDS_SECONDS, Series, percentile

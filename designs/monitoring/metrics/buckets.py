@@ -1,7 +1,7 @@
-"""Where a duration falls, and what many of them amount to. Pure.
+"""Histogram buckets of durations, their merging, and percentiles. Pure.
 
-Two sorts of buckets: few fixed ones with an upper bound each (``le``), which PromQL reads, and base-2 exponential ones
-of schema 5 (32 for each doubling), whose counts merge by adding and give every percentile within 1.1 %.
+There are two sorts of buckets. A few fixed ones have an upper bound each (``le``), for PromQL. Base-2 exponential ones
+of schema 5 (32 per doubling) merge by addition and yield every percentile within 1.1 %.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _PER_DOUBLING = 32
 LOWEST_INDEX = math.ceil(math.log2(SMALLEST_SECONDS) * _PER_DOUBLING)
 HIGHEST_INDEX = math.ceil(math.log2(LARGEST_SECONDS) * _PER_DOUBLING)
 _UPPER_SECONDS = [2 ** (index / _PER_DOUBLING) for index in range(LOWEST_INDEX, HIGHEST_INDEX + 1)]
-# The last takes whatever lies beyond it.
+# The last bucket also holds all longer durations.
 _UPPER_SECONDS[-1] = math.inf
 
 
@@ -30,14 +30,14 @@ class Series:
     """Durations of one kind.
 
     Attributes:
-        count: How many.
-        total_seconds: Their sum.
+        count: Number of durations.
+        total_seconds: Sum of the durations.
         min_seconds: The shortest; infinite when there is none.
         max_seconds: The longest; 0 when there is none.
-        errors: How many of them failed.
-        buckets: How many fell into each ``le`` bucket, not cumulated; the last is beyond all bounds.
-        exponential: How many fell into each exponential bucket, by index.
-        exemplars: By ``le`` bucket, the newest: id of an event or a trace, seconds, seconds since 1970.
+        errors: Number of failures among them.
+        buckets: Count per ``le`` bucket, not cumulative; the last bucket is above all bounds.
+        exponential: Count per exponential bucket, by index.
+        exemplars: Newest exemplar per ``le`` bucket: id of an event or a trace, seconds, seconds since 1970.
     """
 
     count: int = 0
@@ -51,7 +51,7 @@ class Series:
 
 
 def le_index(seconds: float) -> int:
-    """Return the place of the bucket whose upper bound is the first not below the duration."""
+    """Return the index of the first ``le`` bucket whose upper bound is at least the duration."""
     return bisect_left(LE_BOUNDS_SECONDS, seconds)
 
 
@@ -64,7 +64,7 @@ def fold(series: Series, durations: Sequence[float]) -> None:
     """Add durations, in seconds, to a series."""
     if not durations:
         return
-    # In order, each bucket is one search for its end; bucket by bucket is four times as fast as value by value.
+    # Sorted, each bucket takes one search for its end: four times as fast as one search per value.
     ordered = sorted(durations)
     series.count += len(ordered)
     series.total_seconds += math.fsum(ordered)
@@ -76,7 +76,7 @@ def fold(series: Series, durations: Sequence[float]) -> None:
 
 
 def _counts(ordered: Sequence[float], bounds: Sequence[float]) -> Iterator[tuple[int, int]]:
-    """Yield the place of each upper bound that durations fall under, and how many; the last bound is infinite."""
+    """Yield the index and count of each bucket that holds durations; the last bound is infinite."""
     begin = 0
     while begin < len(ordered):
         place = bisect_left(bounds, ordered[begin])
@@ -86,7 +86,7 @@ def _counts(ordered: Sequence[float], bounds: Sequence[float]) -> Iterator[tuple
 
 
 def merged(several: Iterable[Series]) -> Series:
-    """Return all of them as one."""
+    """Return several series merged into one."""
     whole = Series()
     for series in several:
         whole.count += series.count
@@ -108,11 +108,11 @@ def _add(counts: dict[int, int], more: Mapping[int, int]) -> None:
 
 
 def percentile(series: Series, quantile: float) -> float | None:
-    """Return the duration, in seconds, that this share of them does not exceed; None when there are none.
+    """Return the percentile in seconds; None when there are no durations.
 
     Args:
         series: The durations.
-        quantile: From 0 to 1.
+        quantile: Share of durations that do not exceed the result, from 0 to 1.
     """
     total = sum(series.exponential.values())
     if not total:
@@ -124,5 +124,5 @@ def percentile(series: Series, quantile: float) -> float | None:
         if passed >= rank:
             break
     low, high = 2 ** ((index - 1) / _PER_DOUBLING), 2 ** (index / _PER_DOUBLING)
-    # Between the bounds where the relative error to both is the same.
+    # The point with the same relative error to both bounds.
     return min(max(2 * low * high / (low + high), series.min_seconds), series.max_seconds)

@@ -1,4 +1,4 @@
-"""MetricsCollector: counters, gauges, requests, tasks and uploads, shared by all processes."""
+"""MetricsCollector: counters, gauges, requests, tasks and uploads, summed over all processes."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ _warned: set[str] = set()
 
 
 class MetricsCollector:
-    """Counts what happens, in this process's memory; a flusher hands it over. Never raises into its caller.
+    """Records measurements in this process's memory; the flusher sends them to Redis. Never raises into its caller.
 
     Attributes:
-        known: Series of requests that came before, by method, route and status: for the middleware, to add to.
+        known: Existing series of requests, by method, route and status. The middleware adds to them directly.
     """
 
     known: ClassVar[Mapping[Any, Timed]] = registry.found
@@ -53,8 +53,8 @@ class MetricsCollector:
         """Add to a counter of the application.
 
         Args:
-            name: Its flat name. A built-in one is refused and counted: the service counts those itself.
-            value: By how much; whole numbers stay exact. Nothing below 0.
+            name: Its flat name. A built-in name is refused and counted: the service counts those itself.
+            value: Increment, at least 0; integers stay exact.
         """
         with guarded("increment_counter"):
             name = label_of(name)
@@ -65,10 +65,10 @@ class MetricsCollector:
 
     @staticmethod
     def record_gauge(name: str, value: float) -> None:
-        """Set a gauge of the application; it is forgotten five minutes after it was set last.
+        """Set a gauge of the application; it expires five minutes after its last update.
 
         Args:
-            name: Its flat name. A built-in one is refused and counted.
+            name: Its flat name. A built-in name is refused and counted.
             value: Any finite number.
         """
         with guarded("record_gauge"):
@@ -83,11 +83,11 @@ class MetricsCollector:
         """Count a request.
 
         Args:
-            method: One of a known few: each value makes series of its own.
-            route: The URL pattern, never the path.
-            status: Of the answer.
-            seconds: How long it took.
-            exemplar: Id of an event or a trace that shows what such a request does.
+            method: HTTP method, from a small known set: each value creates its own series.
+            route: URL pattern, never the path.
+            status: Status code of the response.
+            seconds: Duration of the request.
+            exemplar: Id of an event or a trace that shows such a request in detail.
         """
         with guarded("track_request"):
             seconds = duration_of(seconds)
@@ -105,8 +105,8 @@ class MetricsCollector:
         Args:
             task_name: Its registered name.
             state: ``SUCCESS``, ``FAILED`` or ``RETRY``.
-            seconds: How long it ran.
-            queue_seconds: How long it waited for a worker, where that is known.
+            seconds: Run time.
+            queue_seconds: Time that it waited for a worker, if known.
         """
         with guarded("track_task"):
             _count_run("tasks", task_name, state, seconds)
@@ -115,10 +115,10 @@ class MetricsCollector:
 
     @staticmethod
     def track_celery_task(task_name: str, duration: float, status: str) -> None:
-        """Count a run of a task by hand.
+        """Count a run of a task explicitly, from application code.
 
-        Inside of a running task only the names of ``task_name`` grow: the totals and the task's own name are counted
-        by the worker, once a run. Outside of any task the totals grow too.
+        Inside a running task only the metrics of ``task_name`` grow: the worker counts the totals and the running
+        task's own name, once per run. Outside of any task the totals grow too.
 
         Args:
             task_name: Its name.
@@ -136,11 +136,12 @@ class MetricsCollector:
 
     @staticmethod
     def begin_run(task_id: str, task_name: str) -> None:
-        """Note that this process begins an attempt of a task, see `track_celery_task`."""
+        """Register the start of a task attempt in this process, see `track_celery_task`."""
         runs.begin(task_id, task_name)
 
     @staticmethod
     def end_run(task_id: str) -> None:
+        """Register the end of a task attempt in this process."""
         runs.end(task_id)
 
     @staticmethod
@@ -149,7 +150,7 @@ class MetricsCollector:
 
         Args:
             file_size_bytes: Its size.
-            file_type: ``step`` or ``iges``. A type that would make a built-in name is counted as ``other``.
+            file_type: ``step`` or ``iges``. A type that would result in a built-in name is counted as ``other``.
         """
         with guarded("track_file_upload"):
             size, kind = int(file_size_bytes), label_of(str(file_type).lower())
@@ -161,11 +162,11 @@ class MetricsCollector:
 
     @staticmethod
     def get_metrics() -> dict[str, Any]:
-        """Return all counters and gauges by flat name, this process's own included.
+        """Return all counters and gauges by flat name, including those of this process.
 
         Returns:
-            ``timestamp`` (UTC) first, then the documented counters from 0 on, then those of the application, then its
-            gauges. While Redis is away there is nothing but the timestamp: what is unknown is not 0.
+            ``timestamp`` (UTC) first, then the documented counters, which start at 0, then the counters and gauges of
+            the application. While Redis is unavailable there is only the timestamp: unknown values are not 0.
         """
         snapshot: dict[str, Any] = {"timestamp": iso_utc(timezone.now())}
         with guarded("get_metrics"):
@@ -176,10 +177,10 @@ class MetricsCollector:
 
 
 def flat_of(families: Families) -> dict[str, float]:
-    """Return the documented counters from 0 on, those of the application, and its gauges, by flat name."""
+    """Return the documented counters, which start at 0, and the application's counters and gauges, by flat name."""
     counters = {name: number for (name,), number in sorted(families.counters.get("flat", {}).items())}
     documented = {name: counters.get(name, 0) for name in DOCUMENTED}
-    # A name is one metric: where an application uses it for both, the page shows the counter, too.
+    # A name is one metric. If an application uses it for both sorts, the counter wins, as on the /metrics page.
     return documented | counters | {name: value for name, value in families.gauges.items() if name not in counters}
 
 
@@ -190,7 +191,7 @@ def _count_run(family: str, task_name: str, state: str, seconds: float) -> None:
 
 
 def _refuse(name: str) -> None:
-    """Count a refused name, and say so once for each name."""
+    """Count a refused name, and log a warning once per name."""
     registry.count("refused", ("built_in",), 1)
     if name not in _warned and len(_warned) < _WARNED_MAX:
         _warned.add(name)
@@ -198,19 +199,19 @@ def _refuse(name: str) -> None:
 
 
 def duration_of(seconds: float) -> float:
-    """Return a duration that somebody else measured.
+    """Return a duration from outside as a valid float.
 
     Raises:
-        ValueError: It is no number, or no duration.
+        ValueError: The value is not a number, or is negative or infinite.
     """
     seconds = float(seconds)
     if not 0 <= seconds < math.inf:
-        raise ValueError(f"no duration: {seconds!r}")
+        raise ValueError(f"not a valid duration: {seconds!r}")
     return seconds
 
 
 def families_now() -> Families:
-    """Return what all processes measured, what this one holds handed over first; nothing while Redis is away."""
+    """Flush this process and return the measurements of all processes; unknown ones while Redis is unavailable."""
     flusher.flush()
     try:
         return read_families(redis_for(settings.REDIS_URL))
@@ -219,7 +220,7 @@ def families_now() -> Families:
 
 
 def stats_of(series: Series | None) -> dict[str, Any]:
-    """Return what a person asks of a series: numbers, and durations in seconds."""
+    """Return the statistics of a series: counts, error rate, and durations in seconds."""
     if series is None or not series.count:
         return {
             "count": 0, "total_duration": 0.0, "avg_duration": 0.0, "max_duration": 0.0, "min_duration": 0.0,

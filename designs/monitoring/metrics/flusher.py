@@ -1,7 +1,7 @@
-"""Handing over what a process measured: a daemon thread once a second, and once more before the process ends.
+"""Flusher: sends a process's measurements to Redis, once a second in a daemon thread and once at process exit.
 
-A batch that got no answer stays as it is, with its number, until it has one: the store adds a number once. What comes
-meanwhile waits for the next batch, in as much memory as there are series.
+A batch without an answer is kept unchanged, with its sequence number, and sent again: the store adds each number once.
+New measurements wait for the next batch; their memory is bounded by the number of series.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ _PATIENCE_SECONDS = 2.0
 
 
 class Flusher:
-    """One for each process. Thread-safe."""
+    """Sends the registry's measurements to Redis. One per process. Thread-safe."""
 
     def __init__(self, registry: Registry) -> None:
         self.registry = registry
         self.reset()
 
     def reset(self) -> None:
-        """Be another process: a new token, nothing on its way, no thread."""
+        """Reset to the state of a new process: a new token, no batches in flight, no thread."""
         self.token = secrets.token_hex(8)
         self._lock = threading.RLock()
         self._thread_lock = threading.RLock()
-        self._at_it = 0
+        self._flushing_thread = 0
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
-        self._on_its_way: dict[str, Batch] = {}
+        self._in_flight: dict[str, Batch] = {}
         self._sequences: dict[str, int] = {}
         self.failures = 0
         self.flushed_at = 0.0
@@ -50,73 +50,74 @@ class Flusher:
         return redis_for(settings.REDIS_URL)
 
     def wake(self) -> None:
-        """See to it that the thread runs, unless the settings want none."""
+        """Ensure that the thread runs, unless the settings disable it."""
         if self._thread is not None or conf.metrics_flush_seconds <= 0:
             return
         with self._thread_lock:
-            self._thread = self._thread or self._started()
+            self._thread = self._thread or self._start_thread()
 
-    def _started(self) -> threading.Thread | None:
+    def _start_thread(self) -> threading.Thread | None:
         thread = threading.Thread(target=self._run, name="enginel-metrics", daemon=True)
         try:
             thread.start()
         except RuntimeError:
-            # No room for a thread, or the interpreter is ending.
+            # No more threads can start, or the interpreter is shutting down.
             return None
         return thread
 
     def flush(self) -> bool:
-        """Hand over everything; return whether Redis took it all."""
-        if self._at_it == threading.get_ident():
-            # By a signal handler or a finalizer, in the middle of handing over.
+        """Send all measurements; return whether Redis accepted them all."""
+        if self._flushing_thread == threading.get_ident():
+            # Called by a signal handler or a finalizer that interrupts the flush of this thread.
             return False
-        # Never for good: who is interrupted here may hold a lock that the flushing thread waits for.
+        # With a timeout: the interrupted code of this thread may hold a lock that the flushing thread waits for.
         if not self._lock.acquire(timeout=_PATIENCE_SECONDS):
             return False
         try:
-            self._at_it = threading.get_ident()
+            self._flushing_thread = threading.get_ident()
             try:
                 for family in (*HISTOGRAMS, COUNTERS):
-                    # Twice where one was on its way: it, and what came since.
-                    while self._hand_over(family):
+                    # Twice if a batch was in flight: that batch, and the measurements since.
+                    while self._send(family):
                         pass
             except RedisUnavailable:
                 self.failures += 1
                 self.registry.count("self", ("flush_errors",), 1)
                 return False
             finally:
-                self._at_it = 0
+                self._flushing_thread = 0
             self.flushed_at = time.time()
             return True
         finally:
             self._lock.release()
 
     def close(self, seconds: float = _CLOSE_SECONDS) -> None:
-        """Hand over before the process ends, trying for ``seconds`` at most."""
+        """Flush before the process ends; retry for at most ``seconds``."""
         self._stopped.set()
         deadline = time.monotonic() + seconds
         while not self.flush() and time.monotonic() < deadline:
             self.redis.close_breaker()
             time.sleep(_FIRST_RETRY_SECONDS)
 
-    def _hand_over(self, family: str) -> bool:
-        batch = self._on_its_way.get(family)
-        was_on_its_way = batch is not None
+    def _send(self, family: str) -> bool:
+        """Send the batch in flight, else a new one; return whether a batch was in flight."""
+        batch = self._in_flight.get(family)
+        was_in_flight = batch is not None
         if batch is None:
             batch = self.registry.take(family)
             if not batch:
                 return False
-            self._on_its_way[family] = batch
+            self._in_flight[family] = batch
             self._sequences[family] = self._sequences.get(family, 0) + 1
         try:
             merge(self.redis, family, batch, token=self.token, sequence=self._sequences[family])
         except (TypeError, ValueError):
-            # What cannot be written down never will be, and must not stay in the way of what comes.
-            del self._on_its_way[family]
+            # A batch that cannot be serialized is dropped: it must not block later batches.
+            del self._in_flight[family]
             self.registry.count("self", ("flush_errors",), 1)
             raise
-        del self._on_its_way[family]
-        return was_on_its_way
+        del self._in_flight[family]
+        return was_in_flight
 
     def _run(self) -> None:
         wait = conf.metrics_flush_seconds

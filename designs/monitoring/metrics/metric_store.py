@@ -1,7 +1,7 @@
-"""The measurements of all processes in Redis: a hash a family, one merge a family and flush, one round trip to read.
+"""Redis store of all processes' measurements: one hash per family, one merge per family and flush, one read.
 
-Families are few and their keys known: nothing is ever searched for. Each has a hash tag of its own, so that a cluster
-spreads them and each merge stays on one node.
+There are few families and their keys are known, so no key is ever searched for. Each family has its own hash tag: a
+cluster distributes the families, and each merge stays on one node. A read takes one round trip.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ Labels = tuple[str, ...]
 
 HISTOGRAMS = {"requests": 3, "operations": 1, "tasks": 2, "tracked_tasks": 2, "task_queue": 1}
 """Families of durations, with the number of their labels: method, route, status · operation · task, state · name, state
-(counted by hand within another task) · task."""
+(counted explicitly inside another task) · task."""
 
 COUNTERS = ""
 """The family of counters and gauges."""
 
-# Series of this family that nothing is added to are dropped one by one.
+# Series of this family expire one by one when they get no new durations.
 _RECENT_ONLY = "operations"
 _GUARD_SECONDS = 172_800
 _OUTCOMES = ("SUCCESS", "FAILED", "RETRY")
@@ -47,13 +47,13 @@ _EXPONENTIAL, _BUCKET = b"xb"
 
 @dataclass
 class Families:
-    """What all processes measured.
+    """Measurements of all processes.
 
     Attributes:
-        histograms: By family and labels, see `HISTOGRAMS`.
+        histograms: Series by family and labels, see `HISTOGRAMS`.
         counters: ``flat`` (name), ``slow`` (operation), ``uploads`` (file type), ``refused`` (reason), ``self`` (name).
-        gauges: Those written in the last five minutes.
-        age_seconds: Since a process last handed over; None if none ever did.
+        gauges: Gauges updated in the last five minutes.
+        age_seconds: Time since the last flush of any process; None if there was none.
         is_known: Whether the store answered.
     """
 
@@ -68,11 +68,11 @@ def merge(redis: FailFastRedis, family: str, batch: Batch, *, token: str, sequen
     """Add a batch to its family.
 
     Args:
-        redis: Where.
+        redis: Client of the store.
         family: One of `HISTOGRAMS`, or `COUNTERS`.
-        batch: What to add.
-        token: This process, unlike any other.
-        sequence: Number of the batch; one that was added before is not added again.
+        batch: Measurements to add.
+        token: Unique id of this process.
+        sequence: Number of the batch; the store adds each number only once.
 
     Raises:
         RedisUnavailable: Redis does not answer; the batch may have been added.
@@ -84,12 +84,12 @@ def merge(redis: FailFastRedis, family: str, batch: Batch, *, token: str, sequen
 
 
 def read_families(redis: FailFastRedis, *, percentiles: bool = True) -> Families:
-    """Return everything, in one round trip.
+    """Return all measurements, in one round trip.
 
     Args:
-        redis: Where from.
-        percentiles: Whether any will be asked for; without the exponential buckets, which are most of what there is, a
-            page of /metrics takes a fifth less.
+        redis: Client of the store.
+        percentiles: Whether to parse the exponential buckets, which are most of the data; without them, a /metrics
+            page takes a fifth less time.
 
     Raises:
         RedisUnavailable: Redis does not answer.
@@ -116,7 +116,7 @@ def read_families(redis: FailFastRedis, *, percentiles: bool = True) -> Families
 
 
 def add_derived(families: Families) -> None:
-    """Add the documented flat names that other families hold already: of requests, tasks and uploads."""
+    """Add the documented flat counters that follow from other families: requests, tasks and uploads."""
     flat = families.counters.setdefault("flat", {})
     for names, number in chain(_of_requests(families), _of_tasks(families), _of_uploads(families)):
         for name in names:
@@ -134,7 +134,7 @@ def _of_requests(families: Families) -> Iterator[tuple[list[str], float]]:
 
 
 def _of_tasks(families: Families) -> Iterator[tuple[list[str], float]]:
-    """Yield totals of runs, and names of tasks: of runs, and of what they counted by hand."""
+    """Yield the totals of runs, and the flat names of tasks: of runs and of explicit counts inside them."""
     for (_, state), series in families.histograms.get("tasks", {}).items():
         yield ["celery_task_total", *([f"celery_task_{state}"] if state in _OUTCOMES else [])], series.count
     for family in ("tasks", "tracked_tasks"):
@@ -150,7 +150,7 @@ def _of_uploads(families: Families) -> Iterator[tuple[list[str], float]]:
 
 
 def _without_expired(raw_families: list[dict[bytes, bytes]]) -> Iterator[dict[bytes, bytes]]:
-    """Yield each family, empty where its time is over by the application's clock: Redis' only bounds memory."""
+    """Yield each family, empty if it has expired by the application's clock: expiry in Redis only bounds memory."""
     now = timezone.now().timestamp()
     for family, raw in zip((*HISTOGRAMS, COUNTERS), raw_families, strict=True):
         yield raw if now - float(raw.get(b"at", now)) <= _kept_seconds(family) else {}
@@ -178,7 +178,7 @@ def _series_of(raw: Mapping[bytes, bytes], size: int, percentiles: bool) -> dict
             series = found.get(labels)
             if series is None:
                 series = found[labels] = Series()
-            # Most fields by far are these two.
+            # By far the most frequent fields come first.
             if stat[0] == _EXPONENTIAL:
                 series.exponential[int(stat[1:])] = int(value)
             elif stat[0] == _BUCKET:
@@ -186,7 +186,7 @@ def _series_of(raw: Mapping[bytes, bytes], size: int, percentiles: bool) -> dict
             else:
                 _set(series, stat.decode(), value)
         except (ValueError, IndexError):
-            # What nobody can read, whoever wrote it, must not cost the page.
+            # One unreadable field must not break the whole page.
             continue
     named = ((tuple(labels.decode("utf-8", "replace").split("\x1f")), series) for labels, series in found.items())
     return {labels: series for labels, series in named if len(labels) == size}
@@ -216,7 +216,7 @@ def _add_counters(families: Families, raw: Mapping[bytes, bytes]) -> None:
             if kind == "c":
                 family, label = key.split("\x1f")
                 if family == "flat" and label != BYTES_UPLOADED and is_built_in(label):
-                    # An earlier release let an application write it.
+                    # An earlier release allowed applications to write built-in names.
                     continue
                 number = float(value)
                 families.counters.setdefault(family, {})[(label,)] = int(number) if number.is_integer() else number
@@ -225,5 +225,5 @@ def _add_counters(families: Families, raw: Mapping[bytes, bytes]) -> None:
                 if float(at) >= oldest and not is_built_in(key):
                     families.gauges[key] = float(text)
         except (ValueError, OverflowError):
-            # As above.
+            # One unreadable field must not break the whole page.
             continue

@@ -1,7 +1,7 @@
-"""Names of metrics: the documented ones, the resource of a route, and which names an application may use. Pure.
+"""Names of metrics: the documented ones, the resource of a route, and the names an application may use. Pure.
 
-The service itself counts the built-in names. An application name that equals one of them, also after Prometheus' rules
-for names or as one of its suffixed series, would change a documented value, so it is refused.
+The service itself writes the built-in names. An application's name is refused if it equals one of them, also after
+Prometheus' naming rules or as one of its suffixed series: it would change a documented value.
 """
 
 from __future__ import annotations
@@ -40,20 +40,20 @@ DOCUMENTED: Mapping[str, str] = {
     "celery_task_total": "Runs of tasks.",
     "celery_task_SUCCESS": "Runs of tasks that succeeded.",
     "celery_task_FAILED": "Runs of tasks that failed.",
-    "celery_task_RETRY": "Runs of tasks that will be tried again.",
+    "celery_task_RETRY": "Runs of tasks that will be retried.",
 }
-"""Flat counters that every page has, with their meaning."""
+"""Flat counters that each page contains, with their help texts."""
 
 STORAGE_GAUGES: Mapping[str, str] = {
     "storage_used_gb": "Storage in use, in GB.",
-    "storage_quota_gb": "Storage granted, in GB.",
+    "storage_quota_gb": "Storage quota, in GB.",
 }
 
 _FAMILIES = ("api_request_duration_", "celery_task_", "endpoint_", "enginel_", "http_status_", "scrape_", "uploads_")
 _SUFFIXES = ("_bucket", "_count", "_created", "_info", "_sum", "_total")
-# What Prometheus itself writes beside a page, and the first key of a snapshot.
-_TAKEN = frozenset({"alerts", "alerts_for_state", "timestamp", "up"})
-# As they are spelt: many a task is called mark_failed.
+# Names that Prometheus itself writes for each scrape, and the first key of a snapshot.
+_RESERVED = frozenset({"alerts", "alerts_for_state", "timestamp", "up"})
+# Case-sensitive: a task may well be called mark_failed.
 _OUTCOMES = ("_SUCCESS", "_FAILED", "_RETRY")
 _CACHE_SIZE = 4_096
 
@@ -63,7 +63,7 @@ _SEGMENT = re.compile(r"\^?([A-Za-z0-9][A-Za-z0-9_-]*)(?=/|\$|\\|\Z|<drf_format_
 
 
 def _stem(name: str) -> str:
-    """Return a name as Prometheus takes it, in lower case, without the suffixes of its series."""
+    """Return a name under Prometheus' naming rules, in lower case, without the suffixes of its series."""
     name = metric_name(name).lower()
     while suffix := next((one for one in _SUFFIXES if name.endswith(one)), ""):
         name = name.removesuffix(suffix)
@@ -75,9 +75,9 @@ _STEMS = frozenset(map(_stem, (*DOCUMENTED, *STORAGE_GAUGES, "api_request_durati
 
 @lru_cache(maxsize=_CACHE_SIZE)
 def is_built_in(name: str) -> bool:
-    """Return whether a flat name is one of ours, or would become one on a page."""
+    """Return whether a flat name is built in, or would become a built-in name on a page."""
     plain = metric_name(name).lower()
-    return plain.startswith(_FAMILIES) or plain in _TAKEN or _stem(name) in _STEMS
+    return plain.startswith(_FAMILIES) or plain in _RESERVED or _stem(name) in _STEMS
 
 
 @lru_cache(maxsize=_CACHE_SIZE)
@@ -100,9 +100,9 @@ def is_api(route: str) -> bool:
 
 @lru_cache(maxsize=_CACHE_SIZE)
 def resource_of(route: str) -> str:
-    """Return what a URL pattern is about: its first segment below ``/api/``, or its first outside.
+    """Return the resource of a URL pattern: its first segment, after ``/api/`` if it has that prefix.
 
-    Empty where that segment is no literal text: names come from URL patterns, never from what a client sends.
+    Empty if that segment is not literal text: names come from URL patterns, never from a client's path.
     """
     prefix = _API.match(route)
     rest = route[prefix.end() :] if prefix else route.lstrip("^").removeprefix("/")

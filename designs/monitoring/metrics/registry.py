@@ -1,10 +1,10 @@
-"""What this process measured and has not handed over: series of durations, counters, gauges.
+"""Registry of this process's measurements until they are flushed: series of durations, counters, gauges. Hot path.
 
-Recording is an append to a list; durations are folded into buckets a second later, by the flusher. Threads may record
-at any time: appending to a list and cutting its front are atomic each, and only one thread cuts.
+Recording appends to a list. The flusher folds durations into buckets a second later. Threads may record at any time:
+appending to a list and cutting its front are each atomic, and only one thread cuts.
 
-The lock may be taken again by who has it: a signal handler or a finalizer runs in the middle of whatever its thread is
-at, and may measure, too. So what is looped over is a copy, and nothing is read, and written later, across a call.
+The lock is reentrant: a signal handler or a finalizer may interrupt its own thread and record a measurement. So loops
+run over copies, and no value is read before a call and written after it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from designs.monitoring.untrusted.text import clean_text
 __all__ = ["OVERFLOW", "Batch", "Registry", "Timed", "as_payload", "label_of"]
 
 OVERFLOW = "__overflow__"
-"""Label of what came when there were too many series."""
+"""Label of measurements that arrive when there are too many series."""
 
 Labels = tuple[str, ...]
 _MOST = 2**62
@@ -30,7 +30,7 @@ _MAX_LABEL_CHARS = 200
 
 
 def label_of(value: object) -> str:
-    """Return a value as a label: bounded, without what separates labels in the store, and fit for any JSON reader."""
+    """Return a value as a label: bounded, without the store's label separator, and valid for any JSON reader."""
     text = str(value)[: 2 * _MAX_LABEL_CHARS]
     if not (text.isascii() and text.isprintable()):
         text = clean_text(text)
@@ -41,8 +41,8 @@ class Timed:
     """Durations of one series in this process.
 
     Attributes:
-        values: Those not folded yet, `MAX_VALUES` at most. Whoever counts in a microsecond appends here and calls
-            `make_room` itself, as `add` does.
+        values: Durations not folded yet, at most `MAX_VALUES`. Hot paths append to it and call `make_room`
+            themselves, as `add` does.
     """
 
     MAX_VALUES = 4_096
@@ -64,7 +64,7 @@ class Timed:
             self.make_room()
 
     def make_room(self) -> None:
-        """Fold what was appended so far."""
+        """Fold the durations appended so far."""
         self.registry.fold(self)
 
     def add_failed(self, seconds: float) -> None:
@@ -76,7 +76,7 @@ class Timed:
         self.exemplars[le_index(seconds)] = (exemplar, seconds, now)
 
     def fold(self) -> None:
-        """Move what was appended so far into the buckets; the registry's lock is held."""
+        """Move the durations appended so far into the buckets; the caller holds the registry's lock."""
         number, failed = len(self.values), len(self.failures)
         # A failure is appended before its duration: never more failures than durations.
         taken = self.values[:number]
@@ -87,7 +87,7 @@ class Timed:
 
 
 class Batch:
-    """What one family hands over at once."""
+    """Measurements of one family that are sent together."""
 
     __slots__ = ("counters", "gauges", "series")
 
@@ -101,29 +101,29 @@ class Batch:
 
 
 class Registry:
-    """All series of this process by family. ``on_first`` is called when one comes to be."""
+    """All series of this process by family. Each lookup and each counter or gauge update calls ``on_first``."""
 
     def __init__(self, on_first: Callable[[], None] = lambda: None) -> None:
         self.timed: dict[str, dict[Labels, Timed]] = {}
-        # For callers who cannot afford to make labels for each measurement: by whatever they have at hand.
+        # For callers on hot paths that must not build labels for each measurement: by a key of their choice.
         self.found: dict[Any, Timed] = {}
-        # Operations apart from requests: an application chooses their names.
+        # Separate from requests, because an application chooses the names of operations.
         self.operations: dict[Any, Timed] = {}
         self.on_first = on_first
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything; in a forked child it is the parent's."""
+        """Drop all measurements; in a forked child they belong to the parent."""
         self.lock = threading.RLock()
         self._folding = 0
         for family in self.timed.values():
-            # The same dicts: callers hold them.
+            # Cleared, not replaced: callers hold references.
             family.clear()
         self.found.clear()
         self.operations.clear()
         self.counters: dict[Labels, float] = defaultdict(int)
         self.gauges: dict[str, tuple[float, float]] = {}
-        # Of counters and gauges, handed over or not: they are series for as long as the process lives.
+        # Names of all counters and gauges, flushed or not: each counts as a series until the process ends.
         self.names: set[Labels] = set()
         self.refused = 0
 
@@ -132,7 +132,7 @@ class Registry:
         return self.timed.setdefault(name, {})
 
     def series(self, family: str, labels: Labels) -> Timed:
-        """Return a series, a new one if need be, or the family's overflow when there are too many."""
+        """Return a series; create it if needed, or return the family's overflow series if there are too many."""
         known = self.family(family)
         labels = tuple(map(label_of, labels))
         with self.lock:
@@ -149,7 +149,7 @@ class Registry:
         """Add to a counter.
 
         Raises:
-            ValueError: The value is negative or no number.
+            ValueError: The value is not a number, or is negative or too large.
         """
         if not (isinstance(value, int | float) and 0 <= value <= _MOST):
             raise ValueError(f"a counter cannot grow by {value!r}")
@@ -164,7 +164,7 @@ class Registry:
         """Set a gauge.
 
         Raises:
-            ValueError: The value is no number.
+            ValueError: The value is not a finite number.
         """
         if not (isinstance(value, int | float) and math.isfinite(value)):
             raise ValueError(f"a gauge cannot be {value!r}")
@@ -185,7 +185,7 @@ class Registry:
                 self._folding = 0
 
     def take(self, family: str) -> Batch:
-        """Return what came since the last time, and keep it no longer. ``""`` is that of counters and gauges."""
+        """Remove and return a family's measurements. The family ``""`` holds the counters and gauges."""
         batch = Batch()
         if self._folding == threading.get_ident():
             return batch
@@ -222,7 +222,7 @@ class Registry:
 
 
 def as_payload(batch: Batch) -> list[list[Any]]:
-    """Return a batch as plain lists, for JSON: see ``merge_metrics.lua``."""
+    """Return a batch as plain lists for JSON, in the format of ``merge_metrics.lua``."""
     series = [
         [1, "\x1f".join(labels), one.count, one.total_seconds, one.min_seconds, one.max_seconds, one.errors,
          [[place, number] for place, number in enumerate(one.buckets) if number],

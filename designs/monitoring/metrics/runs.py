@@ -1,4 +1,4 @@
-"""The task attempts that this process runs now: they separate calls inside a task from calls outside."""
+"""Task attempts that run in this process, to distinguish calls inside a task from calls outside."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ __all__ = ["Runs", "runs"]
 
 
 class Runs:
-    """Thread-safe. An eager retry runs inside the attempt before it, under the same id."""
+    """Names of running attempts by task id. Thread-safe. An eager retry runs inside its first attempt, with its id."""
 
     def __init__(self) -> None:
         self.reset()
 
     def reset(self) -> None:
-        """Forget all; a forked child runs none of its parent's."""
+        """Drop all attempts; a forked child runs none of its parent's."""
         self._names: dict[str, list[str]] = {}
 
     def begin(self, task_id: str, name: str) -> None:
@@ -28,10 +28,10 @@ class Runs:
             self._names.pop(task_id, None)
 
     def around(self) -> list[str]:
-        """Return the names of the tasks that the calling code may be part of; empty outside of any.
+        """Return the names of the tasks that the calling code may be part of; empty outside of any task.
 
-        A thread that a task starts does not inherit the context. Whatever calls without a context while a task runs
-        in this process is taken for such a thread.
+        A thread that a task starts does not inherit the context. So a call without a context, while a task runs in
+        this process, counts as a call from such a thread.
         """
         run = context.current()
         if run.task_id:

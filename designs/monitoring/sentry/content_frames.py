@@ -1,8 +1,8 @@
-"""Which frames handle the content of design files: their locals never leave, whatever the design.
+"""Detection of stack frames that handle file content: their local variables are never sent, for any design.
 
-A module handles it if it belongs to the packages that read files, or works with what those define. So one that begins
-to, anywhere, is known from its imports. What such a frame calls, in whatever library, is handed the content too; and a
-wrapper of the monitoring around it holds its arguments.
+A module handles file content if it belongs to the packages that read files, or imports names that those define. So a
+new module is recognized by its imports. Frames called from such a frame, in any library, receive the content too. A
+monitoring wrapper around it holds its arguments.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from designs.monitoring.fingerprint.frames import is_plumbing
 
 __all__ = ["first_with_content", "handles_content"]
 
-# With the dot behind: what begins so is the package itself or below it.
+# With a trailing dot, so that the prefix matches the package itself and its modules only.
 _READERS = ("designs.cad.", "designs.design_files.", "designs.uploads.")
-# Libraries that are handed whole files. Too much imports from them for that to say anything.
+# Libraries that receive whole files. Too many modules import them for an import to mean anything.
 _LIBRARIES = ("django.core.files.", "django.http.multipartparser.")
 _MAX_NAMES = 2_000
 
 
 def first_with_content(frames: Sequence[FrameType]) -> int:
-    """Return the place of the outermost frame that handles content, outermost frames first; their number if none."""
+    """Return the index of the outermost frame that handles content, outermost first; the frame count if none does."""
     known: dict[int, bool] = {}
     for place, frame in enumerate(frames):
         names = frame.f_globals
@@ -34,11 +34,11 @@ def first_with_content(frames: Sequence[FrameType]) -> int:
 
 
 def handles_content(names: dict[str, object]) -> bool:
-    """Return whether a module, given by its names, reads files or works with what does."""
+    """Return whether a module, given by its globals, reads files or imports from a module that does."""
     name = names.get("__name__")
     if type(name) is str and f"{name}.".startswith((*_READERS, *_LIBRARIES)):
         return True
-    # By type: lazy objects, and classes of others, would run code of theirs.
+    # Check types only: attribute access on lazy objects and foreign classes would run their code.
     for value in list(names.values())[:_MAX_NAMES]:
         kind = type(value)
         if kind is FunctionType or kind is type or issubclass(kind, type):

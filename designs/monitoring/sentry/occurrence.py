@@ -1,4 +1,4 @@
-"""What Sentry is told of an occurrence that passes the gate, made of its record."""
+"""Sentry's description of an occurrence that passes the gate, built from its record."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ __all__ = ["inert_text_of", "occurrence_of", "short_text_of"]
 def occurrence_of(
     exc: BaseException | None, event: ErrorEvent, fingerprint: Fingerprint, result: RecordResult
 ) -> Occurrence:
+    """Return the description of an occurrence for `integrations.sentry`."""
     return Occurrence(
         event.as_dict(),
         fingerprint.key,
@@ -35,20 +36,22 @@ def occurrence_of(
 
 
 def short_text_of(exc: BaseException | None, event: ErrorEvent) -> str | None:
-    """Return what the record says in place of an exception's own text, if asking for that would take long or need
-    input or output."""
+    """Return the record's message to replace an exception's own text, if that is slow, withheld or needs I/O.
+
+    None if the exception's own text can be used.
+    """
     text = event.error_message
     if exc is None:
         return None
     if len(text) > MAX_MESSAGE_CHARS:
-        # No longer than what Sentry is sent, or it is cut again and tells of the length of this.
+        # Cut to Sentry's limit, or it is cut again there and the note then states the length of this text.
         note = text[text.rfind("... [") :]
         return f"{text[: MAX_MESSAGE_CHARS - len(note)]}{note}"
     return text if is_withheld(exc) or outline_of(exc) is not None or needs_io(exc) else None
 
 
 def inert_text_of(exc: BaseException) -> str | None:
-    """Return a text for an exception whose own needs input or output, or may hold content; None for any other."""
+    """Return a safe text for an exception whose own text needs I/O or may hold file content; None for any other."""
     if is_withheld(exc):
         return redacted_str(own_words(exc), MAX_MESSAGE_CHARS)
     return redacted_str(exc, MAX_MESSAGE_CHARS) if needs_io(exc) else None

@@ -1,9 +1,9 @@
-"""Which exception a log line is about, where it carries none.
+"""Attribution of log lines without ``exc_info`` to exceptions.
 
-A line is about an exception that is being handled if it quotes it, if it is written in the ``except`` block itself, or
-by a function that was given the exception. It is also about one that its function has kept in a variable, if it quotes
-that one. Other lines are failures of their own: what a fallback logs, for instance, while the first failure is still
-being handled.
+A line belongs to an exception that is being handled if it quotes the exception, if the ``except`` block itself writes
+it, or if a function that received the exception writes it. It also belongs to an exception that its function holds in a
+variable, if it quotes that exception. Any other line is a separate failure: for example, a line that a fallback logs
+while the first failure is still being handled.
 """
 
 from __future__ import annotations
@@ -36,24 +36,24 @@ _MAX_EXCEPTIONS = 10
 _MAX_FRAMES = 60
 _MAX_WRITER_FRAMES = 40
 _MAX_ITEMS = 50
-# A shorter text, such as that of KeyError("id"), is part of too many lines.
+# Shorter texts, such as that of KeyError("id"), occur in too many lines.
 _MIN_TEXT_CHARS = 8
 # Long enough to recognize a text that the line cuts off or continues with something redacted.
 _PREFIX_CHARS = 20
 
 
 class Subject(NamedTuple):
-    """The exception a line is about, and whether the line says no more than the exception does."""
+    """The exception that a line belongs to, and whether the line only quotes it."""
 
     exc: Exception
     is_quoted: bool
 
 
 def subject_of(text: str) -> Subject | None:
-    """Return what the line that is being written is about; None for a failure of its own."""
+    """Return the exception that the log line being written belongs to; None if the line is a separate failure."""
     handled = list(_handled())
     line = _Line(text)
-    for exc, members in [*handled, *_kept()]:
+    for exc, members in [*handled, *_held_by_writer()]:
         if any(line.quotes(one) for one in members):
             return Subject(exc, is_quoted=True)
     if not handled:
@@ -65,15 +65,15 @@ def subject_of(text: str) -> Subject | None:
 
 
 def comes_from_a_result(log: logging.LogRecord, exc: BaseException) -> bool:
-    """Return whether Celery logs a failure it has read from a task's result: recorded already, where that task ran.
+    """Return whether Celery logs a failure read from a task's result: the process that ran the task has recorded it.
 
-    A chord whose header task failed is logged under the name of the task that happened to end last.
+    Celery logs a chord with a failed header task under the name of the task that happened to end last.
     """
     if not log.name.startswith("celery."):
         return False
     cause = cause_of(exc)
     if isinstance(exc, ChordError) and cause is not None and traceback_of(cause) is None:
-        # It was never raised in this process.
+        # The cause was never raised in this process.
         return True
     return _is_thrown_by_result(exc) or (cause is not None and _is_thrown_by_result(cause))
 
@@ -90,30 +90,30 @@ def _frames_of(step: TracebackType | None) -> Iterator[FrameType]:
 
 
 def _handled() -> Iterator[tuple[Exception, list[BaseException]]]:
-    """Yield each exception that is being handled, innermost first, each followed by the ones it replaces."""
+    """Yield each exception that is being handled, innermost first, with the list of it and those it replaces."""
     exc = sys.exc_info()[1]
     seen: set[int] = set()
     while exc is not None and id(exc) not in seen and len(seen) < _MAX_EXCEPTIONS:
-        members = _with_retold(exc)
+        members = _with_replaced(exc)
         seen.update(map(id, members))
         if isinstance(exc, Exception):
             yield exc, members
         exc = context_of(members[-1])
 
 
-def _kept() -> Iterator[tuple[Exception, list[BaseException]]]:
-    """Yield the exceptions that the function which writes the line has kept, as loops keep that of the last attempt."""
+def _held_by_writer() -> Iterator[tuple[Exception, list[BaseException]]]:
+    """Yield the exceptions in variables of the writing function; retry loops hold that of the last attempt."""
     writer = next(_writer_frames(), None)
     if writer is not None and _is_own(writer):
         for value in _locals_of(writer):
-            # By type: a lazy object would load what it stands for.
+            # Check the type: isinstance would make a lazy object load its value.
             if issubclass(type(value), Exception):
                 exc = cast("Exception", value)
                 if traceback_of(exc) is not None:
-                    yield exc, _with_retold(exc)
+                    yield exc, _with_replaced(exc)
 
 
-def _with_retold(exc: BaseException) -> list[BaseException]:
+def _with_replaced(exc: BaseException) -> list[BaseException]:
     members = [exc]
     while len(members) < _MAX_EXCEPTIONS:
         other = retold_by(members[-1])
@@ -138,7 +138,7 @@ def _writer_frames() -> Iterator[FrameType]:
 
 
 def _is_written_for(exc: BaseException, text: str) -> bool:
-    """Return whether the block that handles it writes the line, or a function that was given it."""
+    """Return whether the block that handles the exception writes the line, or a function that received it."""
     handling = next(_frames_of(traceback_of(exc)), None)
     for frame in _writer_frames():
         if frame is handling:
@@ -156,13 +156,13 @@ def _is_own(frame: FrameType) -> bool:
 
 
 def _is_inline(frame: FrameType) -> bool:
-    """Return whether it is a comprehension or lambda of the function that runs it."""
+    """Return whether the frame is a comprehension or lambda of its caller."""
     caller = frame.f_back
     return caller is not None and frame.f_code.co_name.startswith("<") and frame.f_code in caller.f_code.co_consts
 
 
 def _passes_on(values: list[object], text: str) -> bool:
-    """Return whether a function was given what the line says: it writes for its caller."""
+    """Return whether a function received most of the line's text as a value: it then writes for its caller."""
     return any(type(value) is str and 3 * len(value) >= 2 * len(text) and value in text for value in values)
 
 
@@ -179,7 +179,7 @@ def _locals_of(frame: FrameType) -> Iterator[object]:
 
 
 class _Line:
-    """The text of a line, compared with exceptions regardless of white space and of what redaction removes."""
+    """Text of a log line, compared with exceptions regardless of white space and redaction."""
 
     def __init__(self, text: str) -> None:
         self._text = _plain(text[:_MAX_LINE_CHARS])
@@ -205,7 +205,7 @@ class _Line:
 
 
 def _texts_of(exc: BaseException) -> Iterator[str]:
-    """Yield what the exception says: all of it, and the texts it was made with."""
+    """Yield the whole text of an exception, and each text among its arguments."""
     whole = _plain(raw_text(exc)[:_MAX_TEXT_CHARS])
     yield whole.strip("'\"")
     for arg in args_of(exc)[:_MAX_EXCEPTIONS]:
@@ -219,7 +219,7 @@ def _plain(text: str) -> str:
 
 @lru_cache(maxsize=256)
 def _is_distinctive(name: str) -> bool:
-    """Return whether a type's name is no word of plain text, as ``Error`` and ``Timeout`` are."""
+    """Return whether a type's name cannot be a word of plain text; ``Error`` and ``Timeout`` can."""
     return len(name) >= _MIN_TEXT_CHARS - 1 and sum(sign.isupper() for sign in name) > 1
 
 

@@ -1,4 +1,4 @@
-"""Clean text and names: no control characters, bounded. Pure."""
+"""Clean-up of text and names: no control characters, bounded length. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ __all__ = ["clean_name", "clean_text", "type_name", "type_names"]
 
 MAX_CHARS = 8_192
 MAX_NAME_CHARS = 300
-# Invisible characters that reorder text or end strings: NUL, C0/C1 controls but tab and newline, bidi marks.
+# Invisible characters that reorder text or end strings: NUL, C0/C1 controls except tab and newline, bidi marks.
 _STRIPPED = dict.fromkeys(
     (
         *(code for code in range(0x20) if code not in (0x09, 0x0A)),
@@ -24,7 +24,7 @@ def clean_text(text: str, max_chars: int = MAX_CHARS) -> str:
     """Cut to the limit, replace lone surrogates, drop control and bidirectional characters."""
     cut = str.__getitem__(text, slice(0, max_chars))
     if cut.isascii() and cut.isprintable():
-        # Most names and texts: there is nothing to replace.
+        # The common case: there is nothing to replace.
         whole = cut
     else:
         whole = cut.encode("utf-8", "replace").decode("utf-8").translate(_STRIPPED)
@@ -51,7 +51,7 @@ def type_names(value: object) -> tuple[str, str]:
 
 
 def clean_name(name: str) -> str:
-    """Return a name fit for storing: most are, but what looks like one may be anybody's text."""
+    """Return a name that is safe to store. Most names already are, but a name may hold arbitrary text."""
     if len(name) <= MAX_NAME_CHARS and name.isascii() and name.isprintable():
         return name
     return clean_text(name[:MAX_NAME_CHARS], MAX_NAME_CHARS).translate(_LINES)

@@ -1,4 +1,4 @@
-"""What an exception object itself holds, read by descriptor: past whatever code its class has put before it. Pure."""
+"""Attributes of exception objects, read by descriptor so that no code of their classes runs. Pure."""
 
 from __future__ import annotations
 
@@ -26,27 +26,27 @@ traceback_of: Callable[[BaseException], TracebackType | None] = _slots["__traceb
 cause_of: Led = _slots["__cause__"].__get__
 context_of: Led = _slots["__context__"].__get__
 members_of: Callable[[BaseException], tuple[BaseException, ...]] = _slots["exceptions"].__get__
-"""The exceptions of a group; for groups only."""
+"""The exceptions of an exception group; not for other exceptions."""
 args_of: Callable[[BaseException], tuple[object, ...]] = _slots["args"].__get__
 attributes_of: Callable[[BaseException], dict[str, object]] = vars(BaseException)["__dict__"].__get__
-"""The attributes set on it. Every exception has a dictionary, whatever its class says of slots; it may be of a class
-with code of its own.
+"""The instance dictionary. Every exception has one, even if its class defines slots. It may be a subclass of dict with
+its own code.
 """
 _is_suppressed: Callable[[BaseException], bool] = _slots["__suppress_context__"].__get__
 
 
 def is_exception(value: object) -> TypeGuard[BaseException]:
-    """Return whether a value is an exception, by its type: ``isinstance`` would make a lazy object fetch its value."""
+    """Return whether a value's type is an exception type: ``isinstance`` would make a lazy object fetch its value."""
     return issubclass(type(value), BaseException)
 
 
 def retold_by(exc: BaseException) -> BaseException | None:
-    """Return the exception it replaces: its cause, or its context if it was raised ``from None``."""
+    """Return the exception that this one replaces: its cause, or its context if it was raised ``from None``."""
     cause = cause_of(exc)
     return context_of(exc) if cause is None and _is_suppressed(exc) else cause
 
 
 def led_to_by(exc: BaseException) -> BaseException | None:
-    """Return what led to it: its cause, else what was being handled unless it was raised ``from None``."""
+    """Return the exception that led to this one: its cause, else its context unless it was raised ``from None``."""
     following = cause_of(exc)
     return context_of(exc) if following is None and not _is_suppressed(exc) else following

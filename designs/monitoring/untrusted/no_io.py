@@ -1,8 +1,8 @@
-"""Running foreign code without input and output: a query, a connection or an opened file is refused.
+"""Execution of foreign code without I/O: queries, connections and opened files are refused.
 
-Two layers, of this thread only. A profile function sees each call before it runs: cursors of Django's connections,
-sockets, files and drivers are refused. A profiler that runs already keeps its place; then only queries are refused, by
-Django's ``execute_wrapper``.
+There are two layers, for the current thread only. A profile function sees each call before it runs and refuses cursors
+of Django's connections, sockets, files and drivers. If another profiler is already active, it stays; then only queries
+are refused, by Django's ``execute_wrapper``.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ __all__ = ["REFUSED", "RefusedIO", "RefusedQuery", "allowing_io", "is_refusing",
 
 
 class RefusedQuery(Exception):
-    """A query was refused; foreign code may catch this and go on."""
+    """A query was refused. Foreign code may catch this and continue."""
 
 
 class RefusedIO(BaseException):
-    """A connection or file was refused. Foreign code must not catch this: the next call would be let through."""
+    """A connection or file was refused. Foreign code must not catch this: its next call would not be refused."""
 
 
 REFUSED = (RefusedQuery, RefusedIO, SynchronousOnlyOperation)
-"""What says that foreign code needs input or output; the last is Django's, for queries within an event loop."""
+"""Exceptions that show that foreign code needs I/O. Django raises the last one for queries inside an event loop."""
 
-# By module of the C function, with the names that do no harm.
+# Refused C functions by module, with the harmless names that are allowed.
 _MODULES = {
     "_io": frozenset({"text_encoding"}),
     "io": frozenset({"text_encoding"}),
@@ -48,7 +48,7 @@ _MODULES = {
     "_ssl": frozenset(),
     "select": frozenset(),
 }
-# By type of the object a method belongs to. Writing to an open file, as logging does, is allowed.
+# Refused methods, by type of their object. Writing to an open file, as logging does, is allowed.
 _FILES = (io.FileIO, io.BufferedReader, io.BufferedRandom, io.TextIOWrapper)
 _READ = frozenset({"peek", "read", "read1", "readall", "readinto", "readinto1", "readline", "readlines", "truncate"})
 _CHANNELS = (socket.SocketType, sqlite3.Connection, sqlite3.Cursor)
@@ -58,22 +58,22 @@ _IMPORTING = "<frozen importlib"
 _MAX_FRAMES = 200
 _known: set[type] = set()
 _cursors: set[CodeType] = set()
-"""The code that opens a cursor, of each kind of connection seen so far."""
+"""Code objects of the methods that open a cursor, for each connection class seen so far."""
 
 
 @contextmanager
 def refusing_io() -> Iterator[None]:
-    """Refuse queries, connections and files to what the body runs.
+    """Refuse queries, connections and files to all code that the body runs.
 
     Raises:
         RefusedQuery: The body ran a query.
         RefusedIO: The body used a connection or a file.
     """
     with ExitStack() as stack:
-        # Settings may not be there yet, or name no database.
+        # Settings may not be configured yet, or may define no database.
         with suppress(ImproperlyConfigured):
             for connection in connections.all():
-                _know_cursors_of(type(connection))
+                _register_cursors(type(connection))
                 if _refuse_query not in connection.execute_wrappers:
                     stack.enter_context(connection.execute_wrapper(_refuse_query))
         before = sys.getprofile()
@@ -84,13 +84,13 @@ def refusing_io() -> Iterator[None]:
 
 
 def is_refusing() -> bool:
-    """Return whether this thread runs code that is refused input and output."""
+    """Return whether I/O is refused to the code of this thread."""
     return sys.getprofile() is _watch
 
 
 @contextmanager
 def allowing_io() -> Iterator[None]:
-    """Let the monitoring itself work within `refusing_io`: what foreign code reports must reach Redis."""
+    """Allow I/O within `refusing_io` for the monitoring itself: errors that foreign code reports must reach Redis."""
     sys.setprofile(None)
     try:
         yield
@@ -98,7 +98,7 @@ def allowing_io() -> Iterator[None]:
         sys.setprofile(_watch)
 
 
-def _know_cursors_of(kind: type) -> None:
+def _register_cursors(kind: type) -> None:
     if kind not in _known:
         _known.add(kind)
         _cursors.update(unwrap(getattr(kind, name)).__code__ for name in ("cursor", "chunked_cursor"))
@@ -121,7 +121,7 @@ def _watch(frame: FrameType, event: str, function: Any) -> None:
             return
     elif not _is_refused(type(owner), name):
         return
-    if not _is_of_others(frame):
+    if not _is_interruption(frame):
         raise RefusedIO(name)
 
 
@@ -131,8 +131,8 @@ def _is_refused(kind: type, name: str) -> bool:
     return (issubclass(kind, _CHANNELS) or kind.__module__ == _TLS) and name not in _HARMLESS
 
 
-def _is_of_others(frame: FrameType | None) -> bool:
-    """Return whether the call belongs to an import, a finalizer or a signal handler that runs in between."""
+def _is_interruption(frame: FrameType | None) -> bool:
+    """Return whether the call belongs to an import, a finalizer or a signal handler that interrupts the code."""
     handlers = {getattr(signal.getsignal(number), "__code__", None) for number in signal.valid_signals()}
     for _ in range(_MAX_FRAMES):
         if frame is None:

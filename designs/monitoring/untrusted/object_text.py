@@ -1,4 +1,4 @@
-"""The text of foreign objects: their own where it needs no input or output, else what they hold."""
+"""Text and attributes of foreign objects, read without I/O: their own text, or a description of their structure."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from designs.monitoring.untrusted.stop_exceptions import is_stop
 
 __all__ = ["attribute_of", "items_of_proxy", "needs_io", "text_of"]
 
-# What Python's own formatting and the Sentry SDK ask an exception for, beside its text.
+# Attributes of an exception that Python's formatting and the Sentry SDK read, beside its text.
 _READ_BY_OTHERS = ("__notes__", "message", "detail")
 _DESCRIPTORS = (GetSetDescriptorType, MemberDescriptorType)
 
 
 def text_of(value: object, convert: Callable[[object], str] = str) -> str:
-    """Return ``convert(value)``; what the value holds where that would need input or output; a note where it raises.
+    """Return ``convert(value)``; the value's structure if that would need I/O; a note if it raises.
 
-    No query, connection or file is used, whatever the classes of the value and of what it holds do.
+    No query, connection or file is used, whatever code the classes of the value and its contents contain.
     """
     is_own = is_plain(value)
     if not is_own and is_lazy(type(value)):
@@ -35,14 +35,14 @@ def text_of(value: object, convert: Callable[[object], str] = str) -> str:
     except REFUSED:
         return structure_of(value, is_repr=convert is repr)
     except BaseException as error:
-        # The object's code is not ours; it may even exit.
+        # Foreign code may raise anything, even SystemExit.
         if is_stop(error):
             raise
         return f"<{type_name(value)}: {convert.__name__}() raised {type(error).__name__}>"
 
 
 def needs_io(exc: BaseException) -> bool:
-    """Return whether the exception's text, or an attribute that others read, needs input or output."""
+    """Return whether the exception's text, or an attribute in `_READ_BY_OTHERS`, needs I/O."""
     if is_plain(exc) and _reads_plainly(exc):
         return False
     try:
@@ -52,21 +52,21 @@ def needs_io(exc: BaseException) -> bool:
                 str(getattr(exc, name, None) or "")
     except REFUSED:
         return True
-    except Exception:  # noqa: BLE001 - one that raises needs none
+    except Exception:  # noqa: BLE001 - code that raises needs no I/O
         return False
     except BaseException as error:
         if is_stop(error):
             raise
-        # Others catch `Exception` only: they must not ask for it.
+        # Other readers catch only `Exception`: they must not read this text.
         return True
     return False
 
 
 def attribute_of(value: object, name: str) -> Any:
-    """Return an attribute; None where there is none, where its code raises or needs input or output."""
+    """Return an attribute; None if it is missing, or if its code raises or needs I/O."""
     kind = type(value)
     if issubclass(kind, BaseException) and _is_stored(kind, name):
-        # As most are: no code runs, and no guard is needed.
+        # The common case: no code runs, so no guard is needed.
         return dict.get(attributes_of(cast("BaseException", value)), name)
     try:
         with refusing_io():
@@ -74,28 +74,28 @@ def attribute_of(value: object, name: str) -> Any:
     except REFUSED:
         return None
     except BaseException as error:
-        # Attributes may be code.
+        # A property may raise anything.
         if is_stop(error):
             raise
         return None
 
 
 def items_of_proxy(proxy: MappingProxyType[Any, Any], most: int) -> dict[object, object]:
-    """Return the first items of what a proxy shows; none where that is a mapping whose code needs input or output."""
+    """Return the first items of a proxy's mapping; none if the mapping's code raises or needs I/O."""
     try:
         with refusing_io():
             return dict(islice(proxy.items(), most))
     except REFUSED:
         return {}
     except BaseException as error:
-        # The mapping's code is not ours.
+        # A foreign mapping may raise anything.
         if is_stop(error):
             raise
         return {}
 
 
 def _reads_plainly(exc: BaseException) -> bool:
-    """Return whether what others read of an exception is there without running foreign code."""
+    """Return whether the attributes in `_READ_BY_OTHERS` can be read without running foreign code."""
     held = attributes_of(exc)
     for name, stored in _plain_attributes(cast("type", type(exc))):
         if not stored:
@@ -108,12 +108,12 @@ def _reads_plainly(exc: BaseException) -> bool:
 
 @lru_cache(maxsize=512)
 def _plain_attributes(kind: type) -> tuple[tuple[str, bool], ...]:
-    """Return for each attribute that others read whether it can only be in the instance's dictionary, or plain."""
+    """Return each name of `_READ_BY_OTHERS` with whether it is stored in the instance's dictionary only, or plain."""
     return tuple((name, _is_stored(kind, name) or _is_plain_of(kind, name)) for name in _READ_BY_OTHERS)
 
 
 def _is_plain_of(kind: type, name: str) -> bool:
-    """Return whether a class gives an attribute as a plain value or a slot, and has no code for missing ones."""
+    """Return whether a class defines an attribute as a plain value or a slot, and has no code for missing ones."""
     if not _is_stored(kind, ""):
         return False
     for base in type.__getattribute__(kind, "__mro__"):
@@ -125,7 +125,7 @@ def _is_plain_of(kind: type, name: str) -> bool:
 
 def _is_stored(kind: type, name: str) -> bool:
     """Return whether an attribute can only be in the instance's dictionary."""
-    # A metaclass may hash as it likes.
+    # A metaclass may define its own hash, so its classes are not cached.
     return _is_stored_of_type(kind, name) if type(kind) is type else _looks_stored(kind, name)
 
 
@@ -140,11 +140,11 @@ def _looks_stored(kind: type, name: str) -> bool:
 
 
 _is_stored_of_type = lru_cache(maxsize=1_024)(_looks_stored)
-"""Each recorded failure asks the same of its class: a twentieth of its time."""
+"""Cached per class: without the cache, this is a twentieth of the time to record a failure."""
 
 
 def _own_text(value: object, convert: Callable[[object], str]) -> str:
-    # A subclass of str may be what foreign code returns.
+    # Foreign code may return a subclass of str.
     return str.__getitem__(convert(value), slice(None))
 
 

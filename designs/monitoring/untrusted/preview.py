@@ -1,7 +1,7 @@
-"""What stands in for the text of a value that would take long to write out: how many items, and the first. Pure.
+"""Previews of large values in place of their full text: number of items, and the first ones. Pure.
 
-A message is cut to some thousand characters anyway; writing out a list of millions for it takes seconds. Only Python's
-own containers are looked into: what anybody's class does for its text cannot be foreseen.
+A message is cut to some thousand characters anyway, and formatting a list of millions takes seconds. Only Python's own
+containers are inspected: the cost of a text that a custom class produces is unpredictable.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["outline_of"]
 
 MAX_ITEMS = 10_000
 MAX_CHARS = 200_000
-"""What is written out whole: some milliseconds' worth."""
+"""Limits up to which a value is formatted in full, which takes some milliseconds."""
 
 _FIRST_ITEMS = 100
 _ITEM_MAX_CHARS = 1_000
@@ -29,21 +29,21 @@ _TEXTS = frozenset({str, bytes, bytearray, array})
 _LISTS = frozenset({list, tuple, set, frozenset, deque, type({}.keys()), type({}.values()), type({}.items())})
 _DICTS = frozenset({dict, OrderedDict, defaultdict, Counter, MappingProxyType})
 
-# The text of these is that of what they were made with.
+# Exceptions with one of these methods have the text of their arguments.
 _WRITE_ARGS = (BaseException.__str__, KeyError.__str__, OSError.__str__)
 
 
 def outline_of(value: object, *, is_repr: bool = False) -> str | None:
-    """Return a short text for a value that is large; None for any other.
+    """Return a preview of a large value; None for any other.
 
     Args:
-        value: Anything; an exception is as large as what its text consists of.
-        is_repr: Whether ``repr`` is what would be asked, which writes out a plain text too.
+        value: Any value; the size of an exception is that of its arguments.
+        is_repr: Whether ``repr`` would be called, which formats plain strings too.
     """
     kind = type(value)
     if issubclass(kind, BaseException):
         args = args_of(cast("BaseException", value))
-        # Most have one text, which is their text.
+        # The common case: one string argument is the whole text.
         if len(args) == 1 and type(args[0]) is str:
             return None
         if not _is_large(args) or type.__getattribute__(kind, "__str__") not in _WRITE_ARGS:
