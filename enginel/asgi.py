@@ -1,6 +1,6 @@
 """ASGI entry point: ``uvicorn enginel.asgi:application --no-proxy-headers``.
 
-Without the option uvicorn believes ``X-Forwarded-Proto`` and ``X-Forwarded-For`` of any client on this host.
+Without the option uvicorn trusts ``X-Forwarded-Proto`` and ``X-Forwarded-For`` from any client on this host.
 """
 
 from __future__ import annotations

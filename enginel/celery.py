@@ -16,12 +16,12 @@ from integrations.celery.heartbeats import WorkerHeartbeat
 __all__ = ["app"]
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "enginel.settings")
-# Celery would run all of Django's checks, ask the database for some, and look at no result; refuse_to_start looks.
+# Celery would run all of Django's checks, with database queries, and ignore the results; refuse_to_start does not.
 os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
 
 app = Celery("enginel")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-# Redis, whether its URL says TLS or not; Celery takes "redis+socket" for the first.
+# Redis with or without TLS; Celery treats "redis+socket" as "redis".
 app.loader.override_backends = dict.fromkeys(
     ("redis", "rediss"), "integrations.celery.result_backend:ResultsWithoutSecrets"
 )
@@ -32,13 +32,13 @@ app.steps["worker"].add(WorkerHeartbeat)
 
 @celeryd_init.connect(dispatch_uid="enginel.use_our_standard_error")
 def use_our_standard_error(**kwargs: object) -> None:
-    """Make a worker's standard error JSON before Celery warns of anything."""
+    """Write a worker's standard error as JSON before Celery prints any warning."""
     standard_error.serve()
 
 
 @setup_logging.connect(dispatch_uid="enginel.use_our_logging")
 def use_our_logging(**kwargs: object) -> None:
-    """Keep workers and beat from putting their own format in place of ours, in logs and on standard error."""
+    """Stop workers and beat from replacing our log format with their own, in logs and on standard error."""
     standard_error.serve()
     logging.config.dictConfig(settings.LOGGING)
     logging.captureWarnings(capture=True)

@@ -1,4 +1,4 @@
-"""Settings of commands that only read Redis: they start without the API, the admin and the readers of CAD files."""
+"""Settings of commands that only read Redis: they start without the API, the admin and the CAD readers."""
 
 from __future__ import annotations
 

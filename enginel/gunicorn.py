@@ -9,16 +9,16 @@ __all__: list[str] = []
 worker_class = "enginel.worker.Worker"
 workers = 2
 threads = 4
-# Each is a file descriptor, idle ones too, and 1,024 is a common limit of a process.
+# Each connection, even an idle one, takes a file descriptor; 1,024 is a common limit of a process.
 worker_connections = 800
 timeout = 60
 graceful_timeout = 5
-# Longer than whoever sends requests keeps idle connections, a minute mostly: one that meets a closing one fails.
+# Longer than clients and proxies keep idle connections, mostly a minute: a request on a closing connection fails.
 keepalive = 75
-# Its default place is the user's home, which a container may mount read-only.
+# The default is in the user's home, which a container may mount read-only.
 control_socket_disable = True
-# gunicorn believes such headers when they come from loopback or a unix socket, where clients of this host are, too.
-# Whether a proxy is believed is Django's to judge, by ENGINEL_BEHIND_PROXY.
+# gunicorn trusts such headers from loopback and unix sockets, but clients on this host use these, too.
+# Django decides by ENGINEL_BEHIND_PROXY whether to trust a proxy.
 forwarder_headers = ""
 forwarded_allow_ips = ""
 secure_scheme_headers: dict[str, str] = {}
@@ -36,5 +36,5 @@ logconfig_dict = {
 
 
 def on_starting(server: object) -> None:
-    """Make standard error JSON in the process that starts the workers; gunicorn calls this."""
+    """Write standard error as JSON in the process that starts the workers; gunicorn calls this."""
     standard_error.serve()

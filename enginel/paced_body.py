@@ -1,4 +1,4 @@
-"""The limits of request bodies under ASGI, where Django receives a body in full before it makes the request.
+"""Limits of request bodies under ASGI, where Django receives the whole body before it creates the request.
 
 No thread waits for a slow client here; the limits bound memory, disk and connections.
 """
@@ -37,10 +37,10 @@ _DISCONNECT = {"type": "http.disconnect"}
 
 
 class PacedBody:
-    """One request's body, received within the limits of size and time.
+    """The body of one request, received within the limits of size and time.
 
     Attributes:
-        refusal: Why the body was not received in full; the client has no answer yet.
+        refusal: Reason why the body was not received in full; the client has no response yet.
     """
 
     def __init__(self, scope: dict[str, Any], receive: Callable[[], Awaitable[dict[str, Any]]]) -> None:
@@ -54,7 +54,7 @@ class PacedBody:
         self._is_judged = False
 
     async def receive(self) -> dict[str, Any]:
-        """Return the next message; a refused body looks like a client that is gone."""
+        """Return the next message; a refused body looks like a disconnected client."""
         if self._is_whole:
             return await self._receive()
         granted = settings.ENGINEL_CLIENT_GRACE_SECONDS + self._received / settings.ENGINEL_CLIENT_MIN_BYTES_PER_SECOND
@@ -74,7 +74,7 @@ class PacedBody:
         return message
 
     async def _judge_login(self) -> None:
-        """Raise the limit if the request has a user. Smaller bodies are judged by their views alone."""
+        """Raise the limit if the request has a user. The login for smaller bodies is checked only by their views."""
         self._is_judged = True
         began = time.monotonic()
         try:
@@ -83,11 +83,11 @@ class PacedBody:
         except Exception as exc:  # noqa: BLE001  # outside of what Django handles
             ErrorTracker.log_error(exc, request_path=self._scope.get("path"), source="http")
             self.refusal = LoginNotJudged
-        # The client did not make the service wait.
+        # The time of this check is not the client's.
         self._began += time.monotonic() - began
 
     async def _discard(self, message: dict[str, Any]) -> None:
-        """Receive the rest as `request_bodies.discard_body` does: the client would see a reset, not the answer."""
+        """Receive the rest as `request_bodies.discard_body` does: else the client sees a reset, not the response."""
         with suppress(TimeoutError):
             async with asyncio.timeout(DISCARD_MAX_SECONDS):
                 while message.get("more_body") and self._received < DISCARD_MAX_BYTES:
@@ -95,7 +95,7 @@ class PacedBody:
                     self._received += len(message.get("body", b""))
 
     async def answer(self, send: Callable[[dict[str, Any]], Awaitable[None]]) -> None:
-        """Send the error body of the refusal, and have the connection closed."""
+        """Send the error response of the refusal and close the connection."""
         refusal = self.refusal or BodyRefused
         text = json.dumps({"detail": refusal.detail, "code": refusal.code, "error_id": None}).encode()
         headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(text))]
@@ -112,5 +112,5 @@ def _has_user(scope: dict[str, Any]) -> bool:
         # Django answers such a request with 400.
         return False
     finally:
-        # Django closes connections at the end of requests, and this one may not become any.
+        # Django closes database connections at the end of requests, but this body may never become a request.
         connections.close_all()

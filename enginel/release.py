@@ -1,6 +1,6 @@
-"""The release that runs: the setting, else the commit of this checkout, else the version of the package.
+"""Name of the running release: the setting, else the commit of this checkout, else the version of the package.
 
-Read once, when settings load. Records, groups, /metrics, traces and Sentry all get it from ``ENGINEL_RELEASE``.
+Read once, when settings load. Records, groups, /metrics, traces and Sentry all use ``ENGINEL_RELEASE``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ VERSION = "0.1.0"
 
 _DEADLINE_SECONDS = 1.0
 _MAX_CHARS = 200
-# Sentry refuses these in the name of a release, and these names.
+# Characters and names that Sentry refuses for releases.
 _REFUSED = re.compile(r"[\s/\\\x00-\x1f\x7f]+")
 _NO_NAMES = frozenset({"", ".", "..", "latest"})
 _DESCRIBE = ("-c", "core.fsmonitor=false", "describe", "--tags", "--always", "--dirty")
@@ -28,30 +28,30 @@ def release_of(root: Path, stated: str = "") -> str:
     """Return the name of the running release, never empty.
 
     Args:
-        root: Folder of the code. Only a checkout whose top this is counts, not one further up.
-        stated: What the deployment set.
+        root: Folder of the code. It counts as a checkout only if it is the top folder of one.
+        stated: The value that the deployment set.
     """
     return _named(stated) or _named(_described(root)) or VERSION
 
 
 def _described(root: Path) -> str:
-    """Return what ``git describe`` says of a checkout; empty without git or a checkout."""
+    """Return the output of ``git describe`` for a checkout; empty without git or a checkout."""
     git = shutil.which("git") if (root / ".git").exists() else None
     if git is None:
         return ""
-    # A hook of another repository sets GIT_DIR and more; they would name its commit.
+    # A hook of another repository sets GIT_DIR and more; git would then describe that repository.
     env = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    # Looking must not write, for instance refresh the index.
+    # Must not write, for instance refresh the index.
     env |= {"GIT_OPTIONAL_LOCKS": "0", "GIT_CEILING_DIRECTORIES": str(root.parent)}
     try:
         done = subprocess.run(  # noqa: S603 - our own arguments
-            # git refuses the checkout of another user. Ours runs this one's code already.
+            # git refuses the checkout of another user. This process runs the code of this one already.
             [git, "-c", f"safe.directory={root.resolve()}", *_DESCRIBE],
             cwd=root,
             env=env,
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            # As git stores them; a process with another locale must not have another release.
+            # The encoding that git stores; the release must not depend on the locale of the process.
             encoding="utf-8",
             errors="replace",
             check=True,

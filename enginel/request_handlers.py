@@ -1,13 +1,13 @@
-"""Requests as Django makes them, but for charsets that are no charsets.
+"""Django request handlers that ignore invalid charsets and limit the bodies of requests.
 
-``Content-Type: text/plain; charset=base64`` names a codec Python knows, so Django takes it for the encoding of the
-query string, and the first look at it raises before any middleware has run. Such a charset is ignored, as unknown
-ones are.
+``Content-Type: text/plain; charset=base64`` names a Python codec that is no charset. Django uses it as the encoding of
+the query string, so parsing the query string raises before any middleware has run. Such a charset is ignored, as
+unknown ones are.
 
-Reading a malformed chunked body raises `OSError`, as reading a truncated body does. gunicorn raises exceptions of its
-own here, which Django does not handle. A body that arrives too slowly, or is too large for a request without a user,
-is refused with `designs.http.request_bodies.BodyRefused`: before the view is called where the request claims no login,
-else when the view reads it, since most views judge the login first.
+Reading a malformed chunked body raises `OSError`, as reading a truncated body does. gunicorn raises its own
+exceptions here, which Django does not handle. A body that arrives too slowly, or is too large for a request without a
+user, is refused with `designs.http.request_bodies.BodyRefused`. A request without credentials is refused before its
+view is called; any other when the view reads the body, since most views check the login first.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def _is_charset(name: str) -> bool:
 
 
 class _Body:
-    """The body of a WSGI request. What the client does wrong while it is read is `OSError` or `BodyRefused`."""
+    """The body of a WSGI request. Faults of the client during a read raise `OSError` or `BodyRefused`."""
 
     def __init__(self, environ: dict[str, Any], request: WSGIRequest) -> None:
         self._stream: IO[bytes] = environ["wsgi.input"]
@@ -108,12 +108,12 @@ class _Body:
         return BodyTooLarge()
 
     def judge(self, request: WSGIRequest) -> None:
-        """Judge the size of the body of a request that claims no login, whether its view reads it or not.
+        """Check the body size of a request without credentials, even if its view does not read the body.
 
-        A chunked body is received here: only then its size is known. Django takes it for empty otherwise.
+        A chunked body is received here, since its size is unknown before. Django would treat it as empty.
 
         Raises:
-            BodyRefused: It is too large, too slow or malformed.
+            BodyRefused: The body is too large, too slow or malformed.
         """
         is_chunked = not self._declared and request.META.get("wsgi.input_terminated", False)
         if claims_login(request) or not (is_chunked or self._declared > ANONYMOUS_MAX_BYTES):
@@ -130,7 +130,7 @@ class _Body:
             request.META["CONTENT_LENGTH"] = str(len(received))
 
     def _receive_start(self) -> bytes:
-        """Return the body, or a start of it that is longer than an anonymous body may be."""
+        """Return the body, cut as soon as it exceeds the limit for anonymous bodies."""
         received = b""
         try:
             while len(received) <= ANONYMOUS_MAX_BYTES and (

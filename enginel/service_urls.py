@@ -1,6 +1,7 @@
-"""Outside services, and what else the settings take from the environment in more than a line.
+"""Parsing of settings from the environment: URLs of external services, and other settings that need more than a line.
 
-A wrong value is reported to `enginel.env.Env`, and something harmless is returned: the system checks tell all at once.
+A wrong value is reported to `enginel.env.Env`, and a harmless value is returned, so that the system checks report all
+problems at once.
 """
 
 from __future__ import annotations
@@ -31,12 +32,12 @@ __all__ = [
 
 
 def development_secret_key(env: Env, state_dir: Path) -> str:
-    """Return the key of development: made once per checkout and shared by web, worker and commands."""
+    """Return the secret key for development: created once per checkout and shared by web, worker and commands."""
     path = state_dir / "secret_key"
     try:
         if not path.exists():
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            # Written aside and linked: of processes that start together, one wins and all read the same.
+            # Written to a temporary file and linked: if processes start together, one wins and all read the same key.
             draft = path.with_suffix(f".{os.getpid()}")
             draft.touch(mode=0o600)
             draft.write_text(secrets.token_urlsafe(48))
@@ -61,7 +62,7 @@ def database(env: Env, state_dir: Path, *, local: bool) -> dict[str, Any]:
         env.report("DATABASE_URL", "DATABASE_URL is not set.", "Set postgresql://USER:PASSWORD@HOST:PORT/NAME.")
     config: dict[str, Any] = dict(dj_database_url.parse(url or fallback, conn_max_age=60, conn_health_checks=True))
     if config["ENGINE"].endswith("sqlite3"):
-        # WAL lets the web read while a worker writes; IMMEDIATE takes the lock up front, so that the
+        # With WAL the web reads while a worker writes; IMMEDIATE takes the lock at the start, so that the
         # timeout applies instead of "database is locked" on the upgrade of a read transaction.
         config["CONN_MAX_AGE"] = 0
         config["OPTIONS"] = {
@@ -75,12 +76,12 @@ def database(env: Env, state_dir: Path, *, local: bool) -> dict[str, Any]:
 
 
 def redis_url(env: Env) -> str:
-    """Return ``REDIS_URL``; empty when it is not set, or nothing a client understands."""
+    """Return ``REDIS_URL``; empty when it is not set or no client accepts it."""
     url = env.url("REDIS_URL", ("redis", "rediss", "unix"), TOPOLOGY_SCHEMES)
     try:
         if has_topology(url):
             address = parse_topology(url)
-            # As all of its connections are made.
+            # The class of all its connections.
             connection_class = redis.SSLConnection if address.is_tls else redis.Connection
             redis.ConnectionPool(connection_class, **address.options).make_connection()
         elif url:
@@ -95,7 +96,7 @@ def redis_url(env: Env) -> str:
 
 
 def broker_url(env: Env, redis_url: str) -> str:
-    """Return the broker's URL as Celery spells it: Redis, unless another is named."""
+    """Return the broker's URL in Celery's spelling: Redis, unless the environment sets another."""
     url = env.url("CELERY_BROKER_URL", ("redis", "rediss", "unix", "redis+socket"))
     if not url and has_topology(redis_url):
         if not any(problem.name == "CELERY_BROKER_URL" for problem in env.problems):
@@ -110,7 +111,7 @@ def broker_url(env: Env, redis_url: str) -> str:
 
 
 def sentry_dsn(env: Env) -> str:
-    """Return ``SENTRY_DSN``; empty when it is not set, or no DSN."""
+    """Return ``SENTRY_DSN``; empty when it is not set or invalid."""
     dsn = env.url("SENTRY_DSN", ("http", "https"))
     try:
         return str(Dsn(dsn)) if dsn else ""
@@ -120,7 +121,7 @@ def sentry_dsn(env: Env) -> str:
 
 
 def storage(env: Env, state_dir: Path) -> dict[str, Any]:
-    """Return where files lie, as an entry of ``STORAGES``."""
+    """Return the file storage as an entry of ``STORAGES``."""
     if env.choice("ENGINEL_STORAGE", "local", ("local", "s3")) == "s3":
         bucket = env.text("ENGINEL_S3_BUCKET")
         if not bucket:

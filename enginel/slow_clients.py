@@ -1,7 +1,7 @@
-"""Limits of the time that threads wait for clients, to receive a body and to send an answer.
+"""Limits on the time that threads wait for clients while receiving a body or sending a response.
 
-A wait releases the thread's permit to run, so another thread can serve. The number of waits is limited, too; beyond
-it, the client that is furthest behind is disconnected.
+A waiting thread releases its permit to run, so that another thread can serve. The number of waiting threads is
+limited, too; beyond it, the client that is furthest behind is disconnected.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ _EVICTED_AFTER_SECONDS = 1.0
 
 
 class SlowClient(TimeoutError):
-    """The client is too slow. gunicorn closes the connection, as it does for one the client has reset."""
+    """The client is too slow. gunicorn closes the connection, as after a reset by the client."""
 
     def __init__(self) -> None:
         super().__init__(errno.ECONNRESET, "the client is too slow")
 
 
 class Waiters:
-    """The threads of one process that wait for their clients, and the permits of those that run.
+    """Counts the threads of one process that wait for clients, and holds the permits of running ones.
 
     Args:
         running: Threads that may run at once.
         waiting: Threads that may wait at once.
         grace_seconds: How long a client may keep a thread waiting during one request.
-        bytes_per_second: What the client sends or receives extends this by a second each.
+        bytes_per_second: Bytes that the client must send or receive to extend this time by a second.
     """
 
     def __init__(self, running: int, waiting: int, grace_seconds: float, bytes_per_second: int) -> None:
@@ -47,7 +47,7 @@ class Waiters:
         self._lock = threading.Lock()
 
     def enter(self, waiter: PacedSocket) -> bool:
-        """Begin a wait; False if too many wait already, and none of them is far behind."""
+        """Begin a wait; return False if too many threads wait already and no client is far behind."""
         with self._lock:
             now = time.monotonic()
             if len(self._since) >= self._max:
@@ -61,16 +61,16 @@ class Waiters:
         return True
 
     def leave(self, waiter: PacedSocket) -> bool:
-        """End a wait; False if the client was disconnected meanwhile."""
+        """End a wait; return False if the client was disconnected meanwhile."""
         self.permits.acquire()
         with self._lock:
             return self._since.pop(waiter, None) is not None
 
 
 class PacedSocket(socket.socket):
-    """A connection whose client has to keep up while a thread waits for it.
+    """A connection with a minimum rate for its client while a thread waits for it.
 
-    A non-blocking socket behaves as any other does.
+    In non-blocking mode it is an ordinary socket.
     """
 
     waiters: Waiters
@@ -81,7 +81,7 @@ class PacedSocket(socket.socket):
     _timeout: float | None = None
 
     def begin(self) -> None:
-        """Begin a request: what the client was granted before is used up."""
+        """Begin a request: reset the client's time allowance."""
         self.request, self._moved, self._waited = None, 0, 0.0
 
     def behind(self, seconds: float = 0.0) -> float:
@@ -96,11 +96,11 @@ class PacedSocket(socket.socket):
     def disconnect(self) -> None:
         """End the wait of the thread that has this connection."""
         with suppress(OSError):
-            # One that sends can still get an answer that says why.
+            # A client that is sending can still receive a response with the reason.
             self.shutdown(socket.SHUT_RD if self._event == select.POLLIN else socket.SHUT_RDWR)
 
     def settimeout(self, value: float | None, /) -> None:
-        # Python itself would wait for as long: with the permit, and however slow the client is.
+        # Otherwise Python itself would wait: with the permit held, and for a client of any rate.
         self._timeout = value
         super().setblocking(value != 0)
 
@@ -111,10 +111,10 @@ class PacedSocket(socket.socket):
         self.settimeout(None if flag else 0.0)
 
     def recv(self, size: int, flags: int = 0, /) -> bytes:
-        """Receive, and wait as long as the client keeps up.
+        """Receive, and wait as long as the client keeps the minimum rate.
 
         Raises:
-            SlowClient: It does not, or too many wait.
+            SlowClient: The client is too slow, or too many threads wait.
         """
         while True:
             try:
@@ -126,10 +126,10 @@ class PacedSocket(socket.socket):
                 return data
 
     def sendall(self, data: Any, flags: int = 0, /) -> None:
-        """Send, and wait as long as the client keeps up.
+        """Send, and wait as long as the client keeps the minimum rate.
 
         Raises:
-            SlowClient: It does not, or too many wait.
+            SlowClient: The client is too slow, or too many threads wait.
         """
         left = memoryview(data)
         while left:
@@ -142,10 +142,10 @@ class PacedSocket(socket.socket):
                 left = left[sent:]
 
     def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
-        """Send a file by the kernel, and wait as long as the client keeps up.
+        """Send a file with ``sendfile``, and wait as long as the client keeps the minimum rate.
 
         Raises:
-            SlowClient: It does not, or too many wait.
+            SlowClient: The client is too slow, or too many threads wait.
         """
         begin, end = offset, None if count is None else offset + count
         os.set_blocking(self.fileno(), False)

@@ -1,4 +1,4 @@
-"""What every process that serves does first: refuse to start on wrong settings."""
+"""Startup check of every server process: refuse to start with wrong settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the embedded services of a checkout keep their files."""
+"""State folder of a checkout, with the files of its embedded services."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SOCKET_PATH_MAX_BYTES = 103
 
 
 def socket_path(state_dir: Path) -> Path:
-    """Return the path of the embedded Valkey's socket: in the state directory, elsewhere where that is too deep."""
+    """Return the path of the embedded Valkey's socket: in the state directory, elsewhere if that path is too long."""
     path = state_dir / "valkey.sock"
     if len(os.fsencode(path)) <= _SOCKET_PATH_MAX_BYTES:
         return path

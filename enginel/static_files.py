@@ -1,10 +1,10 @@
 """Static files for WSGI and ASGI alike.
 
-WhiteNoise's middleware is sync only: under ASGI it costs every request, of a static file or not, a change of threads
-and back, and makes all that stands outside of it sync, too.
+WhiteNoise's middleware is sync only: under ASGI it costs every request, for a static file or not, two thread switches,
+and makes all middleware outside of it sync, too.
 
-Collected files are compressed by `collectstatic`. In development files come straight from the packages; then each is
-compressed when it is first asked for, and the copy is kept in the state folder.
+Collected files are compressed by `collectstatic`. In development files come directly from the packages; then each is
+compressed at its first request, and the copy is stored in the state folder.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from whitenoise.responders import StaticFile
 __all__ = ["StaticFilesMiddleware"]
 
 _CHUNK_BYTES = 65_536
-# What a packet holds anyway, and what would take long.
+# Smaller files fit into one packet anyway; larger ones would take too long.
 _MIN_BYTES, _MAX_BYTES = 1_024, 8 * 1024 * 1024
 _compressor = Compressor(use_brotli=False, quiet=True)
 
 
 class StaticFilesMiddleware(WhiteNoiseMiddleware):  # type: ignore[misc]  # WhiteNoise has no types
-    """WhiteNoise that awaits the rest of the stack where that is async; files are read in a thread there."""
+    """WhiteNoise that awaits the rest of an async stack; there, it reads files in a thread."""
 
     sync_capable = async_capable = True
 
@@ -64,22 +64,22 @@ class StaticFilesMiddleware(WhiteNoiseMiddleware):  # type: ignore[misc]  # Whit
         if not self.autorefresh:
             file = self.files.get(path)
         else:
-            # Only there files of packages are looked for on the disk.
-            file = await _aside(self.find_file)(path) if path.startswith(self.static_prefix) else None
-        return None if file is None else await _aside(self.serve)(file, request)
+            # Files of packages are searched on the disk only in this mode.
+            file = await _in_thread(self.find_file)(path) if path.startswith(self.static_prefix) else None
+        return None if file is None else await _in_thread(self.serve)(file, request)
 
 
-def _aside(work: Callable[..., Any]) -> Callable[..., Any]:
+def _in_thread(work: Callable[..., Any]) -> Callable[..., Any]:
     return sync_to_async(work, thread_sensitive=False)
 
 
 async def _chunks_of(file: Any) -> AsyncIterator[bytes]:
-    while file is not None and (chunk := await _aside(file.read)(_CHUNK_BYTES)):
+    while file is not None and (chunk := await _in_thread(file.read)(_CHUNK_BYTES)):
         yield chunk
 
 
 def _compressed_copy(path: Path) -> Path | None:
-    """Return a compressed copy of a file of a package; None where compression is not worth it or not possible."""
+    """Return a compressed copy of a package's file; None if compression is useless or impossible."""
     try:
         about = path.stat()
         if not _MIN_BYTES <= about.st_size <= _MAX_BYTES or not _compressor.should_compress(str(path)):
@@ -95,7 +95,7 @@ def _compressed_copy(path: Path) -> Path | None:
                     old.unlink(missing_ok=True)
         return copy if copy.stat().st_size < about.st_size else None
     except OSError:
-        # It is served as it is.
+        # The file is served uncompressed.
         return None
 
 

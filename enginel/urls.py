@@ -33,7 +33,7 @@ urlpatterns = [
     path("metrics", metrics, name="metrics"),
     path("api/", include("designs.urls")),
     path("admin/monitoring/", admin.site.admin_view(dashboard), name="admin-monitoring"),
-    # Before the admin site's own, which limit no tries.
+    # Before the admin site's own views, which do not limit attempts.
     path("admin/login/", admin_login),
     path("admin/password_change/", admin.site.admin_view(admin_password_change)),
     path("admin/", admin.site.urls),

@@ -1,8 +1,8 @@
-"""gunicorn's worker with threads, such that slow clients do not occupy the threads.
+"""A threaded gunicorn worker whose threads are not blocked by slow clients.
 
-The main loop receives the head of a request and a small body; a thread gets the request when they are complete. Idle
-and slow connections cost a file descriptor each. Large and chunked bodies are received by the threads, and answers
-are sent by them, within the limits of `enginel.slow_clients`.
+The main loop receives the head of a request and a small body, then passes the complete request to a thread. An idle or
+slow connection costs only a file descriptor. Threads receive large and chunked bodies and send responses, within the
+limits of `enginel.slow_clients`.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from enginel.slow_clients import PacedSocket, Waiters
 __all__ = ["Worker", "is_complete"]
 
 HEAD_MAX_BYTES = 64 * 1024
-"""A head that is longer goes to a thread, where gunicorn refuses it."""
+"""Limit of a request head; gunicorn refuses a longer one in a thread."""
 BUFFERED_MAX_BYTES = 64 * 1024
-"""A body of at most this size is received before a thread is occupied; of a larger one this much is."""
+"""Number of body bytes that the main loop receives before a thread gets the request."""
 WAITING_MAX = 16
-"""Threads of a process that may wait for clients at once, beside those that run."""
+"""Number of threads per process that may wait for clients at once, in addition to the running ones."""
 LINGER_SECONDS = 2.0
 LINGERING_MAX = 256
 _LINGER_MAX_BYTES = 1024 * 1024
@@ -39,7 +39,7 @@ _CHUNK_BYTES = 64 * 1024
 
 _REQUEST_LINE = re.compile(rb"[!-~]+ [^\r\n]+ HTTP/\d")
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,18})[ \t]*\r\n", re.IGNORECASE)
-# A client that asks for permission waits for it; the size of a chunked body is unknown.
+# A client that sends Expect waits for permission; the size of a chunked body is unknown.
 _NOT_BUFFERED = re.compile(rb"\r\n(?:expect|transfer-encoding):", re.IGNORECASE)
 _IGNORED_ERRORS = frozenset({errno.EAGAIN, errno.EWOULDBLOCK, errno.ECONNABORTED, errno.EMFILE, errno.ENFILE})
 
@@ -51,9 +51,9 @@ _TOO_SLOW = (
 
 
 def is_complete(received: bytes | bytearray) -> bool:
-    """Return whether a thread can take a request: all of it is here, or as much as is buffered.
+    """Return whether a request is ready for a thread: it is complete, or the buffer limit is reached.
 
-    Whether it is well-formed is the parser's business; what can never be complete goes to the parser at once.
+    The parser checks the syntax; a request that can never be complete goes to the parser at once.
     """
     head_end = received.find(b"\r\n\r\n")
     if head_end < 0:
@@ -67,7 +67,7 @@ def is_complete(received: bytes | bytearray) -> bool:
 
 
 class _Connection(TConn):  # type: ignore[misc]
-    """A connection and what the main loop has received of its next request."""
+    """A connection and the part of its next request that the main loop has received."""
 
     def __init__(self, *args: Any, linger: Callable[[_Connection], None]) -> None:
         super().__init__(*args)
@@ -76,7 +76,7 @@ class _Connection(TConn):  # type: ignore[misc]
         self._linger = linger
 
     def begin(self) -> None:
-        """Begin to receive a request."""
+        """Start receiving a request."""
         self.received.clear()
         self.began = time.monotonic()
 
@@ -90,7 +90,7 @@ class _Connection(TConn):  # type: ignore[misc]
         if not graceful:
             super().close()
             return
-        # gunicorn would wait here, in the main loop, until the client has closed its side.
+        # gunicorn would block the main loop here until the client has closed its side.
         try:
             self.sock.setblocking(False)
             self.sock.shutdown(socket.SHUT_WR)
@@ -101,11 +101,11 @@ class _Connection(TConn):  # type: ignore[misc]
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]
-    """See the module."""
+    """gunicorn worker class; see the module."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # Both in order of their beginning.
+        # Both in the order in which they started.
         self._arriving: dict[_Connection, None] = {}
         self._lingering: dict[_Connection, float] = {}
 
@@ -176,7 +176,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self.poller.register(client, EVENT_READ, before.data)
 
     def _receive(self, connection: _Connection) -> bool:
-        """Receive what is here; return whether this is done: a thread has the request, or the client is gone."""
+        """Receive the available data; return True when a thread has the request or the client has gone."""
         try:
             data = connection.sock.recv(_CHUNK_BYTES)
         except BlockingIOError:
@@ -211,7 +211,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         connection.close(graceful=True)
 
     def _close_an_idle_one(self) -> None:
-        """Close the connection that has been idle or slow for longest, to make room for new ones."""
+        """Close the connection that has been idle or slow for the longest time, to make room for new ones."""
         if self.keepalived_conns:
             connection = self.keepalived_conns.popleft()
         elif self._arriving:

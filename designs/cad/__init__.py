@@ -1,6 +1,6 @@
-"""The CAD workload: what a file is, whether it is sound, its unit, its bill of materials, its geometry.
+"""The CAD workload: format detection, structure checks, length unit, bill of materials and geometry of a file.
 
-Knows nothing of the service around it. A file goes through `sniff`, `scan_step` or `scan_iges`,
+It does not depend on the rest of the service. A file goes through `sniff`, `scan_step` or `scan_iges`,
 `length_unit`, `bill_of_materials`, `bodies_of` and `extract_geometry`; the first of them to raise ends it.
 """
 

@@ -1,4 +1,4 @@
-"""What the scan of a file leads to expect of the kernel."""
+"""Expected kernel results, derived from the scan of a file."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ __all__ = ["NOTHING_EXPECTED", "Expected"]
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What a file holds by its text.
+    """The bodies and pieces that the text of a file defines.
 
     Attributes:
         pieces: Pieces in the bill of materials.
         solids: Solid bodies with a boundary representation that it defines.
-        bodies: What a STEP file defines and places; None where that is not known.
+        bodies: The bodies that a STEP file defines and places; None where that is not known.
     """
 
     pieces: int = 0
@@ -26,7 +26,7 @@ class Expected:
 
     @property
     def most_pieces(self) -> int:
-        """Pieces the kernel has to place; a quantity that is stated is not placed."""
+        """Pieces the kernel has to place. Pieces that only a stated quantity counts have no placement."""
         if self.bodies is None:
             return self.pieces
         return max(self.bodies.placements, self.bodies.placed_solids, self.bodies.mesh_solids)
@@ -38,7 +38,7 @@ class Expected:
 
     @property
     def meshes(self) -> str:
-        """What becomes of bodies of triangles: ``measured``, ``ignored`` beside exact ones, ``none`` without any."""
+        """How bodies of triangles are treated: ``measured``, ``ignored`` beside exact ones, ``none`` without any."""
         if self.bodies is None:
             return "measured"
         return ("ignored" if self.bodies.ignores_meshes else "measured") if self.bodies.has_meshes else "none"
@@ -55,12 +55,12 @@ class Expected:
 
     @property
     def positioned_solids(self) -> int:
-        """Those of them for which the file says where they are."""
+        """The solids of `all_solids` whose position the file states."""
         return self.bodies.positioned_solids if self.bodies else 0
 
     @property
     def has_meshes_only(self) -> bool:
-        """Bodies are defined by triangles and by nothing else."""
+        """The file defines bodies by triangles only."""
         return self.bodies is not None and self.bodies.has_meshes and not self.solids
 
 

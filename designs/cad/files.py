@@ -1,4 +1,4 @@
-"""Opening stored files safely: only regular files, never what a link leads to."""
+"""Opening stored files safely: only regular files, never through a symbolic link."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from designs.exceptions import CorruptedFile, FileSizeExceeded, InvalidFileForma
 __all__ = ["UTF8_BOM", "open_regular", "read_regular"]
 
 UTF8_BOM = b"\xef\xbb\xbf"
-"""The byte order mark that some writers put before a text in UTF-8."""
+"""The byte order mark that some writers put at the start of a UTF-8 file."""
 
 
 def open_regular(path: Path, *, stage: str) -> int:

@@ -1,4 +1,4 @@
-"""What the scan of a file hands on to the kernel; the scan itself holds the whole file and is let go."""
+"""Scan results that the kernel run needs. The scan itself holds the whole file, so it is freed first."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ __all__ = ["Findings", "findings_of"]
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What the kernel is to be asked and held against, see `designs.cad.kernel.extract_geometry`.
+    """Request options and expected results for the kernel, see `designs.cad.kernel.extract_geometry`.
 
     Attributes:
-        expected: What the file holds by its text.
-        damage: What is wrong with it and did not end the scan.
-        needs_rewrite: It holds what the standard allows and the kernel does not read.
-        warnings: What is odd although acceptable.
-        units: Its units by its text.
+        expected: The bodies and pieces that the text of the file defines.
+        damage: Damage that did not end the scan.
+        needs_rewrite: The file uses syntax that the standard allows and the kernel does not read.
+        warnings: Oddities that do not fail the file.
+        units: The units that its text states.
     """
 
     expected: Expected = NOTHING_EXPECTED

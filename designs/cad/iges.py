@@ -1,4 +1,4 @@
-"""IGES files (ANSI US PRO/IPO-100, version 5.3): is a file sound, and which unit does it state?"""
+"""IGES files (ANSI US PRO/IPO-100, version 5.3): structure check and length unit."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class IgesFile:
 
     Attributes:
         sections: Its lines.
-        head: What the global section states.
+        head: The values of the global section.
         directory: Its entities and their parameters.
     """
 
@@ -34,7 +34,7 @@ class IgesFile:
 
     @property
     def is_plain(self) -> bool:
-        """The kernel reads the file as it stands."""
+        """The kernel reads the file unchanged."""
         return self.sections.is_plain and self.head.is_plain and self.directory.is_plain(self.head.marks)
 
 
@@ -46,10 +46,10 @@ class IgesScan:
         unit: Its length unit; assumed to be the inch, the default of the format, when it states none.
         entity_count: Entities in the directory.
         line_counts: Lines of the sections S, G, D and P.
-        damage: Where directory and parameters contradict each other, the first time only; nothing if they
-            do not. It does not end the scan: what the kernel makes of it decides how the file fails.
-        needs_rewrite: The file holds what the standard allows and the kernel does not read.
-        warnings: What is odd although acceptable, as texts for the design's readers.
+        damage: The first contradiction between directory and parameters; empty without one. It does not end
+            the scan: the kernel's reaction decides how the file fails.
+        needs_rewrite: The file uses syntax that the standard allows and the kernel does not read.
+        warnings: Oddities that do not fail the file, as texts shown with the design.
     """
 
     unit: LengthUnit
@@ -65,7 +65,7 @@ def scan_iges(path: Path) -> IgesScan:
 
     Raises:
         CorruptedFile: When columns, sections, sequence numbers and counts do not fit together.
-        GeometryProcessingError: When its geometry has numbers on which the kernel would wait.
+        GeometryProcessingError: When its geometry has numbers that make the kernel hang.
         InvalidFileFormat: When it is no regular file or a binary or compressed IGES file.
         UnitConversionError: When it names a unit the format does not know.
         FileSizeExceeded: When it is larger than 512 MiB.
@@ -79,7 +79,7 @@ def scan_iges(path: Path) -> IgesScan:
         entity_count=len(lines["D"]) // 2,
         line_counts=(len(lines["S"]), len(lines["G"]), len(lines["D"]), len(lines["P"])),
         damage=file.directory.damage,
-        # Damage is shown to the kernel as it stands.
+        # The kernel gets damaged content unchanged.
         needs_rewrite=not file.is_plain and not file.directory.damage,
         warnings=(*file.sections.warnings, *file.head.warnings),
     )

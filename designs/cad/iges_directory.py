@@ -1,4 +1,4 @@
-"""The directory of an IGES file: what each entity is, and which lines hold its parameters."""
+"""The directory section of an IGES file: type and parameter lines of each entity."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from designs.cad.reasons import Damage
 __all__ = ["PARAMETER_COLUMNS", "Directory", "Entry", "directory"]
 
 PARAMETER_COLUMNS: Final = 64
-"""Columns of a line of parameters that hold these; a pointer to their entity follows."""
+"""Columns of a parameter line that hold parameters; a pointer to their entity follows."""
 
 _MACRO: Final = 306
 # Without those of finite elements and connections, which have strings.
@@ -50,7 +50,7 @@ class Entry:
 
     @property
     def is_geometry(self) -> bool:
-        """Is it a curve, a surface, a solid, or what joins these? All parameters of such an entity are numbers."""
+        """Whether it is a curve, a surface, a solid or a topology entity. All parameters of these are numbers."""
         return bool(self.count) and self.kind in _GEOMETRY
 
 
@@ -61,7 +61,7 @@ class Directory:
     Attributes:
         entries: The entities up to the first that contradicts its parameters.
         parameters: Lines of the parameters.
-        damage: Where directory and parameters contradict each other, the first time only.
+        damage: The first contradiction between directory and parameters.
     """
 
     entries: list[Entry]
@@ -73,12 +73,12 @@ class Directory:
         return _data(self.parameters, entry)
 
     def is_hard(self, entry: Entry, marks: Delimiters) -> bool:
-        """Does a record of parameters hold what the kernel misreads?
+        """Return whether a parameter record has syntax that the kernel misreads.
 
-        These are lines of comments after its end, blank lines, and numbers that go over the end of a line. Strings
-        that do, or that hold a delimiter, look the same, which costs no more than that the record is written anew.
+        The kernel misreads comment lines after the end of the record, blank lines, and numbers that continue on the
+        next line. Strings that continue or that contain a delimiter match too; the only cost is a needless rewrite.
         """
-        # A macro is a program, which has its own delimiters.
+        # A macro is a program and has its own delimiters.
         if entry.count < 2 or entry.kind == _MACRO:
             return False
         data = self.data_of(entry)
@@ -88,13 +88,13 @@ class Directory:
         )
 
     def is_plain(self, marks: Delimiters) -> bool:
-        """Does the kernel read directory and parameters as they stand?"""
+        """Return whether the kernel reads directory and parameters unchanged."""
         return all(map(_is_plain_pointer, self.parameters)) and not any(
             self.is_hard(entry, marks) or not _is_plain_entry(entry) for entry in self.entries
         )
 
     def is_complete(self, marks: Delimiters) -> bool:
-        """Do directory and parameters agree, and has each record of parameters an end?"""
+        """Return whether directory and parameters agree and each parameter record has an end."""
         return not self.damage and all(
             not entry.count or any(marks.end in line for line in self.data_of(entry)) for entry in self.entries
         )
@@ -111,7 +111,7 @@ def directory(lines: list[str], parameters: list[str], marks: Delimiters) -> Dir
         if isinstance(found, Damage):
             return Directory(entries, parameters, (found,))
         if found.is_geometry and not numbers.match("".join(_data(parameters, found))):
-            # The kernel passes over such a parameter, and its values are wrong.
+            # The kernel skips such a parameter and returns wrong values.
             return Directory(
                 entries, parameters, (_damage("parameters of geometry are no numbers", index, "P", "not_a_number"),)
             )
@@ -122,7 +122,7 @@ def directory(lines: list[str], parameters: list[str], marks: Delimiters) -> Dir
 
 
 def _with_pointers(lines: list[str], parameters: list[str]) -> list[str]:
-    """Return the directory with pointers where they are blank, to the first line of parameters that points back."""
+    """Return the directory with each blank pointer set to the first parameter line that points back."""
     places: dict[int | None, int] = {}
     for place, line in enumerate(parameters, 1):
         places.setdefault(_number(line[PARAMETER_COLUMNS:DATA_COLUMNS]), place)

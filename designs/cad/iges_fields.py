@@ -1,4 +1,4 @@
-"""Free-format text of an IGES file: fields between delimiters, where counted strings (``4HTEXT``) may hold these."""
+"""Free-format text of an IGES file: fields between delimiters; counted strings (``4HTEXT``) may contain delimiters."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def delimiters(text: str) -> tuple[Delimiters, int]:
 
 
 def _delimiter(text: str, position: int, default: str, other: str) -> tuple[str, int]:
-    """Return the delimiter of the field at ``position``, and what follows the delimiter that ends the field."""
+    """Return the delimiter stated at ``position``, and the position behind the delimiter that ends this field."""
     start = _skip_blanks(text, position)
     found = default
     if text.startswith("1H", start):
@@ -73,7 +73,7 @@ def _delimiter(text: str, position: int, default: str, other: str) -> tuple[str,
 
 
 def split_fields(text: str, position: int, marks: Delimiters) -> Iterator[tuple[int, int, bool]]:
-    """Yield where each field of a record begins and ends, and whether it is a counted string, up to its end.
+    """Yield start, end and "is a counted string" of each field, up to the end of the record.
 
     Blanks around a field are left out, and so is the count of a string.
 
@@ -100,7 +100,7 @@ def split_fields(text: str, position: int, marks: Delimiters) -> Iterator[tuple[
 
 
 def folded(fields: list[str], marks: Delimiters, width: int) -> list[str]:
-    """Return a record in lines of at most ``width`` columns; only a string longer than a line goes over its end."""
+    """Return a record in lines of at most ``width`` columns; only a string longer than a line continues on the next."""
     rows, row = [], ""
     for index, text in enumerate(fields):
         piece = text + (marks.end if index == len(fields) - 1 else marks.separator)

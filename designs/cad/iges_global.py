@@ -17,7 +17,7 @@ _FIRST: Final = 3
 _SCALE: Final = 13
 _FLAG: Final = 14
 _NAME: Final = 15
-# By their place in the section, fields are numbers or strings.
+# The position of a field decides whether it is a number or a string.
 _NUMBERS: Final = frozenset({7, 8, 9, 10, 11, 13, 14, 16, 17, 19, 20, 23, 24})
 _LAST_FIELD: Final = 26
 _NUMBER: Final = re.compile(r"[+-]?(?:\d{1,40}\.?\d{0,40}|\.\d{1,40})(?:[EDed][+-]?\d{1,4})?")
@@ -43,14 +43,14 @@ _NAME_DECIDES: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class GlobalSection:
-    """What the global section states.
+    """The values of the global section.
 
     Attributes:
         unit: The length unit; assumed to be the inch, the default of the format, where it states none.
         marks: The delimiters of this section and of the parameters.
-        is_plain: The kernel understands the section as it stands.
-        warnings: What is odd although acceptable.
-        fields: The fields from the third on; what is left out at the end is missing here, too.
+        is_plain: The kernel understands the section unchanged.
+        warnings: Oddities that do not fail the file.
+        fields: The fields from the third on; omitted trailing fields are missing here, too.
     """
 
     unit: LengthUnit
@@ -60,7 +60,7 @@ class GlobalSection:
     fields: tuple[str, ...]
 
     def plain_lines(self) -> list[str]:
-        """Return the data of the lines of a section that states the same in the words of the standard."""
+        """Return the data lines of an equivalent section in the spelling of the standard."""
         flag = _BY_NAME[_short_name(self.unit)]
         marks = self.marks
         texts = [f"1H{marks.separator}", f"1H{marks.end}"]
@@ -91,7 +91,7 @@ def global_section(lines: list[str]) -> GlobalSection:
     found = tuple(text[start:end] for start, end, _ in spans)
     stop = text.index(marks.end, spans[-1][1])
     if len(found) <= _FLAG - _FIRST and text[stop + 1 :].strip():
-        # The rest of the section, rather than a comment: a lost unit would make the values wrong.
+        # Read these lines as the rest of the section and not as a comment: a lost unit would make the values wrong.
         raise corrupted("The global section goes on after its end.", "global", section="G")
     warnings: list[str] = []
     unit = _unit(found, warnings)
@@ -136,7 +136,7 @@ def _named_unit(name: str, warnings: list[str]) -> LengthUnit:
 
 
 def _states_plainly(fields: tuple[str, ...], unit: LengthUnit) -> bool:
-    """Does the kernel read the unit from these fields as we do?"""
+    """Return whether the kernel reads the same unit from these fields."""
     flag, name = fields[_FLAG - _FIRST :][:1], fields[_NAME - _FIRST :][:1]
     if flag and flag[0] not in {"", str(_NAME_DECIDES)}:
         return flag[0] == str(_BY_NAME[_short_name(unit)])

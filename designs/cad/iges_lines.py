@@ -25,8 +25,8 @@ _END_OF_FILE: Final = "\x1a"
 _LINE_END: Final = re.compile(r"\r\n|\n|\r")
 # Beyond this many bytes a line has more than 80 columns in every encoding.
 _LONGEST_LINE: Final = 4 * _COLUMNS
-# The blanks before the letter are left out. Only where the data is free text: in directory and parameters a lost
-# character would shift what the columns mean.
+# The blanks before the section letter are missing. Accepted in free text only: in directory and parameters a lost
+# character would shift the columns.
 _UNPADDED: Final = re.compile(r"(.{0,71}?) *([SGT]) *(\d{1,7})")
 _COUNTS: Final = re.compile(r" *S *(\d*) *G *(\d*) *D *(\d*) *P *(\d*)")
 _CUT_COUNTS: Final = re.compile(r"S *\d*(?: *G *\d*(?: *D *\d*(?: *P *\d*(?: *T *)?)?)?)?")
@@ -38,9 +38,9 @@ class Sections:
 
     Attributes:
         lines: Letter of a section -> its lines, 80 columns each.
-        is_plain: The kernel reads the lines as they stand.
-        reached: Letter of the section of the last line so far.
-        warnings: What is odd although acceptable.
+        is_plain: The kernel reads the lines unchanged.
+        reached: Section letter of the last line read so far.
+        warnings: Oddities that do not fail the file.
     """
 
     lines: dict[str, list[str]] = field(default_factory=lambda: {letter: [] for letter in _LETTERS})
@@ -50,7 +50,7 @@ class Sections:
 
     @property
     def is_ended(self) -> bool:
-        """The last line (section T) is there."""
+        """The last line (section T) has been read."""
         return self.reached == "T"
 
 
@@ -70,7 +70,7 @@ def split_lines(data: bytes) -> Sections:
     last = numbered.pop() if numbered else (0, "")
     for number, line in numbered:
         lines = found.lines[found.reached]
-        # Most lines of most files.
+        # Fast path for most lines of most files.
         if line[DATA_COLUMNS:] == f"{found.reached}{len(lines) + 1:>7}":
             lines.append(line)
             continue
@@ -93,7 +93,7 @@ def first_line_letter(head: bytes) -> str:
         return letter
     record = _in_columns(line[:_COLUMNS])
     if record is None:
-        # Not by its columns alone: many a text ends with a letter and a number.
+        # The columns alone do not prove it: other texts also end with a letter and a number.
         record, following = _record(line), _record(second)
         if record is None or following is None or following[DATA_COLUMNS] not in "SG":
             return ""
@@ -106,10 +106,10 @@ def corrupted(message: str, reason: str, **facts: int | str) -> CorruptedFile:
 
 
 def _numbered(text: str) -> tuple[list[tuple[int, str]], bool]:
-    """Return the lines that are not blank with their numbers, up to the mark of the end of the file.
+    """Return the non-blank lines with their numbers, up to the end-of-file mark.
 
     Returns:
-        The lines, and whether only empty lines were left out, as the kernel does.
+        The lines, and whether only empty lines were skipped, as the kernel does.
     """
     if not _LINE_END.search(text, 0, _LONGEST_LINE + 1):
         # Records of fixed length, as from a tape.
@@ -137,7 +137,7 @@ def _refuse_variants(numbered: list[tuple[int, str]]) -> None:
 
 
 def _is_cut_count(found: Sections, line: str) -> bool:
-    """Is the file cut in its last line? The directory and the parameters before it may be complete."""
+    """Return whether the file is cut in its last line. Directory and parameters before it may be complete."""
     return bool(not found.is_ended and found.lines["P"] and _CUT_COUNTS.fullmatch(line.rstrip(_BLANK)))
 
 
@@ -178,7 +178,7 @@ def _in_columns(line: str) -> str | None:
 
 
 def _as_utf8(line: str) -> str:
-    """Return the line as a writer sees it that counts columns in characters; those beyond Latin-1 as ``?``."""
+    """Return the line with columns counted in UTF-8 characters; characters beyond Latin-1 become ``?``."""
     try:
         return line.encode("latin-1").decode("utf-8").encode("latin-1", "replace").decode("latin-1")
     except UnicodeDecodeError:
@@ -197,7 +197,7 @@ def _add(found: Sections, record: str | None, number: int) -> None:
 
 
 def _check_end(found: Sections) -> None:
-    """Hold the counts of the last line against the lines there are; a count that is left blank says nothing."""
+    """Compare the counts in the last line with the number of lines; skip blank counts."""
     lines = found.lines
     missing = [letter for letter in "SGDP" if not lines[letter]]
     if not found.is_ended and (missing or len(lines["D"]) % 2):

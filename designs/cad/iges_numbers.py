@@ -1,4 +1,4 @@
-"""Numbers of an IGES file on which the CAD kernel waits: geometry with ``1.D400`` in it."""
+"""Numbers in IGES geometry that make the CAD kernel hang, such as ``1.D400``."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from designs.patterns import compile_pattern
 
 __all__ = ["check_iges_numbers"]
 
-# As for STEP, on text whose digits are 0 and 1 and whose exponents all begin with E. Words such as NAN are no trouble:
-# the kernel finds them damaged.
+# As for STEP, on text whose digits are 0 and 1 and whose exponents all begin with E. Words such as NAN are harmless:
+# the kernel reports them as damage.
 _EXPONENT: Final = compile_pattern(rb"E0*+1[01][01]")
 _BINARY: Final = bytes.maketrans(b"deD23456789", b"EEE11111111")
 _LONG_RUN: Final = re.compile(rb"[01]{51}")
 _VALUE: Final = compile_pattern(r"\s*+(?:([0-9]{1,5})H|([-+]?+[0-9.]++(?:[dDeE][-+]?+[0-9]++)?+)|[^\s])")
 _COLUMNS: Final = 64
 _POINTER: Final = slice(64, 72)
-# The types of geometry; others, such as colours and properties, the kernel survives.
+# Geometry types. The kernel survives such numbers in other types, for example colours and properties.
 _FIRST, _LAST = 100, 199
 
 
 def check_iges_numbers(parameters: Sequence[str]) -> None:
-    """Refuse geometry whose numbers make the kernel wait.
+    """Refuse geometry whose numbers make the kernel hang.
 
     Args:
         parameters: The lines of the parameter section, all 80 columns.
@@ -60,7 +60,7 @@ def _entities(parameters: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 
 def _numbers(text: str) -> Iterator[float]:
-    """Yield the numbers of an entity's parameters; counted texts (``4HTEXT``) are passed over."""
+    """Yield the numbers of an entity's parameters; skip counted strings (``4HTEXT``)."""
     position = 0
     while match := _VALUE.match(text, position):
         position = match.end() + int(match[1] or 0)

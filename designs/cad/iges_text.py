@@ -1,4 +1,4 @@
-"""An IGES file in the form that the kernel reads, made from files of other forms that the standard allows."""
+"""Rewriting of IGES files from forms that only the standard allows to the form that the kernel reads."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _STATUS: Final = 64
 
 
 def plain_iges(data: bytes) -> bytes | None:
-    """Return a file that says the same as ``data`` and that the kernel reads; None when it reads ``data`` itself.
+    """Return an equivalent of ``data`` that the kernel reads; None when it reads ``data`` itself.
 
-    Damaged content is not mended: the kernel gets it as it stands.
+    Damaged content is not repaired: the kernel gets it unchanged.
     """
     try:
         file = read_iges(data)

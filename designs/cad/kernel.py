@@ -1,11 +1,11 @@
-"""Geometry of a file by the CAD kernel, which runs in processes of its own: it may crash or never answer.
+"""Geometry extraction by the CAD kernel. It runs in separate processes, since it may crash or hang.
 
-Each process that asks has one host (`kernel_host`), started at the first file and restarted when it is gone.
+Each client process has one host (`kernel_host`), started at the first file and restarted after it ended.
 The host imports the kernel once and forks a child per file. This module never imports the kernel.
 
-A file the scan found damage in can only fail; the kernel is asked how. One that kills it is a crash of the
-kernel, which operators must see as such, and one it does not answer to a timeout. Whatever else it says,
-success included, the file is damaged. So it is, unasked, where there is no kernel.
+A file with damage found by the scan always fails; the kernel decides how. If the kernel crashes, the failure is a
+kernel crash, so that operators see it; if it does not answer, a timeout. After any other answer, success included,
+the failure is a damaged file. Without an installed kernel it is a damaged file, too.
 """
 
 from __future__ import annotations
@@ -48,20 +48,20 @@ def extract_geometry(  # noqa: PLR0913 - by keyword, and none of them belongs to
 ) -> GeometrySummary:
     """Measure the solids of a file, or its faces when it has none.
 
-    One file at a time per process: threads wait for each other, and the time of a file begins with its turn.
-    The time of starting the host is not counted against it.
+    One file at a time per process: threads wait for each other. The timeout of a file starts when its run starts
+    and excludes the start of the host.
 
     Args:
-        timeout_seconds: When the child is killed.
+        timeout_seconds: Time after which the child is killed.
         memory_limit_bytes: Address space of the child; the kernel itself takes about 550 MB of it.
-        expected: What the file holds by its text; fewer solids than it defines or places are a failure.
-        damage: What the scan found; then all success is failure.
-        needs_rewrite: The scan found what the standard allows and the kernel does not read.
-        warnings: What the scan found odd; the warnings of the summary begin with these.
+        expected: Contents by the text of the file; fewer solids than it defines or places are a failure.
+        damage: Damage found by the scan; the file fails even if the kernel succeeds.
+        needs_rewrite: The file uses syntax that the standard allows and the kernel does not read.
+        warnings: Oddities found by the scan; the warnings of the summary begin with these.
         units: Units of the file; the kernel must read the same.
 
     Raises:
-        TaskTimeoutError: When the deadline passed, or so many pieces are expected that it would.
+        TaskTimeoutError: When the deadline passed, or too many pieces are expected to meet it.
         GeometryProcessingError: When the file defines no shape, or the kernel crashed, ran out of memory, lost
             or could not make valid geometry, or is not installed (code ``kernel_not_installed``).
         UnitConversionError: When the kernel reads another unit than the file states.
@@ -103,11 +103,11 @@ def _running_host(damage: Sequence[str]) -> KernelHost:
 
 
 def start_kernel() -> None:
-    """Start this process's host ahead of the first file, if it is not running; does not wait for it.
+    """Start this process's host before the first file, unless it runs; do not wait for it.
 
-    Never raises: where there is no kernel, the first file is told.
+    Never raises: a missing kernel is reported with the first file.
     """
-    # Whoever holds the lock has started it.
+    # Another thread holds the lock, so it has started the host.
     if not _own.lock.acquire(blocking=False):
         return
     try:
@@ -118,5 +118,5 @@ def start_kernel() -> None:
 
 
 def shutdown_kernel() -> None:
-    """End this process's host and whatever it is working on."""
+    """End this process's host and the file it works on."""
     _own.shut_down()

@@ -21,12 +21,12 @@ __all__ = ["try_sandbox", "work"]
 
 _UTF8_BOM: Final = b"\xef\xbb\xbf"
 _TRIAL_SECONDS: Final = 10.0
-# The last failure with its frames. An object that was being made when memory ran out may crash when it is let go.
+# The last failure with its frames. Freeing an object that was half built when memory ran out may crash.
 _kept: Final[list[Exception | None]] = [None]
 
 
 def try_sandbox(sandbox: Sandbox, inherited: list[int]) -> dict[str, Any] | None:
-    """Enter the sandbox in a child that reads nothing, and return its report; None when it does not survive that."""
+    """Enter the sandbox in a trial child that reads nothing and return its report; None when the child dies."""
     reads, writes = os.pipe()
     host, pid = os.getpid(), os.fork()
     if not pid:
@@ -56,14 +56,14 @@ def _report_sandbox(sandbox: Sandbox, answer: int, host: int) -> NoReturn:
 
 
 def work(request: dict[str, Any], result: int, log: int, *, host: int, sandbox: Sandbox) -> NoReturn:
-    """Read one file and leave without running anything of the parent's exit handling.
+    """Read one file and exit without the parent's exit handlers.
 
     Args:
-        request: What `designs.cad.kernel` asks for.
-        result: Where stages and the outcome go.
-        log: Where the kernel may print.
-        host: Process to end with.
-        sandbox: What to enter before the content is read.
+        request: The request of `designs.cad.kernel`.
+        result: Descriptor that gets the stages and the outcome.
+        log: Descriptor for the kernel's output.
+        host: Process id of the parent; this process ends with it.
+        sandbox: The sandbox to enter before the content is read.
     """
     code = 1
     try:
@@ -76,14 +76,14 @@ def work(request: dict[str, Any], result: int, log: int, *, host: int, sandbox: 
             send(result, {"geometry": _read(request, result, sandbox) if fits else {"failure": "memory_limit"}})
             code = 0
     finally:
-        # What the kernel printed still sits in the C library's buffer.
+        # The kernel's output is still in the buffer of the C library.
         libc.fflush(None)
         os._exit(code)
 
 
 def _limit(memory_bytes: int) -> bool:
-    """Set the limits of this child; False when it is beyond the limit of memory before it begins."""
-    # Plain calls: each object touched after the fork is a page copied.
+    """Set the resource limits of this child; return False when it already exceeds the memory limit."""
+    # Plain calls only: after the fork, each object touched copies a page.
     statm = os.open("/proc/self/statm", os.O_RDONLY)
     pages = int(os.read(statm, 64).split()[0])
     os.close(statm)
@@ -116,7 +116,7 @@ def _read(request: dict[str, Any], result: int, sandbox: Sandbox) -> dict[str, A
     except MemoryError as e:
         _kept[0] = e
         return {"failure": "memory_limit"}
-    # The kernel's own exceptions have no common base in Python; only their name is told, never their text.
+    # The kernel's own exceptions have no common base in Python. Only their name is sent, never their text.
     except Exception as e:  # noqa: BLE001
         _kept[0] = e
         name = type(e).__name__[:80]

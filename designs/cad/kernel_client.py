@@ -1,7 +1,7 @@
-"""The client's end of the kernel host: starting it, asking it, noticing that it is gone.
+"""Client of the kernel host: starts it, sends requests, detects its end.
 
-A host belongs to the process that started it. It is a session of its own, so that Ctrl-C at a terminal
-does not reach it, and ignores SIGTERM: a file at work when everything is told to stop gets finished.
+A host belongs to the process that started it. It runs in its own session, so that Ctrl-C at a terminal does not
+reach it, and ignores SIGTERM: on shutdown of the service, it finishes the current file.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from designs.exceptions import GeometryProcessingError, TaskTimeoutError
 __all__ = ["KernelHost", "OwnHost"]
 
 _START_SECONDS: Final = 60.0
-# The host stops the child at the deadline and answers; this much later it counts as hung itself.
+# The host stops the child at the deadline and answers. After this grace period the host itself counts as hung.
 _GRACE_SECONDS: Final = 1.0
 _ROOT: Final = Path(__file__).resolve().parents[2]
-# The child reads hostile files in C++: it gets none of our secrets.
-_PASSED_ON: Final = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TMPDIR", "PYTHONDONTWRITEBYTECODE")
+# The child reads hostile files in C++, so it must not inherit secrets.
+_INHERITED: Final = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TMPDIR", "PYTHONDONTWRITEBYTECODE")
 _ERROR_BYTES: Final = 64 * 1024
 _ERROR_LINE_CHARS: Final = 200
 
@@ -36,7 +36,7 @@ _ERROR_LINE_CHARS: Final = 200
 class KernelHost:
     """A kernel host and the pipes to it.
 
-    Making one opens the pipes, `start` runs the process, `greet` waits until it has loaded the kernel.
+    The constructor opens the pipes, `start` runs the process, `greet` waits until it has loaded the kernel.
     """
 
     def __init__(self) -> None:
@@ -45,7 +45,7 @@ class KernelHost:
         self.process: subprocess.Popen[bytes] | None = None
         reads, self._requests = os.pipe()
         self._answers, writes = os.pipe()
-        # What the host says on its standard error, as much as a pipe holds: the rest is lost, nobody waits.
+        # The host's standard error, up to the capacity of a pipe. The rest is lost: the host must not block on it.
         self._errors, errors = os.pipe()
         self._theirs: tuple[int, ...] = (reads, writes, errors)
         self._ours: tuple[int, ...] = (self._requests, self._answers, self._errors)
@@ -68,7 +68,7 @@ class KernelHost:
             cwd="/",
             start_new_session=True,
         )
-        self._close_theirs()
+        self._close_child_ends()
 
     def greet(self) -> None:
         """Wait until the host is ready.
@@ -89,7 +89,7 @@ class KernelHost:
         log_sandbox(self.sandbox)
 
     def ask(self, request: dict[str, Any], timeout_seconds: float) -> dict[str, Any]:
-        """Send one request and wait for its answer; whatever ends this otherwise ends the host too.
+        """Send one request and return the answer. Any exception in between kills the host.
 
         Raises:
             TaskTimeoutError: When the host does not answer.
@@ -109,17 +109,17 @@ class KernelHost:
                 details={"stage": "host", "reason": "host_gone", **self._death_signal()},
             ) from e
         finally:
-            # A task's time limit raises in the middle of this; the next file must not get this one's answer.
+            # A task's time limit may raise here; the next file must not get the answer to this one.
             if not answered:
                 self.kill()
         return answer
 
     def alive(self) -> bool:
-        """Tell whether the process runs, and reap it if not."""
+        """Return whether the process runs; reap it if not."""
         return self.process is not None and self.process.poll() is None
 
     def kill_process(self) -> None:
-        """Kill the host with its child, whose group it leads; whoever waits for its answer learns of it."""
+        """Kill the host and its child (one process group); a thread that waits for its answer gets a failure."""
         if self.process is not None and self.process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
@@ -132,10 +132,10 @@ class KernelHost:
         self._close()
 
     def disown(self) -> None:
-        """Let go of a host that belongs to the process we were forked from."""
+        """Close the inherited pipes of the parent process's host."""
         self._close()
         if self.process is not None:
-            # Keeps Popen from waiting for, or warning about, somebody else's child.
+            # Popen must not wait for, or warn about, a child of the parent process.
             self.process.returncode = 0
 
     def _death_signal(self) -> dict[str, str]:
@@ -155,12 +155,12 @@ class KernelHost:
         return (text.strip().splitlines() or [""])[-1][:_ERROR_LINE_CHARS]
 
     def _close(self) -> None:
-        self._close_theirs()
+        self._close_child_ends()
         ours, self._ours = self._ours, ()
         for descriptor in ours:
             os.close(descriptor)
 
-    def _close_theirs(self) -> None:
+    def _close_child_ends(self) -> None:
         theirs, self._theirs = self._theirs, ()
         for descriptor in theirs:
             os.close(descriptor)
@@ -175,7 +175,7 @@ class OwnHost:
         self._has_hooks = False
 
     def started(self) -> KernelHost:
-        """Return the host, started if there was none that runs; it may not be ready yet. Needs the lock.
+        """Return the host, started unless it runs; it may not be ready yet. Needs the lock.
 
         Raises:
             GeometryProcessingError: When the kernel is not installed.
@@ -188,7 +188,7 @@ class OwnHost:
         if not status.installed:
             raise not_started(status.message)
         self._register_hooks()
-        # Known before it is started: should a thread fork meanwhile, the new process closes its pipes.
+        # Set before the start: if another thread forks meanwhile, the new process can close the pipes.
         self.host = KernelHost()
         try:
             self.host.start()
@@ -198,7 +198,7 @@ class OwnHost:
         return self.host
 
     def running(self) -> KernelHost:
-        """Return the host, ready to be asked. Needs the lock.
+        """Return the host, ready for requests. Needs the lock.
 
         Raises:
             GeometryProcessingError: When the kernel is not installed or does not start.
@@ -226,16 +226,16 @@ class OwnHost:
         self.host = None
 
     def shut_down(self) -> None:
-        """End the host and what it is working on; the thread that waits for it gets a failure."""
+        """End the host and its current file; the waiting thread gets a failure."""
         if (host := self.host) is not None:
             host.kill_process()
         with self.lock:
             self.stop()
 
     def forget(self) -> None:
-        """Let go of the parent's host in a forked child: its pipes, held open here, would outlive it.
+        """Drop the parent's host in a forked child; otherwise its pipes would stay open here after its end.
 
-        The lock is another thread's, which does not exist here, or nobody's: it is replaced either way.
+        Replace the lock: a thread that does not exist in this process may have held it at the fork.
         """
         self.lock = threading.Lock()
         if self.host is not None:
@@ -244,11 +244,11 @@ class OwnHost:
 
 
 def not_started(message: str, *, said: str = "") -> GeometryProcessingError:
-    """Return the exception for a kernel that is not there or does not start."""
+    """Return the exception for a kernel that is not installed or does not start."""
     details = {"stage": "host", "reason": "kernel_not_installed", **({"said": said} if said else {})}
     return GeometryProcessingError(message, "kernel_not_installed", details=details)
 
 
 def _environment() -> dict[str, str]:
-    passed = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    passed = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     return {**passed, "PYTHONPATH": str(_ROOT), "PYTHONSAFEPATH": "1"}

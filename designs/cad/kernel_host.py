@@ -1,7 +1,7 @@
-"""The process that holds the CAD kernel: imports it once, then forks one child per file.
+"""The kernel host process: imports the CAD kernel once, then forks one child per file.
 
-Started by `designs.cad.kernel` as ``python -m designs.cad.kernel_host``; speaks `kernel_wire` on its
-standard input and output. It has one thread, so that forking is safe, and ends when its client does.
+Started by `designs.cad.kernel` as ``python -m designs.cad.kernel_host``; uses the protocol of `kernel_wire` on
+standard input and output. It has one thread, so that forking is safe, and ends with its client.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ from designs.cad.sandbox import Sandbox
 __all__ = ["main"]
 
 _DISTRIBUTIONS: Final = ("cadquery-ocp-novtk", "cadquery-ocp")
-# The client closes our input when it dies; should a stray copy of the pipe survive it, we still notice.
+# Our input closes when the client dies. Polling detects its death even if a copy of the pipe survives.
 _ORPHAN_CHECK_SECONDS: Final = 1.0
 _READ_BYTES: Final = 64 * 1024
 _STAGES: Final = ("read", "transfer", "props")
-# Printed by the reader for STEP files that are damaged although it returns success.
+# Printed by the reader for damaged STEP files even when it returns success.
 _DAMAGE_LINES: Final = (b"ERR StepFile", b"ERR StepReaderData")
 
 
 class ClientGone(Exception):
-    """Nobody waits for our answer any more."""
+    """The client has ended."""
 
 
 @dataclass
 class _Run:
-    """What is known of the child at work."""
+    """State of the running child."""
 
     pid: int
     result: int
@@ -50,7 +50,7 @@ class _Run:
 
 def main() -> None:
     """Serve requests until the client closes our input."""
-    # Told to stop together with our client, we let it have the answer it waits for.
+    # On a shutdown that signals the client too, finish the answer it waits for.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     requests, answers = os.dup(0), os.dup(1)
@@ -63,7 +63,7 @@ def main() -> None:
 
 def _serve(requests: int, answers: int, client: int) -> None:
     try:
-        # Imported here and not above: a kernel that cannot be loaded is told to the client.
+        # Imported here, so that a failure to load the kernel is reported to the client.
         from designs.cad import kernel_reader  # noqa: F401, PLC0415
     except ImportError as e:
         send(answers, {"ready": False, "message": str(e)[:500]})
@@ -78,7 +78,7 @@ def _serve(requests: int, answers: int, client: int) -> None:
     while True:
         _wait_for_request(requests, client)
         request = receive(requests)
-        send(answers, _handled(request, requests, answers, client, sandbox))
+        send(answers, _run_child(request, requests, answers, client, sandbox))
 
 
 def _wait_for_request(requests: int, client: int) -> None:
@@ -94,8 +94,8 @@ def _version() -> str:
     return "unknown"
 
 
-def _handled(request: dict[str, Any], requests: int, answers: int, client: int, sandbox: Sandbox) -> dict[str, Any]:
-    """Run one request in a child, reap it, and say how it ended."""
+def _run_child(request: dict[str, Any], requests: int, answers: int, client: int, sandbox: Sandbox) -> dict[str, Any]:
+    """Run one request in a child, reap it and return how it ended."""
     started = time.monotonic()
     run = _forked(request, [requests, answers], sandbox)
     finished = False
@@ -116,7 +116,7 @@ def _handled(request: dict[str, Any], requests: int, answers: int, client: int, 
 
 
 def _outcome(run: _Run, exit_code: int, *, timed_out: bool) -> dict[str, Any]:
-    stage, geometry = _reported(bytes(run.messages))
+    stage, geometry = _read_messages(bytes(run.messages))
     if timed_out:
         return {"outcome": "timeout", "stage": stage}
     if run.out_of_memory:
@@ -128,11 +128,11 @@ def _outcome(run: _Run, exit_code: int, *, timed_out: bool) -> dict[str, Any]:
     return {"outcome": "failed" if "failure" in geometry else "done", "stage": stage, "geometry": geometry}
 
 
-def _reported(messages: bytes) -> tuple[str, dict[str, Any] | None]:
-    """Return the last stage the child entered and its result, if it came to one."""
+def _read_messages(messages: bytes) -> tuple[str, dict[str, Any] | None]:
+    """Return the last stage the child entered and its result, if any."""
     stage, geometry = "start", None
     for message in unpack(messages):
-        # A file may have taken the child over: its words are believed only as far as they fit.
+        # A file may have taken over the child: accept only messages of the expected types.
         stage = message["stage"] if message.get("stage") in _STAGES else stage
         geometry = message["geometry"] if isinstance(message.get("geometry"), dict) else geometry
     return stage, geometry
@@ -142,7 +142,7 @@ def _watch(run: _Run, requests: int, client: int, *, deadline: float) -> bool:
     """Drain the pipes of the child until it closes them; False when the deadline passes first.
 
     Raises:
-        ClientGone: When nobody waits for the result any more.
+        ClientGone: When the client has ended.
     """
     open_pipes = {run.result, run.log}
     while open_pipes:
@@ -160,17 +160,17 @@ def _watch(run: _Run, requests: int, client: int, *, deadline: float) -> bool:
 
 
 def _drain(run: _Run, descriptor: int) -> bool:
-    """Take what a pipe holds; False at its end."""
+    """Read the pending content of a pipe; return False at its end."""
     chunk = os.read(descriptor, _READ_BYTES)
     if descriptor == run.log:
-        _note_log(run, chunk)
+        _count_damage_lines(run, chunk)
     elif len(run.messages) + len(chunk) <= MAX_MESSAGE_BYTES:
         run.messages += chunk
     return bool(chunk)
 
 
-def _note_log(run: _Run, chunk: bytes) -> None:
-    """Count what the kernel printed about damage; the text itself is dropped, it may quote the file."""
+def _count_damage_lines(run: _Run, chunk: bytes) -> None:
+    """Count the kernel's damage messages and drop their text, which may quote the file."""
     *lines, rest = (run.line + chunk).split(b"\n")
     run.line = rest[-200:]
     if not chunk:

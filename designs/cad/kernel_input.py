@@ -1,7 +1,7 @@
-"""What the kernel gets to read in the place of a file that it would not understand, although the standard allows it.
+"""Rewriting of content that the standard allows and the kernel does not read.
 
-The scan of a file notes that it holds such a thing. Only then is the content rewritten, in the kernel's child
-process, where the limits of memory and time hold and the sandbox is entered.
+Content is rewritten only if the scan found such syntax. This happens in the kernel's child process, where the limits
+of memory and time and the sandbox apply.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ __all__ = ["rewrite"]
 
 Rewriter = Callable[[bytes], bytes | None]
 
-# Each returns None where the kernel reads the content as it stands.
+# Each returns None if the kernel reads the content unchanged.
 _REWRITERS: Final[Mapping[str, Rewriter]] = {FileKind.STEP: plain_text, FileKind.IGES: plain_iges}
 
 
 def rewrite(content: int, copy: int, kind: str, *, has_odd_units: bool = False) -> int:
-    """Return the descriptor that the kernel is to read: ``copy``, filled with plain content, or ``content`` itself.
+    """Return the descriptor for the kernel: ``copy``, filled with plain content, or ``content`` itself.
 
-    Makes no file and opens none, so that it works within the sandbox.
+    Creates and opens no file, so that it works within the sandbox.
 
     Args:
         content: Descriptor of the file.
@@ -55,7 +55,7 @@ def _with_plain_units(text: bytes) -> bytes:
     try:
         return with_plain_units(scan_text(text))
     except EnginelBaseException:
-        # The scan accepted the file as it stands, so this is a fault of ours. The kernel's units are checked anyway.
+        # The scan accepted the file, so this is our own bug. The kernel's units are checked anyway.
         return text
 
 

@@ -16,12 +16,12 @@ from OCP.TopoDS import TopoDS, TopoDS_Compound
 
 __all__ = ["compound", "free_meshes", "is_mesh", "mesh_area", "mesh_volume"]
 
-# Digits after the point of millimetres by which two corners are the same.
+# Corners are equal if their coordinates in millimetres agree to this many decimal places.
 _SAME_POINT_DIGITS: Final = 6
 
 
 def is_mesh(shape: Any) -> bool:
-    """Whether a face of this shape has triangles and no surface."""
+    """Return whether a face of this shape has triangles and no surface."""
     return any(
         BRep_Tool.Surface_s(face) is None and BRep_Tool.Triangulation_s(face, TopLoc_Location()) is not None
         for face in _faces(shape)
@@ -41,12 +41,12 @@ def mesh_volume(shape: Any) -> float | None:
         return None
     properties = GProp_GProps()
     BRepGProp.VolumeProperties_s(shape, properties, False, False, True)
-    # Triangles that all turn inwards are a slip of the writer.
+    # If all triangles face inwards, the writer made a mistake.
     return abs(float(properties.Mass()))
 
 
 def free_meshes(shape: Any, *, with_faces: bool) -> Iterator[Any]:
-    """Yield the bodies of triangles that are no solid: each shell, and all faces outside of shells as one."""
+    """Yield the non-solid bodies of triangles: each shell, and all faces outside of shells as one body."""
     for shell in _explored(shape, TopAbs_ShapeEnum.TopAbs_SHELL, TopAbs_ShapeEnum.TopAbs_SOLID):
         if is_mesh(shell):
             yield shell
@@ -58,7 +58,7 @@ def free_meshes(shape: Any, *, with_faces: bool) -> Iterator[Any]:
 
 
 def compound(shapes: Iterable[Any]) -> Any:
-    """Return one shape that holds these."""
+    """Return one compound of these shapes."""
     whole, builder = TopoDS_Compound(), BRep_Builder()
     builder.MakeCompound(whole)
     for shape in shapes:
@@ -67,10 +67,10 @@ def compound(shapes: Iterable[Any]) -> Any:
 
 
 def _closes(shape: Any) -> bool:
-    """Whether each edge of the triangles is passed as often in one direction as in the other.
+    """Return whether the triangles traverse each edge equally often in both directions.
 
-    Each corner has two random numbers. An edge from A to B adds the product of A's first and B's second one, and the
-    edge from B to A is taken off, so the sum is zero when the edges cancel out, and practically never otherwise.
+    Each corner gets two random numbers. An edge from A to B adds the product of A's first and B's second number; the
+    edge from B to A subtracts it. The sum is zero when all edges cancel out, and practically never otherwise.
     A table of the edges of a million triangles would take more time and memory than the kernel does.
     """
     numbers = Random(0)  # noqa: S311 - no secret
@@ -101,7 +101,7 @@ def _places(mesh: Any, location: Any) -> Iterator[tuple[float, float, float]]:
     for index in range(1, mesh.NbNodes() + 1):
         point = mesh.Node(index).Transformed(moved) if moved else mesh.Node(index)
         digits = _SAME_POINT_DIGITS
-        # Adding zero makes -0.0 the same as 0.0.
+        # Adding zero turns -0.0 into 0.0.
         yield round(point.X(), digits) + 0.0, round(point.Y(), digits) + 0.0, round(point.Z(), digits) + 0.0
 
 

@@ -1,7 +1,7 @@
-"""Reading a file with Open CASCADE. Runs only in the child of the kernel host: it may crash, hang or lie.
+"""Reading a file with Open CASCADE. Runs only in the child of the kernel host: it may crash, hang or return wrong data.
 
-The plain STEP and IGES readers are used, not the ones for documents (XCAF): the values are the same, and
-these neither open other files the document names nor have labels without names, whose lookup crashes.
+It uses the plain STEP and IGES readers, not those for documents (XCAF). The values are the same, but the plain readers
+do not open other files that the document refers to, and have no unnamed labels, whose lookup crashes.
 """
 
 from __future__ import annotations
@@ -33,19 +33,19 @@ __all__ = ["read_geometry"]
 
 @dataclass(eq=False)
 class _Body:
-    """A body as it is modelled, and the numbers of its placements in a map. One object a placement is too many."""
+    """A body as modelled, and the indices of its placements in a map. One object per placement would be too many."""
 
     shape: Any
     placed: Any
     places: list[int]
 
     def located(self) -> Iterator[Any]:
-        """Yield the body where it is placed."""
+        """Yield the body at each of its placements."""
         return map(self.placed.FindKey, self.places)
 
     @cached_property
     def mesh_volume(self) -> float | None:
-        """What its triangles enclose; None when they do not close."""
+        """Volume that its triangles enclose; None when they do not close."""
         return mesh_volume(self.shape)
 
 
@@ -59,9 +59,9 @@ def read_geometry(
 ) -> dict[str, Any]:
     """Return counts and measures of the shapes in an open file, or ``{"failure": reason}``.
 
-    Lengths are millimetres: the kernel converts from the unit of the file. ``enter`` is told each stage
-    before it begins, so that somebody knows where this process died. ``meshes`` says what becomes of bodies of
-    triangles: ``measured``, ``ignored`` beside the exact bodies they are pictures of, or ``none`` where there are none.
+    Lengths are millimetres: the kernel converts from the unit of the file. ``enter`` is called with each
+    stage before it begins, so that the host knows in which stage this process died. ``meshes`` states how bodies of
+    triangles are treated: ``measured``, ``ignored`` beside the exact bodies they depict, or ``none`` without any.
     The result holds the lengths of the units in ``contexts``, identifiers of a STEP file, as ``length_factors``.
     """
     enter("read")
@@ -81,7 +81,7 @@ def read_geometry(
 
 
 def _failed_checks(reader: Any) -> int:
-    """Count entities with a failed check; number 0 is the header, where good files fail by a wrong date."""
+    """Count entities with a failed check; skip number 0, the header, which fails in sound files with a wrong date."""
     checks = reader.WS().ModelCheckList()
     count = 0
     checks.Start()
@@ -94,7 +94,7 @@ def _failed_checks(reader: Any) -> int:
 def _measured(shape: Any, meshes: str) -> dict[str, Any]:
     """Measure the solids, or the faces when there is no solid.
 
-    Loose curves and faces beside the solids would blow up the box and spoil the volume.
+    Loose curves and faces beside the solids would enlarge the box and falsify the volume.
     """
     if shape.IsNull():
         return _counts(0, 0, 0)
@@ -102,7 +102,7 @@ def _measured(shape: Any, meshes: str) -> dict[str, Any]:
     has_solids = bool(solids.Extent())
     exact, drawn, free = _divided(shape, _by_body(solids if has_solids else faces), meshes)
     if not has_solids:
-        # The faces of triangles are part of the bodies that are no solid.
+        # The faces of triangles belong to the non-solid bodies.
         drawn = []
     whole = exact + drawn if has_solids else []
     counts = _counts(sum(len(body.places) for body in whole), len(whole), faces.Extent())
@@ -115,7 +115,7 @@ def _measured(shape: Any, meshes: str) -> dict[str, Any]:
 
 
 def _divided(shape: Any, bodies: list[_Body], meshes: str) -> tuple[list[_Body], list[_Body], list[_Body]]:
-    """Return the bodies that have surfaces, those of triangles, and the bodies of triangles that are no solid."""
+    """Return the bodies that have surfaces, the solids of triangles, and the non-solid bodies of triangles."""
     if meshes == "none":
         return bodies, [], []
     drawn = [body for body in bodies if is_mesh(body.shape)]
@@ -123,14 +123,14 @@ def _divided(shape: Any, bodies: list[_Body], meshes: str) -> tuple[list[_Body],
     if meshes == "ignored" and exact:
         return _without_copies(exact), [], []
     found = ShapeMap()
-    # Faces of triangles beside an exact solid may be its picture.
+    # Faces of triangles beside an exact solid may depict that solid.
     has_solids = any(body.shape.ShapeType() == TopAbs_ShapeEnum.TopAbs_SOLID for body in exact)
     free = free_meshes(shape, with_faces=not has_solids)
     return exact, drawn, [_Body(mesh, found, [found.Extent()]) for mesh in free if found.Add(mesh) == found.Extent()]
 
 
 def _without_copies(bodies: list[_Body]) -> list[_Body]:
-    """Leave out bodies of faces that others have: what the kernel makes of triangles that name the exact faces."""
+    """Remove bodies whose faces belong to others; the kernel makes these from triangles that refer to exact faces."""
     found, kept = ShapeMap(), []
     for body in bodies:
         before = found.Extent()
@@ -176,7 +176,7 @@ def _mapped(shape: Any, kind: TopAbs_ShapeEnum) -> Any:
 
 
 def _by_body(placed: Any) -> list[_Body]:
-    """Return each body with its placements: checked and measured once, not once per placement."""
+    """Return each body with its placements, so that it is checked and measured once, not once per placement."""
     found, origin, places = ShapeMap(), TopLoc_Location(), dict[int, list[int]]()
     for index in range(1, placed.Extent() + 1):
         places.setdefault(found.Add(placed.FindKey(index).Located(origin)), []).append(index)
@@ -205,5 +205,5 @@ def _sum(properties: Callable[[Any, Any], Any], bodies: list[_Body]) -> float:
 
 
 def _json_float(value: float) -> float | None:
-    """Return the value, or None for what JSON cannot hold."""
+    """Return the value, or None if JSON cannot represent it."""
     return value if math.isfinite(value) else None

@@ -1,4 +1,4 @@
-"""Is the CAD kernel there? Answered without importing it."""
+"""Availability of the CAD kernel, checked without importing it."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ __all__ = ["KernelStatus", "kernel_status", "log_sandbox", "sandbox_status"]
 _log = logging.getLogger("enginel.kernel")
 
 _DISTRIBUTIONS: Final = ("cadquery-ocp-novtk", "cadquery-ocp")
-# The wheel does not bring these two, even in its variant without VTK.
+# The wheel does not include these two, even in its variant without VTK.
 _SYSTEM_LIBRARIES: Final = {"libGL.so.1": "libgl1", "libX11.so.6": "libx11-6"}
 
 
 @dataclass(frozen=True, slots=True)
 class KernelStatus:
-    """Whether geometry can be extracted here; ``message`` says what is missing and how to get it."""
+    """Whether geometry can be extracted here; ``message`` states the missing part and how to install it."""
 
     installed: bool
     version: str | None
@@ -30,7 +30,7 @@ class KernelStatus:
 
 
 def kernel_status() -> KernelStatus:
-    """Tell whether the kernel's package and the system libraries it needs are there."""
+    """Return whether the kernel's package and the system libraries it needs are installed."""
     version = _version()
     if importlib.util.find_spec("OCP") is None:
         return KernelStatus(False, None, "The CAD kernel is not installed: install requirements/cad.txt.")
@@ -42,12 +42,12 @@ def kernel_status() -> KernelStatus:
 
 
 def sandbox_status() -> SandboxReport:
-    """Return what Linux offers here for confining the process that reads files. Namespaces are not tried."""
+    """Return the sandbox mechanisms that Linux offers for the process that reads files. Namespaces are not tried."""
     return available_mechanisms()
 
 
 def log_sandbox(report: dict[str, Any]) -> None:
-    """Log what confines the process that reads files: a warning when that is not all of it."""
+    """Log the sandbox of the process that reads files; as a warning when it is incomplete."""
     if report["not_prevented"]:
         _log.warning(
             "The CAD kernel's process is confined in part. A hostile file may make it: %s.",

@@ -1,4 +1,4 @@
-"""The units as the kernel read them from a STEP file. Runs only in the child of the kernel host."""
+"""The length units that the kernel read from a STEP file. Runs only in the child of the kernel host."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ __all__ = ["length_factors"]
 
 
 def length_factors(reader: Any, contexts: Sequence[int]) -> dict[str, float | None]:
-    """Return mm per unit of contexts, by identifier; those are left out that the kernel has under another one.
+    """Return mm per unit of contexts, by identifier; skip contexts that the kernel has under another identifier.
 
-    A context in which the kernel sees no unit of length counts as 1, since it takes it for millimetres.
+    A context without a length unit for the kernel counts as 1, since the kernel assumes millimetres.
     """
     model, factors = reader.Model(), dict[str, float | None]()
     for context in contexts:
-        # The kernel has no index of identifiers; this searches all instances, 0.1 us for each.
+        # The kernel has no index of identifiers; this searches all instances, at 0.1 us each.
         number = model.NextNumberForLabel(f"#{context}", 0, True)
         if number:
             factors[str(context)] = _length_factor(model.Value(number))

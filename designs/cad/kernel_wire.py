@@ -1,4 +1,4 @@
-"""What client and kernel host say to each other: JSON objects, each after its length in four bytes."""
+"""Protocol between client and kernel host: JSON objects, each prefixed with its length in four bytes."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _LENGTH: Final = struct.Struct("!I")
 
 
 class Closed(Exception):
-    """The other side is gone, or does not keep to the protocol."""
+    """The peer closed the pipe or violated the protocol."""
 
 
 def send(descriptor: int, message: dict[str, Any]) -> None:
     """Write one message.
 
     Raises:
-        Closed: When nobody reads any more.
+        Closed: When the peer has closed the pipe.
     """
     body = json.dumps(message).encode()
     view = memoryview(_LENGTH.pack(len(body)) + body)
@@ -41,7 +41,7 @@ def receive(descriptor: int, *, deadline: float | None = None) -> dict[str, Any]
     """Read one message; ``deadline`` is a reading of `time.monotonic`.
 
     Raises:
-        Closed: When the other side closed or sent something else.
+        Closed: When the peer closed the pipe or violated the protocol.
         TimeoutError: When the deadline passes first.
     """
     (length,) = _LENGTH.unpack(_exactly(descriptor, _LENGTH.size, deadline))
@@ -54,9 +54,9 @@ def receive(descriptor: int, *, deadline: float | None = None) -> dict[str, Any]
 
 
 def unpack(data: bytes) -> list[dict[str, Any]]:
-    """Return the sound messages at the start of what was read of a pipe.
+    """Return the valid messages at the start of the data read from a pipe.
 
-    A dying writer may leave half of one, and one whose memory is spoilt anything.
+    A dying writer may leave half a message; a writer with corrupted memory may leave anything.
     """
     found: list[dict[str, Any]] = []
     position = 0
@@ -72,7 +72,7 @@ def unpack(data: bytes) -> list[dict[str, Any]]:
 
 
 def signal_name(number: int) -> str:
-    """Return the name of a signal; real-time ones between the first and the last have none of their own."""
+    """Return the name of a signal; real-time signals between the first and the last have no name of their own."""
     try:
         return signal.Signals(number).name
     except ValueError:
@@ -82,7 +82,7 @@ def signal_name(number: int) -> str:
 def _object(body: bytes) -> dict[str, Any] | None:
     try:
         message = json.loads(body)
-    # RecursionError: a writer gone mad may nest without end.
+    # RecursionError: a corrupted writer may nest without end.
     except (ValueError, RecursionError):
         return None
     return message if isinstance(message, dict) else None

@@ -1,7 +1,7 @@
-"""Why a file fails: the closed list of reasons, what to do about each, and what of a failure's details clients see.
+"""Failure reasons of files: the closed list, a hint for each, and the details of a failure that clients may see.
 
-A reason is a short word that stays the same; ``details["reason"]`` of each failure that a file causes is one of these.
-`HINTS` has each reason once, or once for each stage where it means different things there.
+A reason is a short, stable word; ``details["reason"]`` of each failure that a file causes is one of these.
+`HINTS` has each reason once, or once per stage where its meaning differs between stages.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _OPERATOR: Final = "The file is not at fault. Ask the operator of the service."
 _RETRY: Final = "Finalize the design again. If it fails again, ask the operator of the service."
 
 HINTS: Final[Mapping[str, str]] = {
-    # What the file is.
+    # File format.
     "empty": "The file has no content. Export it again and upload the new file.",
     "no_content": "The file has no content. Export it again and upload the new file.",
     "not_regular": _OPERATOR,
@@ -123,12 +123,12 @@ HINTS: Final[Mapping[str, str]] = {
     "host_gone": _RETRY,
     "kernel_not_installed": _OPERATOR,
 }
-"""Reason, or stage and reason -> what the client is to do."""
+"""Reason, or stage and reason -> hint for the client."""
 
 REASONS: Final = frozenset(name.rpartition("/")[2] for name in HINTS)
 
 PLACES: Final = ("line", "entity", "section", "limit")
-"""Details that say where in the file, and which limit it exceeds."""
+"""Details with the place in the file and the limit that it exceeds."""
 
 _MAX_NUMBER: Final = 10**15
 _ENTITY: Final = re.compile(r"[#D][0-9]{1,20}")
@@ -154,12 +154,12 @@ class Damage(str):
 
 
 def shown_facts(details: object) -> dict[str, Any]:
-    """Return what a client may see of the details of a failure that a file caused; empty for any other.
+    """Return the details of a file failure that a client may see; empty for any other failure.
 
-    Words are those of the lists of this module and numbers are numbers: nothing of a file's text is among them.
+    Words come from the lists of this module and numbers are numbers, so no text of a file is included.
 
     Returns:
-        ``stage``, ``reason`` and ``hint``, and of `PLACES` what is known.
+        ``stage``, ``reason`` and ``hint``, and the known values of `PLACES`.
     """
     if type(details) is not dict:
         return {}
@@ -172,7 +172,7 @@ def shown_facts(details: object) -> dict[str, Any]:
 
 
 def hint_of(stage: str, reason: str, places: Mapping[str, Any]) -> str:
-    """Return in plain words where to look and what to do; empty for a reason that is not known."""
+    """Return a hint in plain words: the place in the file and the remedy; empty for an unknown reason."""
     hint = HINTS.get(f"{stage}/{reason}") or HINTS.get(reason, "")
     if not hint:
         return ""

@@ -1,4 +1,4 @@
-"""What an uploaded file is: told by its content; the client's file name is data only."""
+"""Format detection of uploaded files by content; the client's file name is not trusted."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from designs.patterns import compile_pattern
 __all__ = ["HEAD_BYTES", "NAME_LENGTH", "FileKind", "check_declared_kind", "clean_file_name", "sniff"]
 
 HEAD_BYTES = 4096
-"""How many bytes of a file `sniff` wants; comments before the first line must fit in it."""
+"""Number of bytes that `sniff` needs; comments before the first line must fit in it."""
 
 NAME_LENGTH = 255
 """Longest file name kept, in characters."""
@@ -34,7 +34,7 @@ _KIND_BY_SUFFIX = {
     "igs": FileKind.IGES,
     "iges": FileKind.IGES,
 }
-# Blanks, comments and print directives, which may stand between words.
+# Blanks, comments and print directives, which are allowed between words.
 _BETWEEN_WORDS = rb"(?:[\t-\r ]++|/\*[^*]*+(?:\*(?!/)[^*]*+)*+\*/|\\[NF]\\)*+"
 _STEP_MAGIC = compile_pattern(_BETWEEN_WORDS + rb"ISO-10303-21" + _BETWEEN_WORDS + rb";")
 _LINE_ENDS = b"\t\n\v\f\r"
@@ -52,19 +52,18 @@ _FOREIGN_MAGIC = (
 
 
 def sniff(head: bytes) -> FileKind:
-    """Tell the format of a file from its first `HEAD_BYTES` bytes.
+    """Return the format of a file, given its first `HEAD_BYTES` bytes.
 
-    A UTF-8 byte order mark may stand before the first line. Blanks, comments and print directives may stand before
-    that of a STEP file.
+    A UTF-8 byte order mark may precede the first line. In a STEP file, blanks, comments and print directives may, too.
 
     Raises:
-        InvalidFileFormat: When the content is something else than STEP or plain IGES.
-        CorruptedFile: When there is no content to tell a format from: nothing, blanks, NULs, one byte.
+        InvalidFileFormat: When the content is neither STEP nor plain IGES.
+        CorruptedFile: When the content is too little to detect a format: nothing, blanks, NULs, one byte.
     """
     if not head.strip(b"\0\t\n\v\f\r "):
         raise _no_content()
     body = head.removeprefix(UTF8_BOM)
-    # The standard lets a word be broken over lines.
+    # The standard allows line breaks within words.
     if _STEP_MAGIC.match(body) or _STEP_MAGIC.match(body.translate(None, _LINE_ENDS)):
         return FileKind.STEP
     letter = first_line_letter(head)
@@ -81,10 +80,10 @@ def sniff(head: bytes) -> FileKind:
 
 
 def check_declared_kind(name: str, kind: FileKind) -> None:
-    """Refuse a file whose name ends for one format while its content is the other.
+    """Refuse a file whose name extension and content are of different formats.
 
     Raises:
-        InvalidFileFormat: When name and content disagree, or the name says no format.
+        InvalidFileFormat: When name and content disagree, or the extension is of no known format.
     """
     declared = _declared_kind(name)
     if declared is not kind:
@@ -92,10 +91,10 @@ def check_declared_kind(name: str, kind: FileKind) -> None:
 
 
 def clean_file_name(name: str) -> str:
-    """Return the client's file name as harmless text to show; it must never become a path.
+    """Return the client's file name as harmless display text; it must never become a path.
 
-    Directory parts go, control characters (line breaks among them) become ``_``, invisible and
-    bidirectional formatting goes, and at most `NAME_LENGTH` characters stay, the extension included.
+    Directory parts and invisible or bidirectional formatting are removed, control characters (line breaks included)
+    become ``_``, and the result is cut to `NAME_LENGTH` characters, the extension included.
 
     Raises:
         InvalidFileFormat: When the name holds a NUL, or does not end in .step, .stp, .p21, .igs or .iges.

@@ -1,7 +1,7 @@
-"""What the kernel's answer means: a summary of the geometry, or the exception it amounts to.
+"""Evaluation of the kernel's answer: a summary of the geometry, or an exception.
 
-Success of the kernel is no success: it returns it for files of which it lost half the bodies. What it
-found is therefore held against what the file defines.
+A success status of the kernel proves nothing: it returns one even if it lost half the bodies of a file. Its results
+are therefore compared with the definitions in the file.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from designs.exceptions import (
 __all__ = ["MAX_PIECES_FOR_GEOMETRY", "GeometrySummary", "damaged", "summarize", "too_many_pieces"]
 
 MAX_PIECES_FOR_GEOMETRY: Final = 50_000
-"""Pieces beyond which the kernel is not asked: 65 536 boxes take it 2 s and 250 MB, real parts far more."""
+"""Limit on pieces, above which the kernel is not run: 65 536 boxes take it 2 s and 250 MB, real parts far more."""
 
 _MAX_BOX_MM: Final = 1e9
 _LARGE_BOX_MM: Final = 1e5
@@ -34,7 +34,7 @@ _WARNING_LENGTH: Final = 1_000
 
 @dataclass(frozen=True, slots=True)
 class GeometrySummary:
-    """What a file holds, measured by the kernel.
+    """Counts and measures of a file's geometry by the kernel.
 
     Attributes:
         solids: Solid bodies, every placement counted.
@@ -44,8 +44,8 @@ class GeometrySummary:
         area_mm2: Surface of the solids, or the faces.
         kernel_version: Package and version of the kernel.
         duration_seconds: Wall time of the child.
-        peak_memory_bytes: Largest resident size of the child, what it shares with its host included.
-        warnings: What is odd although acceptable.
+        peak_memory_bytes: Largest resident size of the child, memory shared with its host included.
+        warnings: Oddities that do not fail the file.
     """
 
     solids: int
@@ -74,7 +74,7 @@ def too_many_pieces(pieces: int) -> TaskTimeoutError:
 
 
 def damaged(damage: Sequence[str], facts: Mapping[str, Any]) -> CorruptedFile:
-    """Return the exception for damage the scan found, with the reason and the place of the first."""
+    """Return the exception for damage found by the scan, with reason and place of the first damage."""
     first = damage[0] if damage and isinstance(damage[0], Damage) else Damage("", "damage")
     return CorruptedFile(
         f"This file is damaged: {'; '.join(damage)}.",
@@ -102,7 +102,7 @@ def summarize(
 
     Raises:
         TaskTimeoutError: When the child was stopped at its deadline.
-        GeometryProcessingError: When it crashed, ran out of memory, lost geometry or made none that is valid.
+        GeometryProcessingError: When it crashed, ran out of memory, lost geometry or made no valid geometry.
         CorruptedFile: When the kernel found the file damaged, or the scan did (``damage``).
         InvalidFileFormat: When the path was no regular file.
         OSError: When the file could not be opened.
@@ -141,7 +141,7 @@ def _facts(answer: dict[str, Any]) -> dict[str, Any]:
 
 
 def _check_opened(geometry: dict[str, Any], facts: dict[str, Any]) -> None:
-    """A file that could not be opened says nothing about its content."""
+    """Raise the error of a file that could not be opened; its content is not to blame."""
     failure = geometry.get("failure")
     if failure == "not_regular":
         raise InvalidFileFormat("Only regular files are read.", details={**facts, "reason": failure})
@@ -157,10 +157,10 @@ def _check_survived(answer: dict[str, Any], facts: dict[str, Any], kind: FileKin
 
 
 def _check_understood(geometry: dict[str, Any], facts: dict[str, Any], kind: FileKind) -> None:
-    """The kernel came to a result, and not to a failure it tells of."""
+    """Raise the failure that the kernel reported, if any."""
     failure = geometry.get("failure")
     codes = {name: value for name, value in geometry.items() if name != "failure"}
-    # A file may have taken the kernel's process over: its words are believed only as far as they are known.
+    # A file may have taken over the kernel's process: accept only known words from it.
     details = {**codes, **facts, "reason": _known(failure)}
     if failure == "unreadable":
         raise CorruptedFile("The CAD kernel cannot read this file.", details=details)
@@ -201,7 +201,7 @@ def _check_counts(geometry: dict[str, Any], facts: dict[str, Any], kind: FileKin
 
 
 def _check_may_be_empty(facts: dict[str, Any], kind: FileKind, expected: Expected) -> None:
-    """An assembly whose parts lie in other files has pieces and no geometry; that is in order."""
+    """Refuse an empty result, except for an assembly whose parts lie in other files: it has pieces, no geometry."""
     if expected.has_meshes_only:
         raise _refused(
             kind, "it holds triangles only, in a form the CAD kernel does not read", "tessellated_only", facts
@@ -248,7 +248,7 @@ def _warnings(geometry: dict[str, Any], box: tuple[float, float, float] | None, 
 
 
 def _unparsed(kind: FileKind, why: str, details: dict[str, Any]) -> GeometryProcessingError:
-    # Documented: clients and tests look for "Failed to parse" whatever the cause.
+    # Documented contract: clients and tests look for "Failed to parse", independent of the cause.
     return GeometryProcessingError(f"Failed to parse {kind.upper()} file: {why}.", details=details, is_fixed=True)
 
 

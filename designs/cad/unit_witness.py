@@ -1,4 +1,4 @@
-"""The kernel as second witness for the units of a file: what it measures counts only where both read the same."""
+"""Cross-check of units: the kernel's measures count only if it read the same units as our own scan."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from designs.exceptions import UnitConversionError
 __all__ = ["NO_UNITS", "ExpectedUnits", "check_units", "expected_units"]
 
 _SAME_FACTOR: Final = 1e-6
-# The kernel looks each of them up among all instances.
+# The lookup of each context searches all instances in the kernel.
 _CONTEXTS_ASKED: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
 class ExpectedUnits:
-    """The units of a file by its text.
+    """The units that the text of a file states.
 
     Attributes:
-        contexts: Context of shapes -> mm per unit; one of each length, so not all of them.
+        contexts: Context of shapes -> mm per unit; only one context for each length.
         are_odd: They have a form that the kernel does not read.
-        warnings: What is odd although acceptable, as texts for the design's readers.
+        warnings: Oddities that do not fail the file, as texts shown with the design.
     """
 
     contexts: Mapping[int, float] = field(default_factory=dict)
@@ -37,7 +37,7 @@ NO_UNITS: Final = ExpectedUnits()
 
 
 def expected_units(scan: StepScan) -> ExpectedUnits:
-    """Return the units that the kernel has to find in a file.
+    """Return the units that the kernel must find in a file.
 
     Raises:
         UnitConversionError: When the units are not sound.
@@ -52,7 +52,7 @@ def expected_units(scan: StepScan) -> ExpectedUnits:
 
 
 def check_units(answer: Mapping[str, Any], expected: ExpectedUnits) -> None:
-    """Check the lengths of the units that the kernel read; one that did not come so far is no witness.
+    """Check the lengths of the units that the kernel read; skip answers of kernels that stopped earlier.
 
     Raises:
         UnitConversionError: When the kernel took a unit for one of another length.

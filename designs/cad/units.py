@@ -1,4 +1,4 @@
-"""Lengths, areas and volumes: from the millimetres of the kernel to the unit a client asks for."""
+"""Conversion of lengths, areas and volumes from the kernel's millimetres to the client's unit."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ __all__ = ["LengthUnit", "convert_area", "convert_length", "convert_volume"]
 
 @dataclass(frozen=True, slots=True)
 class LengthUnit:
-    """The length unit a file states.
+    """The length unit of a file.
 
     Attributes:
         name: Lower-case name, such as ``millimetre`` or ``inch``.
         millimetres: How many millimetres one of it is.
-        assumed: True when the file states none and the default of its format holds.
+        assumed: True when the file states none and the default of its format applies.
     """
 
     name: str
@@ -29,7 +29,7 @@ class LengthUnit:
     assumed: bool = False
 
 
-# Pint evaluates expressions ("2**99999999"), so nothing but one short word reaches it.
+# Pint evaluates expressions ("2**99999999"), so only one short word is passed to it.
 _UNIT_NAME = re.compile(r"[A-Za-z_]{1,32}")
 
 

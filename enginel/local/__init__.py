@@ -1,1 +1,1 @@
-"""Running Enginel on one machine from nothing: embedded Valkey, web, worker, beat, sample run."""
+"""Running Enginel on one machine without prerequisites: embedded Valkey, web, worker, beat, sample run."""

@@ -1,6 +1,6 @@
-"""A Sentry of one's own on this machine: Bugsink, in a virtual environment of its own. A tool of tests and local runs.
+"""Local Sentry server for tests and local runs: Bugsink, in its own virtual environment.
 
-It accepts, groups and validates what the SDK sends. Installed once from its hashed lock and kept, with an empty,
+It accepts, groups and validates the SDK's events. Installed once from its hashed lock and kept, with an empty,
 migrated database, in ``.bugsink/<digest of the lock>/``; a server starts on a copy of that database.
 """
 
@@ -36,7 +36,7 @@ _START_SECONDS = 60.0
 _ANSWER_SECONDS = 20.0
 _POLL_SECONDS = 0.05
 _USER = "admin"
-# Changed with what is below, so that a database made by other text is not used.
+# Increase it with each change of the text below, so that no database of an older text is used.
 _LAYOUT = "1"
 
 _CONF = """
@@ -98,7 +98,7 @@ class Bugsink:
     """One server on loopback.
 
     Args:
-        state_dir: Where its database goes; what is there already is gone on with.
+        state_dir: Folder of its database; an existing database is reused.
         port: Loopback port it listens on.
     """
 
@@ -116,11 +116,11 @@ class Bugsink:
 
     @property
     def issues_url(self) -> str:
-        """Address of the list of the project's issues."""
+        """URL of the list of the project's issues."""
         return self.issues_url_of(self.project)
 
     def issues_url_of(self, project: int) -> str:
-        """Return the address of the list of a project's issues, the resolved ones too."""
+        """Return the URL of the list of a project's issues, resolved ones included."""
         return f"{self.url}/issues/{project}/all/"
 
     @property
@@ -148,7 +148,7 @@ class Bugsink:
         return self._process.pid if self._process else None
 
     def start(self) -> None:
-        """Install it if need be, start it, and wait until it answers.
+        """Install it if necessary, start it, and wait until it answers.
 
         Raises:
             LocalError: It cannot be installed, or does not answer within a minute.
@@ -193,10 +193,10 @@ class Bugsink:
             kill(self._process)
 
     def ask(self, path: str, method: str = "GET", **options: Any) -> Any:
-        """Return an answer of its API; ``path`` may be a whole URL of it.
+        """Return a response of its API; ``path`` may be a full URL of the server.
 
         Raises:
-            LocalError: It refuses.
+            LocalError: The server refuses the request.
         """
         url = path if path.startswith("http") else f"{self.url}/api/canonical/0/{path}"
         headers = {"Authorization": f"Bearer {self.token}"}
@@ -206,7 +206,7 @@ class Bugsink:
         return answer.json()
 
     def ask_all(self, path: str) -> list[dict[str, Any]]:
-        """Return a list of its API, all pages of it."""
+        """Return all pages of a list of its API."""
         found: list[dict[str, Any]] = []
         following: str | None = path
         while following:
@@ -220,7 +220,7 @@ class Bugsink:
         return self.ask_all(f"issues/?project={project}")
 
     def events(self, issue: dict[str, Any]) -> list[dict[str, Any]]:
-        """Return the stored events of an issue in full, oldest first: ``event_id``, and ``data`` as it came."""
+        """Return the stored events of an issue in full, oldest first: ``event_id``, and ``data`` as received."""
         listed = self.ask_all(f"events/?order=asc&issue={issue['id']}")
         return [self.ask(f"events/{event['id']}/") for event in listed]
 
@@ -236,7 +236,7 @@ class Bugsink:
 
 
 def _installed() -> Path:
-    """Return the folder with ``venv`` and ``empty``, a home without events; make it when it is not there."""
+    """Return the folder with ``venv`` and ``empty``, a home without events; create it if missing."""
     digest = hashlib.sha256(f"{_LAYOUT}{_CONF}{_PROVISION}".encode() + _LOCK.read_bytes()).hexdigest()[:16]
     folder = _CACHE_DIR / digest
     with _locked(_CACHE_DIR / "lock"):
@@ -246,7 +246,7 @@ def _installed() -> Path:
                 _install(folder / "venv")
                 _provision(folder)
             except (OSError, subprocess.SubprocessError) as error:
-                # The package index may be out of reach; half an installation must not be taken for a whole one.
+                # The package index may be unreachable; a partial installation must not pass for a complete one.
                 shutil.rmtree(folder, ignore_errors=True)
                 raise LocalError(f"Bugsink cannot be installed: {_last_line(error)}") from error
     return folder
@@ -278,7 +278,7 @@ def _provision(folder: Path) -> None:
     script.unlink()
     (home / "facts.json").write_text(made.strip().splitlines()[-1])
     (home / "facts.json").chmod(0o600)
-    # Last, so that what is there is complete.
+    # Last, so that an existing folder is always complete.
     home.rename(folder / "empty")
 
 
@@ -291,7 +291,7 @@ def _run(command: list[str], home: Path | None = None, given: str = "") -> str:
 
 
 def _environment(home: Path, url: str) -> dict[str, str]:
-    # Nothing of ours must reach it: it is a Django project of its own.
+    # It is a separate Django project, so it must not get our environment.
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
     return {
         **kept,

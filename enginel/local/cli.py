@@ -1,4 +1,4 @@
-"""``run``: the whole service for a person, until Ctrl-C. ``demo``: the same without one, judged by its exit code."""
+"""``run``: start the whole service until Ctrl-C. ``demo``: start it, run the samples, exit with their result."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from enginel.local.stack import BASE_DIR, LocalStack, Ports, free_port
 
 __all__ = ["main"]
 
-# The sample run sends a file above the limit; a small limit keeps that short.
+# The sample run sends a file above the limit; a small limit keeps the upload short.
 _SAMPLE_ENV = {"ENGINEL_MAX_UPLOAD_BYTES": str(8 * 1024 * 1024)}
 _WATCH_SECONDS = 0.5
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -31,18 +31,18 @@ _EXIT_INTERRUPTED = 130
 
 
 class _Stopped(BaseException):
-    """A signal asked this run to end."""
+    """A signal requested the end of this run."""
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run the command and return its exit code."""
     parser = argparse.ArgumentParser(prog="enginel", description=__doc__)
     parser.add_argument("command", choices=("run", "demo"))
-    parser.add_argument("--sentry", choices=("local",), help="send errors to a Bugsink that runs beside the rest")
-    parser.add_argument("--no-sample", action="store_true", help="run: leave the sample run out")
+    parser.add_argument("--sentry", choices=("local",), help="start a local Bugsink and send errors to it")
+    parser.add_argument("--no-sample", action="store_true", help="run: skip the sample run")
     options = parser.parse_args(arguments)
     try:
-        with _signals_end_it():
+        with _stopped_by_signals():
             with_sentry = options.sentry == "local"
             if options.command == "demo":
                 return _demo(with_sentry=with_sentry)
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str]) -> int:
     except _Stopped:
         return _EXIT_INTERRUPTED
     except BrokenPipeError:
-        # Whoever read the output has gone: so has the reason to run.
+        # The reader of the output has closed the pipe: end the run.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _EXIT_FAILED
 
@@ -93,7 +93,7 @@ def _demo(*, with_sentry: bool) -> int:
 
 @contextmanager
 def _demo_folder() -> Iterator[Path]:
-    """Give the folder of ENGINEL_STATE_DIR, or a new one that is removed afterwards."""
+    """Yield the folder of ENGINEL_STATE_DIR, or a new one that is removed afterwards."""
     wanted = os.environ.get("ENGINEL_STATE_DIR")
     if wanted:
         yield Path(wanted).resolve()
@@ -123,7 +123,7 @@ def _start(stack: LocalStack) -> Access:
 
 
 def _check_settings(stack: LocalStack) -> None:
-    """Set Django up in this process, as the others will be, and let its checks speak."""
+    """Set Django up in this process, with the settings of the others, and run its checks."""
     os.environ.update(stack.env)
     import django  # noqa: PLC0415 - after the environment is set
 
@@ -166,7 +166,7 @@ def _step(name: str) -> Iterator[None]:
 
 
 @contextmanager
-def _signals_end_it() -> Iterator[None]:
+def _stopped_by_signals() -> Iterator[None]:
     def ask(number: int, frame: FrameType | None) -> None:
         raise _Stopped
 
@@ -177,7 +177,7 @@ def _signals_end_it() -> Iterator[None]:
 
 @contextmanager
 def _running(stack: LocalStack) -> Iterator[LocalStack]:
-    """Stop the stack at the end of the block; a signal meanwhile ends it at once."""
+    """Stop the stack at the end of the block; a signal during the block kills it."""
     try:
         yield stack
     finally:
@@ -195,13 +195,13 @@ def _running(stack: LocalStack) -> Iterator[LocalStack]:
 def _stop(stack: LocalStack, *, running: bool) -> None:
     if running:
         names = [*stack.processes, *(["Valkey"] if stack.valkey else []), *(["Bugsink"] if stack.sentry else [])]
-        # Below the ^C of the terminal.
+        # Start a new line below the ^C of the terminal.
         _say_if_read(f"\nStopping {', '.join(names)}. Ctrl-C again ends them at once.")
     stack.stop()
 
 
 def _say_if_read(line: str) -> None:
-    # The terminal may have gone, which is no reason to leave processes behind.
+    # The terminal may be closed; the processes must be stopped nevertheless.
     with suppress(OSError):
         _say(line)
 

@@ -1,4 +1,4 @@
-"""What a run prints last: where to look, how to log in, and what to type in a second terminal."""
+"""Final output of a run: URLs, login, and commands for a second terminal."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["closing"]
 
 
 def closing(stack: LocalStack, access: Access) -> Iterator[str]:
-    """Yield the closing lines: at most 24 of them, of at most 80 columns where the state folder's path is short."""
+    """Yield the closing lines: at most 24 of them, of at most 80 columns if the state folder's path is short."""
     for name, what in _places(stack, access):
         yield f"  {name:<10} {what}"
     yield ""

@@ -23,11 +23,11 @@ _ADMIN = "admin"
 
 @dataclass(frozen=True)
 class Access:
-    """How a person gets into a local run.
+    """Credentials for a local run.
 
     Attributes:
         username: The local admin.
-        password: The admin's password where this module made it, else empty.
+        password: The admin's password if this module created it, else empty.
         token: A Bearer token, valid for a day.
     """
 
@@ -40,7 +40,7 @@ def migrate() -> None:
     """Bring the tables up to date.
 
     Raises:
-        LocalError: The database does not answer or refuses, or an older version made it.
+        LocalError: The database does not answer, refuses, or was created by an older version.
     """
     try:
         call_command("migrate", interactive=False, verbosity=0)
@@ -56,7 +56,7 @@ def admin_access(state_dir: Path) -> Access:
     """Return the local admin's password and a new token.
 
     Raises:
-        LocalError: The account has no admin's rights.
+        LocalError: The account has no admin rights.
     """
     out = io.StringIO()
     try:
@@ -71,7 +71,7 @@ def admin_access(state_dir: Path) -> Access:
 
 
 def _password(path: Path) -> str:
-    """Return the password in the file, made for an account that is new or has none; empty where a person set one."""
+    """Return the password in the file, created for an account without one; empty if a user has set another."""
     kept = path.read_text().strip() if path.exists() else ""
     users = get_user_model().objects
     admin = users.filter(username=_ADMIN).first()

@@ -1,4 +1,4 @@
-"""Logs of a local run: those of the run before are kept once, and none grows without end."""
+"""Logs of a local run: one previous generation is kept, and the size of each log is limited."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MAX_BYTES = 16 * 1024 * 1024
 
 
 def begin(path: Path) -> None:
-    """Keep the log of the run before beside the new one, as ``NAME.log.1``."""
+    """Rename the log of the previous run to ``NAME.log.1``."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if path.exists() and path.stat().st_size:
         path.replace(_before(path))
@@ -20,10 +20,10 @@ def begin(path: Path) -> None:
 
 
 def bound(path: Path, max_bytes: int = _MAX_BYTES) -> None:
-    """Move what a log holds to ``NAME.log.1`` when it has grown beyond a size.
+    """Move the content of a log to ``NAME.log.1`` when it has grown beyond a size.
 
-    Its process has the file open for appending, so the file is emptied and not replaced. A line written between the
-    copy and that is lost.
+    Its process has the file open for appending, so the file is truncated and not replaced. A line written between copy
+    and truncation is lost.
     """
     if path.exists() and path.stat().st_size > max_bytes:
         _before(path).touch(mode=0o600)

@@ -1,4 +1,4 @@
-"""The one owner of a folder's Valkey: a lock file that the kernel unlocks when its holder ends."""
+"""Lock file for the single owner of a folder's Valkey; the kernel unlocks it when its holder ends."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ __all__ = ["Ownership"]
 
 
 class Ownership:
-    """Holds, or sees held, the lock of one state folder.
+    """The lock of one state folder, held by this object or by another process.
 
-    The lock belongs to an open file, so it ends with its holder, however that dies. Only the lock says whether there is
-    an owner. The process id in the file is for people: a later process may have the same one.
+    The lock belongs to an open file, so it ends with its holder, even after a crash. Only the lock states whether there
+    is an owner. The process id in the file is for display only: a later process may have the same id.
 
     Args:
         path: The lock file.
@@ -36,7 +36,7 @@ class Ownership:
             return True
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            # Not truncated: another process may hold it, and its process id is in it.
+            # Not truncated: another process may hold the lock, and the file contains its process id.
             file = os.fdopen(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+")
         except OSError as error:
             raise LocalError(
@@ -62,18 +62,18 @@ class Ownership:
 
     @property
     def is_mine(self) -> bool:
-        """Whether this object holds the lock."""
+        """True if this object holds the lock."""
         return self._file is not None
 
     @property
     def descriptor(self) -> int:
-        """The descriptor of the lock this object holds; a child that inherits it holds the lock, too."""
+        """Descriptor of the lock that this object holds; a child that inherits it holds the lock, too."""
         if self._file is None:
             raise ValueError("This object does not hold the lock.")
         return self._file.fileno()
 
     def read(self) -> str:
-        """Return the process id that the lock names, as text; empty when it names none."""
+        """Return the process id in the lock file, as text; empty without one."""
         try:
             text = self.path.read_text()[:20].strip()
         except OSError:
@@ -84,7 +84,7 @@ class Ownership:
         """Return whether a process holds the lock."""
         try:
             with self.path.open() as file:
-                # Shared: two that look at the same time do not see each other.
+                # A shared lock: two checks at the same time do not see each other.
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             return True
@@ -93,7 +93,7 @@ class Ownership:
         return False
 
     def release(self) -> None:
-        """Give the lock up, if this object holds it."""
+        """Release the lock if this object holds it."""
         if self._file is not None:
             self._file.close()
             self._file = None

@@ -11,9 +11,9 @@ from pathlib import Path
 __all__ = ["PRIVATE_UMASK", "make_private", "write_private"]
 
 PRIVATE_UMASK = 0o077
-"""Of the processes of a local run: what they make is for their user only."""
+"""The umask of the processes of a local run: only their user may access new files."""
 
-# What a local run keeps in its state folder. Other files in it are left alone.
+# Files of a local run in its state folder. Other files are not changed.
 _KEPT = (
     "admin_password", "bugsink", "celerybeat-schedule*", "db.sqlite3*", "logs", "run.json*", "run.lock",
     "secret_key*", "sentry", "static", "static-gzip", "storage", "valkey*",
@@ -21,7 +21,7 @@ _KEPT = (
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner may read, whole or not at all."""
+    """Write a file that only its owner may read, atomically."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = path.with_name(f"{path.name}.{os.getpid()}")
     draft.unlink(missing_ok=True)
@@ -31,7 +31,7 @@ def write_private(path: Path, text: str) -> None:
 
 
 def make_private(state_dir: Path, *, deep: bool = True) -> None:
-    """Take the rights of other users from a state folder and from what a local run keeps in it.
+    """Remove the access of other users to a state folder and to the files of a local run in it.
 
     A folder for all users, such as /tmp, keeps its mode.
 
@@ -58,7 +58,7 @@ def _below(folder: Path) -> Iterator[Path]:
 
 
 def _restrict(path: Path) -> None:
-    # A file may go meanwhile, and one of another user stays as it is.
+    # A file may be deleted meanwhile; the mode of another user's file cannot be changed.
     with suppress(OSError):
         found = path.lstat()
         if not stat.S_ISLNK(found.st_mode) and found.st_mode & PRIVATE_UMASK:

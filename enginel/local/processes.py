@@ -17,17 +17,17 @@ _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 class LocalError(Exception):
-    """A local run cannot go on; the message is one line for the person at the terminal."""
+    """A local run cannot continue; the message is one line for the user at the terminal."""
 
 
 def die_with_parent() -> None:
-    """In a new child: ask the kernel (Linux) for SIGTERM when the parent dies, even by SIGKILL."""
+    """Make Linux send SIGTERM to this new child when its parent dies, even by SIGKILL."""
     if _libc is not None:
         _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def stop(process: subprocess.Popen[bytes], seconds: float = _STOP_SECONDS) -> None:
-    """Ask a child to end; after ``seconds`` end it, with its whole session if it leads one."""
+    """Terminate a child; after ``seconds`` kill it, with its whole session if it leads one."""
     if process.poll() is None:
         process.terminate()
         try:
@@ -38,7 +38,7 @@ def stop(process: subprocess.Popen[bytes], seconds: float = _STOP_SECONDS) -> No
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:
-    """End a child at once, with its whole session if it leads one."""
+    """Kill a child, with its whole session if it leads one."""
     if process.poll() is not None:
         return
     try:

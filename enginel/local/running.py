@@ -1,7 +1,7 @@
-"""The note of a local run in its state folder, by which a second terminal finds it.
+"""Run file in the state folder of a local run, so that commands in a second terminal find the run.
 
-The note holds settings of the run, among them addresses with passwords, so only its owner can read it. It counts only
-while the run lives: the run holds a lock on the folder, which the kernel releases when the run ends, however it ends.
+The file holds settings of the run, including URLs with passwords, so only its owner can read it. It is valid only while
+the run lives: the run holds a lock on the folder, which the kernel releases at its end, even after a crash.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from enginel.local.private import write_private
 
 __all__ = ["Note", "adopt", "settings_of_run"]
 
-# What a command beside the run has to know; the rest follows from the state folder.
+# Settings that commands beside the run need; the rest follows from the state folder.
 _SHARED = ("DATABASE_URL", "ENGINEL_PORT", "ENGINEL_SENTRY_ISSUE_URL", "REDIS_URL", "SENTRY_DSN")
 
 
 class Note:
-    """The lock and the note of one run.
+    """The lock and the run file of one run.
 
     Args:
         state_dir: The folder of the run.
@@ -32,16 +32,16 @@ class Note:
         self._owner = Ownership(state_dir / "run.lock")
 
     def take_folder(self) -> int | None:
-        """Take the folder for this process; return the process id of another run that has it, 0 if it is unknown."""
+        """Lock the folder for this process; return the process id of another run that holds it, 0 if unknown."""
         return None if self._owner.take() else int(self._owner.read() or 0)
 
     def write(self, env: Mapping[str, str]) -> None:
-        """Write the settings that a command beside the run has to know."""
+        """Write the settings that commands beside the run need."""
         shared = {name: env[name] for name in _SHARED if env.get(name)}
         write_private(self._path, json.dumps(shared))
 
     def remove(self) -> None:
-        """Remove the note and give the folder up."""
+        """Remove the run file and release the folder."""
         if self._owner.is_mine:
             self._path.unlink(missing_ok=True)
             self._owner.release()
@@ -63,9 +63,9 @@ def settings_of_run(state_dir: Path) -> dict[str, str]:
 
 
 def adopt(base_dir: Path) -> None:
-    """Take over the settings of the run in the state folder of this process, in development only.
+    """Set the environment from the run in the state folder of this process, in development only.
 
-    Set variables keep their value.
+    Variables that are already set keep their value.
     """
     if os.environ.get("ENGINEL_ENVIRONMENT") != "development":
         return

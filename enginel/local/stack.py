@@ -1,4 +1,4 @@
-"""Enginel's processes on one machine: Valkey, web, worker and beat, each with its log, none outliving this one."""
+"""Enginel's processes on one machine: Valkey, web, worker and beat, each with its log; all end with this process."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ class LocalStack:
 
     Args:
         state_dir: Database, storage, logs and Valkey's data.
-        ports: Where web and Valkey listen on 127.0.0.1.
+        ports: Ports of web and Valkey on 127.0.0.1.
         extra_env: Settings of this run.
-        workers: Processes that work on tasks.
-        celery_app: Module of the Celery application, as ``celery -A`` takes it.
-        with_sentry: Whether a Bugsink of this run takes the place of Sentry.
+        workers: Number of Celery worker processes.
+        celery_app: Module of the Celery application, in the syntax of ``celery -A``.
+        with_sentry: Whether this run starts a Bugsink in place of Sentry.
     """
 
     state_dir: Path
@@ -76,10 +76,10 @@ class LocalStack:
         return f"http://127.0.0.1:{self.ports.web}"
 
     def take_folder(self) -> None:
-        """Take the state folder for this run.
+        """Lock the state folder for this run.
 
         Raises:
-            LocalError: Another run has it, or it cannot be written to.
+            LocalError: Another run holds it, or it cannot be written to.
         """
         other = self._note.take_folder()
         if other is not None:
@@ -90,7 +90,7 @@ class LocalStack:
         make_private(self.state_dir)
 
     def refuse_taken_ports(self) -> None:
-        """Raise `LocalError` when something listens where a process of this run is to listen."""
+        """Raise `LocalError` when a port of this run is in use."""
         wanted = {"ENGINEL_PORT": self.ports.web}
         if not self.env.get("REDIS_URL"):
             wanted["ENGINEL_VALKEY_PORT"] = self.ports.valkey
@@ -105,7 +105,7 @@ class LocalStack:
                     raise LocalError(f"Port {port} on 127.0.0.1 is taken. Choose another: {variable}=PORT.") from error
 
     def start_sentry(self) -> None:
-        """Start Bugsink where it is wanted; other processes are told its address."""
+        """Start Bugsink if requested, and add its DSN to the environment of the other processes."""
         if self.with_sentry:
             self.sentry = Bugsink(self.state_dir / "bugsink", self.ports.bugsink)
             self.sentry.start()
@@ -113,7 +113,7 @@ class LocalStack:
             self.env["ENGINEL_SENTRY_ISSUE_URL"] = self.sentry.issues_url
 
     def start_valkey(self) -> None:
-        """Start the embedded Valkey, unless REDIS_URL names a server; other processes are told its address."""
+        """Start the embedded Valkey and pass its URL to the other processes; do nothing if REDIS_URL is set."""
         if self.env.get("REDIS_URL"):
             return
         self.valkey = EmbeddedValkey(self.state_dir, port=self.ports.valkey)
@@ -125,7 +125,7 @@ class LocalStack:
             )
 
     def start_services(self) -> None:
-        """Start web, worker and beat; return when web answers and the worker takes tasks."""
+        """Start web, worker and beat; return when web answers and the worker accepts tasks."""
         bind = f"127.0.0.1:{self.ports.web}"
         self._start("web", ["gunicorn", "enginel.wsgi", "--config", "python:enginel.gunicorn", "--bind", bind])
         celery = ["celery", "-q", "-A", self.celery_app]
@@ -151,12 +151,12 @@ class LocalStack:
             logs.bound(self.valkey.log)
 
     def stop(self) -> None:
-        """Stop everything this object started, Valkey and Bugsink last: the others hand over to them what they hold."""
+        """Stop all processes of this object; Valkey and Bugsink last, since the others send their backlog to them."""
         for process in self.processes.values():
             process.terminate()
         for name in list(self.processes):
             stop(self.processes[name])
-            # Only now: an interruption of the wait must leave it to `kill`.
+            # Removed only now: if the wait is interrupted, `kill` must still find the process.
             del self.processes[name]
         if self.valkey is not None:
             self.valkey.stop()
@@ -167,7 +167,7 @@ class LocalStack:
         self._note.remove()
 
     def kill(self) -> None:
-        """End everything this object started at once."""
+        """Kill all processes of this object."""
         for process in self.processes.values():
             kill(process)
         if self.valkey is not None:
@@ -220,7 +220,7 @@ class LocalStack:
 
 
 def free_port() -> int:
-    """Return a loopback port that nothing listens on now."""
+    """Return a free loopback port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

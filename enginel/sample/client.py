@@ -1,4 +1,4 @@
-"""One user of the sample run, over HTTP."""
+"""HTTP client for one user of the sample run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _TIMEOUT_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class Answer:
-    """What the service said: HTTP status and JSON body."""
+    """A response of the service: HTTP status and JSON body."""
 
     status: int
     body: dict[str, Any]
@@ -65,7 +65,7 @@ class SampleUser:
         return self._answer(response)
 
     def upload_and_finalize(self, series: str, name: str, content: bytes, **fields: str) -> Answer:
-        """Upload and, if that was taken, finalize; return the answer that decided."""
+        """Upload and, if that succeeded, finalize; return the last response."""
         uploaded = self.upload(series, name, content, **fields)
         return self.post(f"/api/designs/{uploaded.body['id']}/finalize/") if uploaded.status == 201 else uploaded
 

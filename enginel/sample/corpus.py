@@ -1,4 +1,4 @@
-"""The sound sample files and what they hold; ``cad/README.md`` says where they come from."""
+"""The sound sample files and their contents; ``cad/README.md`` states their sources."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _FOLDER: Final = Path(__file__).resolve().parent / "cad"
 
 @dataclass(frozen=True, slots=True)
 class GoodFile:
-    """A sound file with the values the CAD kernel gave for it when the file was chosen.
+    """A sound file with the values that the CAD kernel measured when the file was chosen.
 
     Attributes:
         kind: ``step`` or ``iges``.
-        unit: Length unit the file states, lower case.
+        unit: Length unit of the file, lower case.
         box_mm: Size of the box around its solids, or its faces; None without geometry.
         volume_mm3: None when it holds no solid.
-        bom: Leaf part -> quantity; None for what is no assembly.
+        bom: Leaf part -> quantity; None unless the file is an assembly.
     """
 
     name: str
@@ -64,5 +64,5 @@ GOOD: Final[tuple[GoodFile, ...]] = (
 
 
 def sample_path(name: str) -> Path:
-    """Return where the sample file with this name lies."""
+    """Return the path of the sample file with this name."""
     return _FOLDER / name

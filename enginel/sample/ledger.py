@@ -1,4 +1,4 @@
-"""What the sample run sent and what must have come of it."""
+"""Ledger of the sample run: failures it caused, and their expected records."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Expected", "Ledger", "Look", "Recorded", "bare"]
 
 @dataclass(frozen=True)
 class Expected:
-    """One failure that was caused: what was done, which type it must be recorded as, and under which id."""
+    """One failure that the run caused: the action, and the expected type and id of its record."""
 
     what: str
     error_type: str
@@ -24,13 +24,13 @@ class Expected:
 
 @dataclass(frozen=True)
 class Recorded:
-    """What the monitoring recorded between two looks.
+    """Occurrences recorded by the monitoring between two snapshots.
 
     Attributes:
         groups: The groups with new occurrences.
-        counts: New occurrences of each, by fingerprint: exact, however many records there are.
+        counts: New occurrences by fingerprint; exact for any number of records.
         records: The new records that the ring still holds.
-        complete: Whether these are all new records. A full ring drops records, also new ones.
+        complete: Whether these are all new records. A full ring drops records, new ones included.
     """
 
     groups: list[dict[str, Any]]
@@ -39,7 +39,7 @@ class Recorded:
     complete: bool
 
     def by_type(self) -> Counter[str]:
-        """Return the new occurrences of each bare type name."""
+        """Return the number of new occurrences by type name without module."""
         counted: Counter[str] = Counter()
         for group in self.groups:
             counted[bare(group["type"])] += self.counts[group["fingerprint"]]
@@ -48,7 +48,7 @@ class Recorded:
 
 @dataclass(frozen=True)
 class Look:
-    """The groups and the ring at one moment.
+    """Snapshot of the groups and the ring.
 
     Attributes:
         groups: All groups.
@@ -61,12 +61,12 @@ class Look:
     full: bool
 
     def since(self, earlier: Look) -> Recorded:
-        """Return what came after an earlier look."""
+        """Return the occurrences since an earlier snapshot."""
         totals = {group["fingerprint"]: int(group["total"]) for group in earlier.groups}
         counts: dict[str, int] = {}
         for group in self.groups:
             total, before = int(group["total"]), totals.get(group["fingerprint"], 0)
-            # A group that expired in between began anew at 0.
+            # A group that expired in between restarted at 0.
             counts[group["fingerprint"]] = total - before if total >= before else total
         known = {record["event_id"] for record in earlier.records}
         return Recorded(
@@ -79,7 +79,7 @@ class Look:
 
 @dataclass
 class Ledger:
-    """Collects failures caused, and every deviation from what had to happen. Safe for threads."""
+    """Collects the failures caused and every deviation from the expected results. Thread-safe."""
 
     expected: list[Expected] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
@@ -89,7 +89,7 @@ class Ledger:
         self._lock = threading.Lock()
 
     def failure(self, what: str, answer: Answer, kind: type[EnginelBaseException]) -> None:
-        """Note a request that had to fail with this exception class."""
+        """Record a request that had to fail with this exception class."""
         if (answer.status, answer.code) != (kind.status_code, kind.default_code) or not answer.error_id:
             self.deviation(
                 f"{what}: {kind.__name__} was due, the answer was {answer.status} {answer.code or answer.body}"
@@ -97,7 +97,7 @@ class Ledger:
         self._add(what, kind.__name__, answer.error_id)
 
     def task_failure(self, what: str, design: dict[str, Any], code: str, error_type: str) -> None:
-        """Note a design whose processing had to fail with this code, recorded as this type."""
+        """Record a design whose processing had to fail with this code, recorded as this type."""
         error = design.get("error") or {}
         if design.get("status") != "failed" or error.get("code") != code or not error.get("id"):
             self.deviation(
@@ -117,7 +117,7 @@ class Ledger:
             self.wrong.append(text)
 
     def judge(self, recorded: Recorded) -> list[str]:
-        """Compare with what was recorded: each failure exactly once, as its type, and nothing else."""
+        """Compare with the monitoring's records: each failure exactly once, as its type, and nothing else."""
         verdict = list(self.wrong)
         types = {record["event_id"]: bare(record["error_type"]) for record in recorded.records}
         if len(types) != len(recorded.records):

@@ -14,19 +14,19 @@ from enginel.sample.client import SampleUser
 __all__ = ["Cast", "make_cast"]
 
 _MEBIBYTE = 1024 * 1024
-# The sample run holds files on which the kernel never answers; a short deadline of their organization keeps it short.
+# Some files of the sample run make the kernel hang; a short deadline for their organization keeps the run short.
 _KERNEL_SECONDS = 4
 
 
 @dataclass(frozen=True)
 class Cast:
-    """Who takes part.
+    """The users of the sample run.
 
     Attributes:
         engineer, admin: Of the large organization, cleared for everything.
-        viewer: May look and not upload.
+        viewer: May read but not upload.
         foreigner: An engineer who is no US person and has no clearance.
-        guest: Has an account and belongs to nobody; user name in ``guest_name``.
+        guest: Has an account but no organization; user name in ``guest_name``.
         small_engineer, small_admin: Of an organization with a tiny quota, one design and two users.
     """
 

@@ -13,7 +13,7 @@ __all__ = ["report"]
 
 _WIDTH = 80
 _TYPE_CHARS = 26
-# Version, colon and eight digits: `manage.py errors show` takes the beginning of a key.
+# Version, colon and eight digits: `manage.py errors show` accepts a prefix of the key.
 _KEY_CHARS = 10
 
 

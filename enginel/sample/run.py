@@ -1,4 +1,4 @@
-"""The sample run: real files, people and faults against a running stack, and the judgement of what came of it."""
+"""The sample run: sends real files and faults of several users to a running stack and checks the results."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ __all__ = ["run_sample"]
 _PROCESSED_SECONDS = 60.0
 _POLL_SECONDS = 0.1
 _CLIENTS = 3
-# Of each exception class at most so many damaged files: all of them together would fill the ring.
+# Maximum number of damaged files per exception class: all of them together would fill the ring.
 _DAMAGED_PER_CLASS = 10
 _TOLERANCE = 0.001
 _BOX_TOLERANCE_MM = 0.02
@@ -38,7 +38,7 @@ Say = Callable[[str], None]
 
 
 def run_sample(stack: LocalStack, admin_token: str, *, say: Say = print) -> bool:
-    """Send everything, wait for it, print the table; return whether each failure is recorded once, as it must be."""
+    """Send everything, wait for the results, print the table; return whether each failure is recorded exactly once."""
     began = time.monotonic()
     pool = urllib3.PoolManager(maxsize=_CLIENTS * 2, retries=False)
     admin = SampleUser(pool, stack.url, admin_token)
@@ -156,7 +156,7 @@ def _wait_for(user: SampleUser, design_id: str, done: Callable[[dict[str, Any]],
 
 
 def _killed_worker(cast: Cast, series: str, ledger: Ledger) -> None:
-    """Kill, with SIGKILL, the worker process that waits for the kernel on a file it never answers on."""
+    """Kill, with SIGKILL, the worker process that waits for the kernel on a file that makes it hang."""
     hang = next(case for case in DAMAGED if case.slow)
     answer = cast.engineer.upload_and_finalize(series, hang.name, hang.build())
     design_id = answer.body["id"]

@@ -1,4 +1,4 @@
-"""What Sentry made of the sample run: an issue for each group, and events for all but the pending occurrences."""
+"""Comparison of Sentry with the sample run: an issue for each group, and events for all but the pending occurrences."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from enginel.local.bugsink import Bugsink
 
 __all__ = ["compare_with_sentry"]
 
-# Beat's turn, the way there, and a machine with other work.
-_PATIENCE_SECONDS = 60.0
+# Time for beat's next run, the delivery, and a busy machine.
+_TIMEOUT_SECONDS = 60.0
 _POLL_SECONDS = 1.0
 
 Say = Callable[[str], None]
@@ -20,44 +20,44 @@ Say = Callable[[str], None]
 
 def compare_with_sentry(sentry: Bugsink, *, say: Say = print) -> bool:
     """Wait until the events have arrived, compare, print the result; return whether nothing differs."""
-    deadline = time.monotonic() + _PATIENCE_SECONDS
+    deadline = time.monotonic() + _TIMEOUT_SECONDS
     while True:
-        told, wrong = _told(sentry)
+        delivered, wrong = _delivered(sentry)
         found = ErrorTracker.get_groups()
         forwarded = {group["fingerprint"]: group["forwarded"] for group in found}
-        if (not wrong and told == forwarded) or time.monotonic() > deadline:
+        if (not wrong and delivered == forwarded) or time.monotonic() > deadline:
             break
         time.sleep(_POLL_SECONDS)
     wrong += [
-        f"group {key}: {forwarded.get(key, 'none')} occurrences forwarded, {told.get(key, 'none')} in Sentry"
-        for key in sorted(told.keys() | forwarded.keys())
-        if told.get(key) != forwarded.get(key)
+        f"group {key}: {forwarded.get(key, 'none')} occurrences forwarded, {delivered.get(key, 'none')} in Sentry"
+        for key in sorted(delivered.keys() | forwarded.keys())
+        if delivered.get(key) != forwarded.get(key)
     ]
     for line in wrong:
         say(f"  WRONG  {line}")
     say(
-        f"  Sentry: {len(told)} issues for {len(found)} groups, {sum(told.values())} told and "
+        f"  Sentry: {len(delivered)} issues for {len(found)} groups, {sum(delivered.values())} forwarded and "
         f"{sum(group['pending'] for group in found)} pending of {sum(int(group['total']) for group in found)}, "
         f"{len(wrong)} deviations"
     )
     return not wrong
 
 
-def _told(sentry: Bugsink) -> tuple[dict[str, int], list[str]]:
-    """Return the occurrences told of each group, and what is wrong with the issues."""
-    told: dict[str, int] = {}
+def _delivered(sentry: Bugsink) -> tuple[dict[str, int], list[str]]:
+    """Return the occurrences that Sentry has for each group, and the faults of the issues."""
+    delivered: dict[str, int] = {}
     wrong: list[str] = []
     for issue in sentry.issues(sentry.project):
         events = [event["data"] for event in sentry.events(issue)]
         keys = {event["tags"]["fingerprint"] for event in events}
-        if len(keys) != 1 or keys & told.keys():
+        if len(keys) != 1 or keys & delivered.keys():
             wrong.append(f"issue {issue['friendly_id']} holds the groups {sorted(keys)}")
         occurrences = sum(_represented(event) for event in events)
         latest = max(int(event["contexts"]["enginel"]["occurrences"]) for event in events)
         if latest != occurrences:
             wrong.append(f"issue {issue['friendly_id']} says {latest} occurrences, its events add up to {occurrences}")
-        told.update(dict.fromkeys(keys, occurrences))
-    return told, wrong
+        delivered.update(dict.fromkeys(keys, occurrences))
+    return delivered, wrong
 
 
 def _represented(event: dict[str, Any]) -> int:

@@ -1,4 +1,4 @@
-"""What the people of the sample run may not do, and limits they run into: each exception class a request can raise."""
+"""Forbidden requests and exceeded limits of the sample run: each exception class that a request can raise."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _OVERSIZE_BYTES = 9 * 1024 * 1024
 
 
 def make_series(cast: Cast, ledger: Ledger) -> str:
-    """Create the series the sample run uploads to, and try its part number a second time."""
+    """Create the series for the uploads of the sample run, and try to use its part number twice."""
     body = {"part_number": "AX-100", "name": "Bracket"}
     series = cast.engineer.post("/api/series/", body).body["id"]
     ledger.failure("part number twice", cast.engineer.post("/api/series/", body), DuplicatePartNumber)
@@ -42,7 +42,7 @@ def make_series(cast: Cast, ledger: Ledger) -> str:
 
 
 def commit_all(cast: Cast, series: str, ledger: Ledger) -> None:
-    """Commit each violation once and note what must come of it."""
+    """Commit each violation once and record its expected result."""
     content = sample_path(_SMALL_FILE).read_bytes()
     _access(cast, series, content, ledger)
     _files(cast.engineer, series, content, ledger)
@@ -91,7 +91,7 @@ def _limits(cast: Cast, content: bytes, ledger: Ledger) -> None:
 
 
 def _storage(cast: Cast, series: str, content: bytes, ledger: Ledger) -> None:
-    """Lose a stored file behind the service's back; then put a plain file where a folder of the storage has to be."""
+    """Delete a stored file without the service; then put a plain file in place of a folder of the storage."""
     uploaded = cast.engineer.upload(series, _SMALL_FILE, content).body["id"]
     design = Design.objects.get(pk=uploaded)
     design.file.delete(save=False)

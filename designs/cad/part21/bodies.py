@@ -1,6 +1,6 @@
-"""Which bodies a STEP file defines and places, by its shape representations (ISO 10303-41 and -43).
+"""Counts of the bodies that a STEP file defines and places, by its shape representations (ISO 10303-41 and -43).
 
-The counts are those the kernel can be held to: each is at most what a reader finds that follows the standard.
+The counts are lower bounds for the kernel's: a reader that follows the standard finds at least as many.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ class Bodies:
 
     Attributes:
         placed_solids: Solids with a boundary representation, each placement counted.
-        positioned_solids: Those of them that stay when usages without a position are left out.
+        positioned_solids: The placed solids without those of usages that have no position.
         mesh_solids: Solids of triangles, each placement counted.
         placements: Parts without parts of their own, each placement counted.
         has_shapes: The file has a shape representation.
         has_meshes: Triangles are among its shapes.
         ignores_meshes: Triangles stand beside the exact bodies of the same part, so they are not measured.
-        warnings: What is odd although acceptable, as texts for the design's readers.
+        warnings: Oddities that do not fail the file, as texts shown with the design.
     """
 
     placed_solids: int
@@ -50,7 +50,7 @@ class Bodies:
 
 
 def defined_solids(scan: StepScan) -> int:
-    """Return how many solids are items of shape representations. Others serve a construction or a drawing."""
+    """Return how many solids are items of shape representations. Others belong to a construction or a drawing."""
     return len({item for shape in _Shapes(scan).items.values() for item in shape if _is_solid(scan, item)})
 
 
@@ -58,13 +58,13 @@ def bodies_of(scan: StepScan) -> Bodies:
     """Return the bodies of a file.
 
     Raises:
-        BOMExtractionError: When its product structure cannot be.
+        BOMExtractionError: When its product structure is impossible.
     """
     return _Reader(scan).read()
 
 
 class _Shapes:
-    """The shape representations and what links them."""
+    """The shape representations and the links between them."""
 
     def __init__(self, scan: StepScan) -> None:
         self.scan = scan
@@ -92,7 +92,7 @@ class _Shapes:
 
     @cached_property
     def linked(self) -> dict[int, set[int]]:
-        """Shape representation -> others that are the same shape; links that place a component are left out."""
+        """Shape representation -> others that are the same shape; without links that place a component."""
         placing = {_at(instance, 0) for instance in self.scan.with_keyword(_PLACED)}
         found: dict[int, set[int]] = {}
         for link in self.scan.with_keyword(_LINK):
@@ -142,7 +142,7 @@ class _Reader:
         )
 
     def _shapes_of(self, definition: int) -> set[int]:
-        """Return the representations of a part: its own and those they are linked to, unless another part's."""
+        """Return the representations of a part: its own and linked ones, without those of other parts."""
         own = self.shapes.of_definition.get(definition, set())
         linked = {other for shape in own for other in self.shapes.linked.get(shape, set())}
         return own | (linked - self.owned)
@@ -155,11 +155,11 @@ class _Reader:
         return min(len(direct) + mapped, MAX_PIECES)
 
     def _mapped(self, shape: int) -> list[int]:
-        """Return the representations that MAPPED_ITEMs of this one show again, other parts' left out."""
+        """Return the representations that MAPPED_ITEMs of this one repeat, without those of other parts."""
         return [target for target in self._sources(shape) if target not in self.owned]
 
     def _sources(self, shape: int) -> list[int]:
-        """Return the representations that MAPPED_ITEMs of this one show again, once for each place."""
+        """Return the representations that MAPPED_ITEMs of this one repeat, once for each placement."""
         maps = set()
         for item in self.shapes.items.get(shape, set()):
             instance = self.scan.instance(item)
@@ -169,7 +169,7 @@ class _Reader:
         return [source for source in sources if source]
 
     def _count(self, shape: int) -> int:
-        """Return the solids of a mapped representation. A stack of its own: the file decides how deep they are."""
+        """Return the solids of a mapped representation. Iterative, because the file decides the depth of nesting."""
         waiting = [shape]
         while waiting:
             current = waiting[-1]
@@ -178,7 +178,7 @@ class _Reader:
                 continue
             targets = self._mapped(current)
             unknown = [target for target in targets if target not in self.mapped_solids]
-            # A negative number marks a representation under way, so that a circle ends.
+            # A negative number marks a representation in progress, so that a cycle ends.
             self.mapped_solids[current] = -1
             if unknown:
                 waiting += unknown
@@ -190,7 +190,7 @@ class _Reader:
         return max(self.mapped_solids[shape], 0)
 
     def _meshes(self, shapes: set[int]) -> list[int]:
-        """Return the solids and shells of triangles that do not say which exact body they are a picture of."""
+        """Return the solids and shells of triangles that do not refer to the exact body they depict."""
         items = {item for shape in shapes for item in self.shapes.items.get(shape, set())}
         return [item for item in items if self._is(item, *_MESHES) and not _at(self.scan.instance(item), 2)]
 
@@ -242,7 +242,7 @@ def _is_solid(scan: StepScan, identifier: int) -> bool:
 
 
 def _at(instance: Instance | None, position: int) -> int | None:
-    """Return what the parameter at this position refers to; the longest record of a complex instance counts."""
+    """Return the reference in the parameter at this position; the longest record of a complex instance counts."""
     return _target(max(instance.records.values(), key=len, default=[]), position) if instance else None
 
 

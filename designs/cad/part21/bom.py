@@ -14,7 +14,7 @@ __all__ = ["Bom", "BomLine", "bill_of_materials"]
 
 @dataclass(frozen=True, slots=True)
 class BomLine:
-    """A part without parts of its own, and how often the whole file uses it."""
+    """A part without parts of its own, and the number of its uses in the whole file."""
 
     part: str
     quantity: int
@@ -25,10 +25,10 @@ class Bom:
     """A bill of materials.
 
     Attributes:
-        top: Names of the assemblies no other assembly uses; of the parts when there is no assembly.
+        top: Names of the assemblies that no other assembly uses; without assemblies, names of the parts.
         lines: Leaf parts by name, sorted; empty when the file holds no assembly.
         pieces: Sum of the quantities.
-        warnings: What is odd although acceptable, as texts for the design's readers.
+        warnings: Oddities that do not fail the file, as texts shown with the design.
     """
 
     top: tuple[str, ...]
@@ -41,9 +41,9 @@ def bill_of_materials(scan: StepScan) -> Bom:
     """Return the leaf parts with their quantities, multiplied down the tree.
 
     Raises:
-        BOMExtractionError: When the structure has a cycle, refers to nowhere or to something that is no
-            product definition, lacks its products, states a quantity that is no number above zero, or makes
-            more than `MAX_PIECES` pieces.
+        BOMExtractionError: When the structure has a cycle, refers to nothing or to anything but a product
+            definition, lacks its products, states a quantity that is no number above zero, or makes more than
+            `MAX_PIECES` pieces.
     """
     tree = product_tree(scan)
     edges = tree.edges()

@@ -1,4 +1,4 @@
-"""The contexts in which the shapes of a STEP file stand (ISO 10303-43); their units are those of the shapes."""
+"""The contexts of the shapes of a STEP file (ISO 10303-43), which define the units of the shapes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ UNIT_CONTEXT: Final = "GLOBAL_UNIT_ASSIGNED_CONTEXT"
 _USAGE: Final = "NEXT_ASSEMBLY_USAGE_OCCURRENCE"
 _LINK: Final = "SHAPE_DEFINITION_REPRESENTATION"
 _PLAIN: Final = "SHAPE_REPRESENTATION"
-# Representations of geometry, whichever instance uses them.
+# Representations of geometry, independent of the instances that use them.
 _GEOMETRY: Final = (
     "ADVANCED_BREP_SHAPE_REPRESENTATION",
     "FACETED_BREP_SHAPE_REPRESENTATION",
@@ -33,10 +33,10 @@ _GEOMETRY: Final = (
 
 
 def shape_contexts(scan: StepScan) -> list[Instance]:
-    """Return the contexts of all shapes, that of a root product first; all that state units if no shape has one.
+    """Return the contexts of all shapes, a root product's first; if no shape has one, all contexts with units.
 
     Raises:
-        UnitConversionError: When a shape has none, although it is a product's or holds geometry.
+        UnitConversionError: When a shape of a product, or with geometry, has no context.
     """
     contexts: dict[int, Instance] = {}
     for shape, needs_unit in _shapes(scan):
@@ -50,13 +50,13 @@ def shape_contexts(scan: StepScan) -> list[Instance]:
 
 
 def holds_no_model(scan: StepScan) -> bool:
-    """Whether the file has neither a shape nor a body nor an assembly, so that no unit can be missed."""
+    """Return whether the file has no shape, body or assembly, and so needs no unit."""
     shapes = any(_representation(shape) for shape, _ in _shapes(scan))
     return not (shapes or scan.solid_count or scan.with_keyword(_USAGE))
 
 
 def _shapes(scan: StepScan) -> Iterator[tuple[Instance, bool]]:
-    """Yield each shape and whether it has to have units, those of root products first; some come twice."""
+    """Yield each shape and whether it requires units, those of root products first; some are yielded twice."""
     roots, parts = _product_shapes(scan)
     yield from ((shape, True) for shape in (*roots, *parts))
     yield from ((shape, False) for shape in scan.with_keyword(_PLAIN))
@@ -81,7 +81,7 @@ def _product_shapes(scan: StepScan) -> tuple[list[Instance], list[Instance]]:
 
 
 def _representation(shape: Instance) -> list[Parameter] | None:
-    """Return name, items and context of a shape; as a complex instance they stand in the record of the supertype."""
+    """Return name, items and context of a shape; a complex instance has them in the record of the supertype."""
     records = (record for keyword, record in shape.records.items() if keyword.endswith("REPRESENTATION"))
     return next((record for record in records if len(record) > 2), None)
 

@@ -1,7 +1,7 @@
-"""The encoding of the texts of a file: ASCII with escapes by the standard, UTF-8 in its third edition, or any other.
+"""Detection of a file's text encoding: ASCII with escapes by the standard, UTF-8 in its third edition, or any other.
 
-Programs write names as their system has them. The bytes of one name fit many encodings, so all texts of the file
-decide: an encoding in which they are valid and look like words.
+Programs write names in the encoding of their system. The bytes of one name are valid in many encodings, so detection
+uses all texts of the file and selects an encoding in which they are valid and look like words.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ __all__ = ["UTF_8", "Encoding", "text_encoding"]
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """How to read the bytes of texts.
+    """The encoding of texts.
 
     Attributes:
         codec: Name of Python's codec.
-        title: Name for people.
-        utf8_first: A text that is valid UTF-8 is read as that all the same.
+        title: Display name.
+        utf8_first: Texts that are valid UTF-8 are decoded as UTF-8 nevertheless.
     """
 
     codec: str
@@ -40,12 +40,12 @@ class Encoding:
         return text.decode(self.codec, "replace")
 
     def warning(self) -> str:
-        """Return what to say to the reader of a design."""
+        """Return the warning shown with the design."""
         return f"Texts of the file have no encoding that STEP knows; they are read as {self.title}."
 
 
 UTF_8: Final = Encoding("latin-1", "UTF-8")
-"""What the standard allows; a text that is no UTF-8 is read byte by byte."""
+"""The encoding of the standard; texts that are not valid UTF-8 are decoded byte by byte."""
 
 _HIGH: Final = re.compile(rb"[\x80-\xff]")
 _MAX_BEFORE: Final = 2_000
@@ -60,7 +60,7 @@ class _Candidate:
     codec: str
     title: str
     plausibility: Callable[[str], float]
-    # Before anything is known of the file.
+    # Default until the encoding of the file is known.
     prior: float
 
 
@@ -114,7 +114,7 @@ def _is_utf8(text: bytes) -> bool:
 
 
 def _sample(texts: list[bytes]) -> list[bytes]:
-    """Return texts from the whole file, as many as can be looked at in no time."""
+    """Return texts from all parts of the file, few enough to be examined quickly."""
     step = max(1, sum(map(len, texts)) // _MAX_SAMPLE)
     return texts[::step]
 

@@ -1,7 +1,7 @@
 """Instances of other files (the third edition's ``REFERENCE`` section), which are not read.
 
-A part in another file is a part all the same: it has a place in the bill of materials. A shape or a unit that leans
-on another file cannot be measured.
+A part in another file still counts in the bill of materials. A shape or a unit that depends on another file cannot be
+measured.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ def external_parts(data: bytes, used: Mapping[int, bytes], encoding: Encoding) -
     """Return stand-ins for the parts of assemblies that lie in other files, named by their addresses.
 
     Args:
-        used: Identifier -> address of what the data refer to.
+        used: Identifier -> address of each external instance that the data refer to.
 
     Raises:
-        InvalidFileFormat: When a shape or a unit leans on another file.
+        InvalidFileFormat: When a shape or a unit depends on another file.
     """
     parts = set[int]()
     for keywords, targets in references_by_instance(data):
@@ -48,12 +48,12 @@ def external_parts(data: bytes, used: Mapping[int, bytes], encoding: Encoding) -
 
 
 def external_warning(count: int) -> str:
-    """Return what to say to the reader of a design."""
+    """Return the warning shown with the design."""
     return f"The file uses instances of other files ({count}), which are not read."
 
 
 def _stand_in(part: int, name: Text, free: int) -> dict[int, Instance]:
-    """Return a product definition with its product; identifiers below zero are those of no file."""
+    """Return a product definition with its product; identifiers below zero cannot occur in a file."""
     product, formation = free, free - 1
     records: dict[int, tuple[str, list[Parameter]]] = {
         part: ("PRODUCT_DEFINITION", ["$", "$", Reference(formation), "$"]),

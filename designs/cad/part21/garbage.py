@@ -1,4 +1,4 @@
-"""The failure at a place where no word of a data section begins: damage, or a feature that Enginel does not read."""
+"""The exception for an invalid word in a data section: damage, or a feature that Enginel does not read."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from designs.patterns import compile_pattern
 
 __all__ = ["no_word"]
 
-# What the standard allows in data (the third edition, and the first), and how to say that it is not read.
+# Unsupported syntax of the standard in data (third edition, and first) -> the message for it.
 _NOT_READ: Final = (
     (compile_pattern(rb"[#@][A-Z_][A-Z0-9_]*+[\t-\r ]*+[,)]"), "Constants of a schema", "constant"),
     (compile_pattern(rb"@[0-9]++[\t-\r ]*+[,)]"), "Values of other files", "external_value"),

@@ -1,4 +1,4 @@
-"""What a scan keeps of a Part 21 file, and the parameters of the instances somebody asks for."""
+"""Result of the scan of a Part 21 file, with parameters of instances parsed on demand."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """``KEYWORD(parameters)`` standing as a value; ``parameters`` is empty for a bare word."""
+    """``KEYWORD(parameters)`` used as a value; ``parameters`` is empty for a bare word."""
 
     keyword: str
     parameters: list[Parameter]
@@ -51,7 +51,7 @@ class Instance:
     records: Mapping[str, list[Parameter]]
 
     def first(self, *keywords: str) -> list[Parameter] | None:
-        """Return the parameters of the first of these keywords the instance has."""
+        """Return the parameters of the first of these keywords that the instance has."""
         for keyword in keywords:
             if keyword in self.records:
                 return self.records[keyword]
@@ -60,21 +60,21 @@ class Instance:
 
 @dataclass(frozen=True)
 class StepScan:
-    """A STEP file that can be read: what its structure says, and access to the instances that matter to us.
+    """A readable STEP file: facts about its structure, and access to the instances that later stages need.
 
     Attributes:
         schema: Name of the application protocol's schema, upper case.
         entity_count: Instances defined in the file.
         token_count: Words read, a measure of the work done.
         solid_count: Solid bodies defined and used by something in the file.
-        missing_units: Identifiers unit instances refer to and nobody defines.
-        missing_products: The same for the product structure.
-        damage: Other references to nowhere, as a short text; nothing if there are none. They do not end the
-            scan: what the kernel makes of them decides how the file fails.
-        needs_rewrite: The file holds what the standard allows and the kernel does not read.
-        encoding: How its texts are to be read.
-        stand_ins: Instances in the place of those that lie in other files.
-        warnings: What is odd although acceptable, as texts for the design's readers.
+        missing_units: Undefined identifiers that unit instances refer to.
+        missing_products: Undefined identifiers that the product structure refers to.
+        damage: Other dangling references, as a short text; empty without any. They do not end the scan: the
+            kernel's reaction decides how the file fails.
+        needs_rewrite: The file uses syntax that the standard allows and the kernel does not read.
+        encoding: The encoding of its texts.
+        stand_ins: Instances that replace those in other files.
+        warnings: Oddities that do not fail the file, as texts shown with the design.
     """
 
     schema: str
@@ -96,11 +96,11 @@ class StepScan:
         return self._instances.get(identifier)
 
     def with_keyword(self, keyword: str) -> list[Instance]:
-        """Return the instances having this keyword, in the order of the file."""
+        """Return the instances with this keyword, in the order of the file."""
         return self._by_keyword.get(keyword, [])
 
     def with_suffix(self, *suffixes: str) -> list[Instance]:
-        """Return the instances having a keyword that ends so, each once."""
+        """Return the instances with a keyword that has this suffix, each once."""
         found = {
             instance.identifier: instance
             for keyword, instances in self._by_keyword.items()
@@ -124,7 +124,7 @@ class StepScan:
 
 
 def _parsed(scan: StepScan, identifier: int, start: int) -> Instance:
-    """Read the instance whose definition starts at ``start``; the scan has proven it well formed."""
+    """Read the instance whose definition starts at ``start``; the scan has checked its syntax."""
     parameters = _parameters(words(scan.data, start), scan.encoding)
     first = parameters[0]
     records = first if isinstance(first, list) else parameters
@@ -132,7 +132,7 @@ def _parsed(scan: StepScan, identifier: int, start: int) -> Instance:
 
 
 def _parameters(found: Iterator[tuple[int, bytes]], encoding: Encoding) -> list[Parameter]:
-    """Build the nested value. A stack of its own: the depth of nesting is the file's choice, not Python's."""
+    """Build the nested value. Iterative, because the file decides the depth of nesting."""
     current: list[Parameter] = []
     stack: list[list[Parameter]] = []
     previous = SEMICOLON
@@ -153,7 +153,7 @@ def _parameters(found: Iterator[tuple[int, bytes]], encoding: Encoding) -> list[
 
 
 def _opened(current: list[Parameter], *, typed: bool) -> list[Parameter]:
-    """Return the list the next values go to: the parameters of the keyword just read, or a new list."""
+    """Return the list for the next values: the parameters of the keyword just read, or a new list."""
     if typed and isinstance(last := current[-1], Typed):
         return last.parameters
     inner: list[Parameter] = []

@@ -1,7 +1,7 @@
-"""The length unit of a STEP file, followed through its unit instances (ISO 10303-41 and -43).
+"""The length unit of a STEP file, resolved through its unit instances (ISO 10303-41 and -43).
 
-Where contexts differ in their unit, the one of the root product's shape counts; all contexts a shape uses
-must state a sound unit, because the kernel reads a missing or a bogus one as millimetres without a word.
+If contexts differ in their unit, that of the root product's shape counts. All contexts that shapes use must state a
+valid unit, because the kernel silently reads a missing or invalid one as millimetres.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _PREFIXES: Final = {
     "ATTO": 1e-18, "DEKA": 1e1,
 }  # fmt: skip
 _METRE: Final = frozenset({"METRE", "METER"})
-# Records a unit of length consists of; another unit among them says that it is one of something else.
+# Records of a length unit; any other unit record means a unit of another quantity.
 _OF_LENGTHS: Final = frozenset({
     "LENGTH_UNIT", "NAMED_UNIT", "UNIT", "SI_UNIT", "CONVERSION_BASED_UNIT", "CONTEXT_DEPENDENT_UNIT",
 })  # fmt: skip
@@ -35,7 +35,7 @@ _WITH_OFFSET: Final = "CONVERSION_BASED_UNIT_WITH_OFFSET"
 _SAME_UNIT: Final = 1e-3
 _PLAUSIBLE_MM: Final = (1e-9, 1e9)
 _DEFINED_BY_AT_MOST: Final = 8
-# The file holds no model whose unit could matter.
+# For a file without a model, which needs no unit.
 _NONE: Final = LengthUnit("", math.nan, assumed=True)
 
 
@@ -44,9 +44,9 @@ class UnitReading:
     """The units of a file.
 
     Attributes:
-        unit: The unit of the root product's shape; without name and length where the file holds no model.
+        unit: The unit of the root product's shape; without name and length if the file holds no model.
         contexts: Context that shapes use -> its unit.
-        warnings: What is odd although acceptable, as texts for the design's readers.
+        warnings: Oddities that do not fail the file, as texts shown with the design.
     """
 
     unit: LengthUnit
@@ -55,11 +55,11 @@ class UnitReading:
 
 
 def length_unit(scan: StepScan) -> LengthUnit:
-    """Return the length unit of the file; one without a name where the file holds no model.
+    """Return the length unit of the file; one without a name if the file holds no model.
 
     Raises:
-        UnitConversionError: When a context used by a shape has no length unit, or one that cannot be
-            followed to metres with a plausible factor.
+        UnitConversionError: When a context used by a shape has no length unit, or one that does not resolve to metres
+            with a plausible factor.
     """
     return read_units(scan).unit
 
@@ -116,7 +116,7 @@ def _unit_of(scan: StepScan, context: Instance) -> LengthUnit:
 
 def listed_units(scan: StepScan, context: Instance) -> list[Instance]:
     """Return the units of length that a context lists."""
-    # A simple instance has the attributes of the supertypes before its own.
+    # In a simple instance, the attributes of the supertypes precede its own.
     parameters = context.first(UNIT_CONTEXT) or []
     listed = next((parameter for parameter in parameters if isinstance(parameter, list)), parameters)
     followed = [scan.instance(item.target) for item in listed if isinstance(item, Reference)]
@@ -124,7 +124,7 @@ def listed_units(scan: StepScan, context: Instance) -> list[Instance]:
 
 
 def _is_length(scan: StepScan, unit: Instance, *, steps: int) -> bool:
-    """Whether a unit claims to be one of length, by its record or by what it is made of."""
+    """Return whether a unit is declared as a length, by its record or by the units it derives from."""
     if "LENGTH_UNIT" in unit.records:
         return True
     if steps > _DEFINED_BY_AT_MOST or _is_other_quantity(unit):
@@ -158,7 +158,7 @@ def _resolved(scan: StepScan, unit: Instance, *, steps: int) -> LengthUnit:
 
 
 def _si_words(record: list[Parameter]) -> tuple[str, str]:
-    """Return prefix and name; the dimensions, which are derived, stand before them in a simple instance."""
+    """Return prefix and name; in a simple instance, the derived dimensions precede them."""
     words = [str(parameter).strip(".").upper() for parameter in record[-2:]]
     return (words[0], words[1]) if len(words) > 1 else ("$", *words)  # type: ignore[return-value]
 
@@ -175,7 +175,7 @@ def _si_unit(record: list[Parameter], unit: Instance) -> LengthUnit:
 
 
 def _conversion(record: list[Parameter]) -> tuple[str, Parameter | None]:
-    """Return name and factor of a conversion; the dimensions stand before them in a simple instance."""
+    """Return name and factor of a conversion; in a simple instance, the dimensions precede them."""
     start = 1 if len(record) > 2 and isinstance(record[1], Text) else 0
     named, factor = [*record[start : start + 2], None, None][:2]
     return str(named) if isinstance(named, Text) else "", factor

@@ -1,4 +1,4 @@
-"""What a Part 21 file may hold at most."""
+"""Size limits of Part 21 files."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ __all__ = ["DEFAULT_LIMITS", "ScanLimits"]
 
 @dataclass(frozen=True, slots=True)
 class ScanLimits:
-    """What a file may hold at most.
+    """Size limits of a file.
 
     Attributes:
         max_bytes: Size of the file.
         max_depth: Parentheses open at the same time; the kernel's parser crashes on tens of thousands.
-        max_string_bytes: Length of one literal; the kernel's reader gives up on longer ones.
-        max_identifier_digits: Length of one instance name; more than 64 bits are the kernel's trouble.
+        max_string_bytes: Length of one literal; the kernel's reader fails on longer ones.
+        max_identifier_digits: Length of one instance name; names beyond 64 bits are left to the kernel.
     """
 
     max_bytes: int = 512 * 1024 * 1024

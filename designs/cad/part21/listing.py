@@ -1,4 +1,4 @@
-"""Names of parts in a sentence."""
+"""Lists of part names for messages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _LENGTH_SHOWN: Final = 60
 
 
 def listed(names: Iterable[str]) -> str:
-    """Return each name once, sorted and cut to a limit of number and length; nothing for no name."""
+    """Return each name once, sorted and cut to a limit of number and length; empty without names."""
     distinct = sorted(set(names))
     shown = [name if len(name) <= _LENGTH_SHOWN else f"{name[: _LENGTH_SHOWN - 1]}…" for name in distinct]
     more = len(distinct) - _NAMES_SHOWN

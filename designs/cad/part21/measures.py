@@ -1,4 +1,4 @@
-"""A length with its unit (ISO 10303-41, ``measure_with_unit``), in every form that writers give it."""
+"""A length with its unit (ISO 10303-41, ``measure_with_unit``), in every form that writers use."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from designs.exceptions import UnitConversionError
 
 __all__ = ["Measure", "length_measure", "refused_unit"]
 
-# As a complex instance the values stand in the record of the supertype and the others are empty.
+# In a complex instance, the record of the supertype has the values and the others are empty.
 _LENGTHS: Final = ("LENGTH_MEASURE_WITH_UNIT", "MEASURE_WITH_UNIT", "UNCERTAINTY_MEASURE_WITH_UNIT")
 _SUFFIX: Final = "MEASURE_WITH_UNIT"
-# Types of lengths, and of bare numbers. LENGTH_UNIT is no type of the standard; a library names its number so.
+# Types of lengths, and of bare numbers. LENGTH_UNIT is no type of the standard, but one library writes it.
 _VALUES: Final = frozenset({
     "LENGTH_MEASURE", "POSITIVE_LENGTH_MEASURE", "NON_NEGATIVE_LENGTH_MEASURE", "LENGTH_UNIT",
     "RATIO_MEASURE", "POSITIVE_RATIO_MEASURE", "NUMERIC_MEASURE", "COUNT_MEASURE", "PARAMETER_VALUE",
@@ -32,7 +32,7 @@ class Measure:
 
 
 def length_measure(instance: Instance) -> Measure:
-    """Return the length an instance states.
+    """Return the length that an instance states.
 
     Raises:
         UnitConversionError: When it states another quantity, no number above zero, or no unit.
@@ -68,6 +68,6 @@ def _factor(parameter: Parameter, instance: Instance) -> float:
 def refused_unit(
     message: str, reason: str, instance: Instance | None = None, **facts: int | str
 ) -> UnitConversionError:
-    """Return the exception for a file whose unit is unknown; ``instance`` is where that shows."""
+    """Return the exception for a file of unknown unit; ``instance`` is the place of the fault."""
     entity = {"entity": f"#{instance.identifier}"} if instance else {}
     return UnitConversionError(message, details={"stage": "units", "reason": reason, **entity, **facts})

@@ -13,7 +13,7 @@ __all__ = ["NAME_LENGTH", "decode_text"]
 NAME_LENGTH = 200
 """Longest name kept, in characters."""
 
-# Control characters mean nothing in a file: a text, and an escape in it, may be broken over lines.
+# Control characters have no meaning in a file: line breaks may occur within a text and within an escape.
 _IGNORED = b"\n\v\f\r"
 _ESCAPE = compile_pattern(
     r"''|\\\\"
@@ -22,7 +22,7 @@ _ESCAPE = compile_pattern(
     # An apostrophe is doubled here as well.
     r"|\\S\\(?P<shifted>''|.)"
     r"|\\X\\(?P<byte>[0-9A-Fa-f]{2})"
-    # The end is missing in files of some writers.
+    # Some writers omit the end.
     r"|\\X2\\(?P<two>(?:[0-9A-Fa-f]{4})++)(?:\\X0\\)?+"
     r"|\\X4\\(?P<four>(?:[0-9A-Fa-f]{8})++)(?:\\X0\\)?+"
     r"|(?P<nothing>\\X[24]\\\\X0\\)",
@@ -34,8 +34,8 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 def decode_text(literal: bytes, encoding: Encoding = UTF_8) -> str:
     """Return the text of a quoted literal: no control or formatting characters, `NAME_LENGTH` at most.
 
-    An escape that is not well formed stays as it is written. Bytes above 127, which the standard does not
-    allow before its third edition but exporters write, are read as ``encoding`` says.
+    Malformed escapes stay unchanged. Bytes above 127, which the standard forbids before its third edition but exporters
+    write, are decoded by ``encoding``.
     """
     text = encoding.decoded(literal[1:-1].translate(None, _IGNORED))
     page = "1"
@@ -69,7 +69,7 @@ def _character(digits: str) -> str:
 
 
 def _with_pairs(text: str) -> str:
-    """Join the halves of characters beyond 16 bits, which may stand in two escapes; a half alone is no character."""
+    """Join surrogate pairs, whose halves may be in two escapes; a single half is no character."""
     if not _SURROGATES.search(text):
         return text
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -1,10 +1,10 @@
-"""Numbers of a STEP file on which the CAD kernel waits or crashes: infinite, not a number, beyond every size.
+"""Numbers in STEP files that make the CAD kernel hang or crash: infinite, not a number, or beyond any real size.
 
-Each keyword was found by asking the kernel: points and vectors of ``1.E999`` or ``NAN`` keep it busy until its
-deadline, and so do circles of ``1.E160``, whose square is infinite. What it survives (weights, colours, tolerances) is
-left to it.
+Each keyword was found by experiments with the kernel: points and vectors of ``1.E999`` or ``NAN`` keep it busy until
+its deadline, and so do circles of ``1.E160``, whose square is infinite. Numbers that it survives (weights, colours,
+tolerances) are not checked.
 
-One search says whether the file holds such a word at all. Only a file that does is read once more.
+One search finds out whether the file contains such a word. Only then is the file read a second time.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ _SUSPECT: Final = compile_pattern(
     rb"|(?<![0-9.])[0-9]{51}"
     rb"|(?:[(,]|\*/)\s*+(?:[nN][aA][nN]|[iI][nN][fF])[A-Za-z0-9_]*+\s*+(?:[,)]|/\*)"
 )
-# The same of text whose letters are capitals and whose digits are 0 and 1, without signs: a tenth of the time.
+# The same for text whose letters are capitals and whose digits are 0 and 1, without signs: takes a tenth of the time.
 _EXPONENT: Final = compile_pattern(rb"E0*+1[01][01]")
 _BINARY: Final = bytes.maketrans(b"abcdefghijklmnopqrstuvwxyz23456789", b"ABCDEFGHIJKLMNOPQRSTUVWXYZ11111111")
 _ZEROS: Final = bytes.maketrans(b"123456789", b"000000000")
 _LONG_RUN: Final = b"0" * 51
 _CHUNK_BYTES: Final = 1024 * 1024
-# More than any word that a program writes.
+# Longer than any word that a program writes.
 _OVERLAP_BYTES: Final = 4096
 _WORD: Final = compile_pattern(
     rb"""
@@ -67,7 +67,7 @@ class _Wrong:
 
 
 def check_numbers(data: bytes) -> None:
-    """Refuse a sound STEP file that uses a point, vector or curve whose numbers make the kernel wait or crash.
+    """Refuse a valid STEP file that uses a point, vector or curve whose numbers make the kernel hang or crash.
 
     Raises:
         GeometryProcessingError: With the reason ``not_a_number`` or ``number_range``, and the line and entity.
@@ -108,7 +108,7 @@ def _refused(data: bytes, wrong: _Wrong) -> GeometryProcessingError:
 
 
 def _wrong_instances(data: bytes) -> tuple[list[_Wrong], set[bytes]]:
-    """Return the instances with a wrong number in the order of the file, and the identifiers that any instance uses."""
+    """Return the instances with a wrong number in the order of the file, and all identifiers referred to."""
     found: list[_Wrong] = []
     used: set[bytes] = set()
     for words in _statements(data):
@@ -135,9 +135,9 @@ def _statements(data: bytes) -> Iterator[list[re.Match[bytes]]]:
 
 
 def _wrong_number(words: list[re.Match[bytes]]) -> _Wrong | None:
-    """Return the first number or word beyond the limit of the record that it stands in."""
+    """Return the first number or word that exceeds the limit of its record."""
     depth, limit = 0, 0.0
-    # A complex instance has its records one level deeper.
+    # The records of a complex instance are one level deeper.
     level = 1 if len(words) > 2 and words[2][_MARK] == b"(" else 0
     for word, following in zip(words, [*words[1:], None], strict=True):
         mark = word[_MARK]

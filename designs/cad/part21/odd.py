@@ -1,4 +1,4 @@
-"""Which odd words the kernel's lexer does not read, and how they are written so that it does."""
+"""Valid words that the kernel's lexer does not read, and their equivalents that it reads."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ from designs.patterns import compile_pattern
 __all__ = ["EQUALS_BEHIND", "MAX_KERNEL_ID", "is_plain", "plain_word"]
 
 MAX_KERNEL_ID: Final = 2**31 - 1
-"""Largest identifier the kernel has room for."""
+"""Largest identifier that the kernel can store."""
 
 EQUALS_BEHIND: Final = compile_pattern(rb"[ \t]*+=")
-"""What the kernel takes for the equals sign of a definition, behind the identifier."""
+"""Text behind the identifier that the kernel reads as the equals sign of a definition."""
 
 _ROOM: Final = 8_000
-# The kernel takes an apostrophe before a comma or parenthesis for the end of the text, be it doubled or not.
+# The kernel takes an apostrophe before a comma or parenthesis for the end of the text, even if it is doubled.
 _LOOKS_ENDED: Final = compile_pattern(rb"''[\t-\r ]*+[,)]")
-# Between these and what follows the kernel allows no comment.
+# The kernel allows no comment directly behind these.
 _NO_COMMENT_AFTER: Final = frozenset({REFERENCE, KEYWORD, STRING})
 _EXPONENT: Final = compile_pattern(rb"([-+]?+[0-9]++)([eE][-+]?+[0-9]++)")
 
 
 def is_plain(kind: int, word: bytes, previous: int) -> bool:
-    """Return whether the kernel reads an odd word as it stands, after a word of kind ``previous``."""
+    """Return whether the kernel reads an odd word unchanged, after a word of kind ``previous``."""
     if kind == FILLER:
         return word.startswith(b"/*") and len(word) < _ROOM and previous not in _NO_COMMENT_AFTER
     return kind == ODD_STRING and len(word) < _ROOM and not _LOOKS_ENDED.search(word, 1, len(word) - 1)
 
 
 def plain_word(kind: int, word: bytes) -> bytes:
-    """Return an odd word in the form in which the kernel reads it."""
+    """Return an odd word in the form that the kernel reads."""
     if kind == ODD_STRING:
         return _plain_text(word)
     if kind == ODD_VALUE:

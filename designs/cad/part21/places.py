@@ -1,4 +1,4 @@
-"""Where in a file a failure stands, in the words of people: line, entity, section."""
+"""Human-readable position of a failure in a file: line, entity, section."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _SECTIONS: Final = frozenset({"HEADER", "ANCHOR", "REFERENCE", "DATA"})
 
 
 def place_of(data: bytes, statement: int, section: bytes, details: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what ``details`` lack of the place of a failure.
+    """Return the place of a failure, without the facts that ``details`` already has.
 
     Args:
-        statement: Where the statement at fault begins, blanks included.
-        section: Section it stands in.
-        details: Facts of the failure; ``position`` is where in the statement it is.
+        statement: Start of the faulty statement, blanks included.
+        section: Section of the statement.
+        details: Facts of the failure; ``position`` is its position in the statement.
     """
     first = _FIRST_WORD.match(data, statement)
     name = first[1] if first else None
@@ -37,5 +37,5 @@ def place_of(data: bytes, statement: int, section: bytes, details: Mapping[str, 
 
 
 def _line(data: bytes, position: int) -> int:
-    """Return the number of a line; where none ends in a line feed, all end in a carriage return."""
+    """Return the line number of a position; in a file without line feeds, lines end in a carriage return."""
     return 1 + (data.count(b"\n", 0, position) or data.count(b"\r", 0, position))

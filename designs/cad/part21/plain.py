@@ -1,6 +1,6 @@
-"""A Part 21 file in the form that the kernel's lexer and grammar read.
+"""Rewriting of a Part 21 file to the form that the kernel's lexer and grammar read.
 
-The kernel wants a header, one data section after it and nothing else, and is picky about blanks and comments.
+The kernel expects a header and one data section and nothing else, and is strict about blanks and comments.
 """
 
 from __future__ import annotations
@@ -21,29 +21,29 @@ _BEGIN: Final = b"ISO-10303-21;\nHEADER;\n"
 _END: Final = b"END-ISO-10303-21;"
 _BEFORE_OTHER_WORDS: Final = frozenset({b"ENDSEC;", b"ANCHOR;", b"REFERENCE;"})
 _WITHOUT_STATEMENTS: Final = frozenset({b"ISO-10303-21;", *_BEFORE_OTHER_WORDS})
-# In the place of an instance of another file: the kernel makes nothing of it, and misses nothing.
+# Replaces an instance of another file: the kernel ignores it and reports no missing reference.
 _STAND_IN: Final = b"=!EXTERNAL();"
-# What begins with these is looked for up to the end of the file.
+# First byte of an unclosed string or comment. The search for its end would read the rest of the file each time.
 _NEVER_CLOSED: Final = frozenset({b"'", b"/"})
 _LONG_NAME: Final = compile_pattern(rb"#0*+[1-9][0-9]{9,17}+(?![0-9])")
 _NAME: Final = compile_pattern(rb"#([0-9]{1,18}+)(?![0-9])")
 
 
 def plain_text(data: bytes) -> bytes:
-    """Return what the kernel can read of a file: its header, and the instances of all its data sections in one.
+    """Return the part of a file that the kernel can read: its header, and the instances of all data sections in one.
 
-    Only words are kept, each statement on a line of its own; what is broken over lines is joined by that. What the
-    scan refuses may come out as anything.
+    Only words are kept, with each statement on one line; this joins words with line breaks in them. The result is
+    undefined for a file that the scan refuses.
     """
     try:
         return _rewritten(data)
     except CorruptedFile:
-        # Words of anchors or references are broken over lines.
+        # Words of anchors or references have line breaks in them.
         return _rewritten(data.translate(None, LINE_ENDS))
 
 
 def _rewritten(data: bytes) -> bytes:
-    # Bytes and no list of statements, each of which would take twice its length.
+    # Bytes instead of a list of statements, which would take twice the memory.
     header, instances = bytearray(), bytearray()
     section: bytearray | None = None
     for statement in _statements(data):
@@ -70,14 +70,14 @@ def _statements(data: bytes) -> Iterator[bytes]:
         for statement, end in _statements_of_data(data, start, names):
             yield statement
             if statement in _BEFORE_OTHER_WORDS:
-                after, externals = _passed(data, end, statement)
+                after, externals = _skip_section(data, end, statement)
                 yield from (names.get(name, b"#" + name) + _STAND_IN for name in externals)
                 break
         start = after
 
 
-def _passed(data: bytes, position: int, statement: bytes) -> tuple[int, Iterable[bytes]]:
-    """Return where to go on, behind what has words of its own, and the names of instances of other files."""
+def _skip_section(data: bytes, position: int, statement: bytes) -> tuple[int, Iterable[bytes]]:
+    """Return the position behind sections without data, and the names of instances of other files."""
     if statement == b"ENDSEC;":
         return after_signatures(data, position), ()
     apart = read_apart(data, position, statement[:-1])
@@ -85,7 +85,7 @@ def _passed(data: bytes, position: int, statement: bytes) -> tuple[int, Iterable
 
 
 def _statements_of_data(data: bytes, start: int, names: dict[bytes, bytes]) -> Iterator[tuple[bytes, int]]:
-    """Yield each statement and where it ends."""
+    """Yield each statement and its end."""
     words: list[bytes] = []
     for match in TOKEN.finditer(data, start):
         kind = match.lastindex or GARBAGE
@@ -104,9 +104,9 @@ def _statements_of_data(data: bytes, start: int, names: dict[bytes, bytes]) -> I
 
 
 def _short_names(data: bytes) -> dict[bytes, bytes]:
-    """Return the instance names that are too large for the kernel, with others that the file does not use.
+    """Map instance names that are too large for the kernel to names that the file does not use.
 
-    Those beyond 64 bits stay: no program that counts its instances writes them.
+    Names beyond 64 bits stay: no program that counts its instances writes them.
     """
     if not _LONG_NAME.search(data):
         return {}

@@ -1,7 +1,7 @@
-"""Units and their contexts in the one form of each that the kernel reads; it takes any other for millimetres.
+"""Rewriting of units and contexts to the only form that the kernel reads; it takes any other for millimetres.
 
-The kernel knows complex instances with certain records only, in alphabetical order, and conversions from an SI unit.
-A conversion whose records stand in another order ends its process.
+The kernel reads only complex instances with certain records in alphabetical order, and conversions from an SI unit.
+A conversion whose records are in another order crashes it.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _MILLIMETRE: Final = b"(LENGTH_UNIT()NAMED_UNIT(*)SI_UNIT(.MILLI.,.METRE.))"
 
 
 def has_odd_units(scan: StepScan) -> bool:
-    """Whether a shape's context or unit has a form that the kernel does not read; all of them are sound.
+    """Return whether a shape's context or unit has a form that the kernel does not read; all of them are valid.
 
     Raises:
         UnitConversionError: As `read_units`.
@@ -117,7 +117,7 @@ def _is_plain_value(value: Parameter) -> bool:
 def _record(data: bytes, position: int) -> tuple[int, int]:
     """Return where the record of an instance begins and where its semicolon stands.
 
-    ``position`` is where the scan noted the instance, before its equals sign.
+    ``position`` is the place that the scan recorded for the instance, before its equals sign.
     """
     start = end = position
     for match in TOKEN.finditer(data, position):

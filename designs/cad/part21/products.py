@@ -1,4 +1,4 @@
-"""The product structure of a STEP file (ISO 10303-41 and -44): product definitions and how often each uses others."""
+"""The product structure of a STEP file (ISO 10303-41 and -44): product definitions and their usages."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from designs.exceptions import BOMExtractionError
 __all__ = ["MAX_PIECES", "Edges", "ProductTree", "Usage", "multiplied", "product_tree", "too_many_pieces"]
 
 MAX_PIECES: Final = 10**15
-"""More pieces than this are no assembly anybody builds."""
+"""Limit on pieces, above any real assembly."""
 
 _DEFINITIONS: Final = ("PRODUCT_DEFINITION", "PRODUCT_DEFINITION_WITH_ASSOCIATED_DOCUMENTS")
-# Parts that another file defines. The id of the product is the second parameter, where it is stated at all.
+# Parts that another file defines. The second parameter is the id of the product, if stated.
 _REFERENCES: Final = (
     "PRODUCT_DEFINITION_REFERENCE",
     "PRODUCT_DEFINITION_REFERENCE_WITH_LOCAL_REPRESENTATION",
@@ -28,7 +28,7 @@ _RELATION: Final = "PRODUCT_DEFINITION_RELATIONSHIP"
 _NEXT: Final = "NEXT_ASSEMBLY_USAGE_OCCURRENCE"
 _PROMISED: Final = "PROMISSORY_USAGE_OCCURRENCE"
 _GENERAL: Final = "ASSEMBLY_COMPONENT_USAGE"
-# They name an occurrence that other usages make, or what a part is made from or replaced by: none adds a piece.
+# These repeat an occurrence of other usages, or state the origin or a replacement of a part: none adds a piece.
 _NO_PIECES: Final = (
     "SPECIFIED_HIGHER_USAGE_OCCURRENCE",
     "MAKE_FROM_USAGE_OPTION",
@@ -39,11 +39,11 @@ Edges = dict[int, Counter[int]]
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """One instance by which an assembly uses a component directly.
+    """One direct usage of a component by an assembly.
 
     Attributes:
-        count: Pieces it stands for; None when it states an amount that cannot be counted.
-        is_plain: It is a NEXT_ASSEMBLY_USAGE_OCCURRENCE and nothing else, which all readers know.
+        count: Number of pieces; None when it states an amount that cannot be counted.
+        is_plain: It is only a NEXT_ASSEMBLY_USAGE_OCCURRENCE, which all readers support.
     """
 
     identifier: int
@@ -61,11 +61,11 @@ class ProductTree:
     usages: list[Usage]
 
     def edges(self) -> Edges:
-        """Return assembly -> how often it uses each of its components directly; an amount counts once."""
+        """Return assembly -> number of direct uses of each component; an amount counts as one."""
         return _edges((usage.parent, usage.child, usage.count or 1) for usage in self.usages)
 
     def plain_edges(self, only: Container[int] | None = None) -> Edges:
-        """Return assembly -> how many usages of each component the kernel knows; ``only`` those given, if given."""
+        """Return assembly -> number of usages of each component that the kernel supports; of ``only`` these if set."""
         plain = (usage for usage in self.usages if usage.is_plain and (only is None or usage.identifier in only))
         return _edges((usage.parent, usage.child, 1) for usage in plain)
 
@@ -80,11 +80,11 @@ def _edges(links: Iterable[tuple[int, int, int]]) -> Edges:
 def product_tree(scan: StepScan) -> ProductTree:
     """Return the product structure.
 
-    A part goes by the id of its PRODUCT, its part number; by its name if the id is blank.
+    A part is named by the id of its PRODUCT, its part number; by its name if the id is blank.
 
     Raises:
-        BOMExtractionError: When it refers to nowhere or to something that is no product definition, lacks
-            its products, or states a quantity that is no number above zero.
+        BOMExtractionError: When it refers to nothing or to anything but a product definition, lacks its products, or
+            states a quantity that is no number above zero.
     """
     if scan.missing_products:
         raise _refused(
@@ -93,7 +93,7 @@ def product_tree(scan: StepScan) -> ProductTree:
     names = _names(scan)
     usages = [_usage(scan, instance, names) for instance in _usage_instances(scan)]
     used = {usage.child for usage in usages}
-    # A promise stands for a structure the file does not give; where it gives it, the part is counted there.
+    # A promissory usage stands for a structure missing in the file; if the file has it, the part is counted there.
     promised = (_usage(scan, instance, names) for instance in scan.with_keyword(_PROMISED))
     usages += [usage for usage in promised if usage.child not in used]
     return ProductTree(names, usages)
@@ -140,7 +140,7 @@ def _usage_instances(scan: StepScan) -> Iterator[Instance]:
 
 
 def _usage(scan: StepScan, instance: Instance, names: dict[int, str]) -> Usage:
-    # As a complex instance the relation stands in the record of the supertype.
+    # In a complex instance, the record of the supertype has the relation.
     record = instance.first(_RELATION, _NEXT, QUANTIFIED, _PROMISED, _GENERAL)
     parent, child = _target(scan, record, 3), _target(scan, record, 4)
     if parent is None or child is None:
@@ -157,7 +157,7 @@ def _usage(scan: StepScan, instance: Instance, names: dict[int, str]) -> Usage:
 
 
 def multiplied(edges: Edges, roots: Iterable[int]) -> dict[int, int]:
-    """Return how often each definition is used in all, passing each one after all that use it.
+    """Return the total number of uses of each definition, visiting each one after all its users.
 
     Each is visited once, so the time depends on the size of the file and not on the number of pieces.
 
@@ -172,7 +172,7 @@ def multiplied(edges: Edges, roots: Iterable[int]) -> dict[int, int]:
         passed += 1
         for child, times in edges.get(parent, Counter()).items():
             quantities[child] += quantities[parent] * times
-            # Refused here: assemblies that double at each level make numbers of as many bits as there are levels.
+            # Refused early: assemblies that double at each level produce numbers with as many bits as levels.
             if quantities[child] > MAX_PIECES:
                 raise too_many_pieces()
             waiting[child] -= 1
@@ -196,5 +196,5 @@ def too_many_pieces() -> BOMExtractionError:
 
 
 def _refused(message: str, reason: str, **facts: int) -> BOMExtractionError:
-    """Return the exception for a product structure that cannot be."""
+    """Return the exception for an impossible product structure."""
     return BOMExtractionError(message, details={"stage": "bom", "reason": reason, **facts})

@@ -1,4 +1,4 @@
-"""How often one usage uses its component (QUANTIFIED_ASSEMBLY_COMPONENT_USAGE, ISO 10303-44)."""
+"""Quantity of one usage of a component (QUANTIFIED_ASSEMBLY_COMPONENT_USAGE, ISO 10303-44)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _COUNTS: Final = {
     "COUNT_MEASURE", "RATIO_MEASURE", "POSITIVE_RATIO_MEASURE", "NUMERIC_MEASURE", "PARAMETER_VALUE",
     "CONTEXT_DEPENDENT_MEASURE",
 }  # fmt: skip
-# Kinds of a unit in which something is measured out and not counted; the other kinds have no dimension.
+# Kinds of units that measure amounts; the other kinds are dimensionless and count pieces.
 _AMOUNT_UNITS: Final = {
     "LENGTH_UNIT", "MASS_UNIT", "AREA_UNIT", "VOLUME_UNIT", "TIME_UNIT", "AMOUNT_OF_SUBSTANCE_UNIT", "ENERGY_UNIT",
     "ELECTRIC_CURRENT_UNIT", "THERMODYNAMIC_TEMPERATURE_UNIT", "DERIVED_UNIT",
@@ -28,17 +28,17 @@ _AMOUNT_NAMES: Final = {
 
 
 def usage_count(scan: StepScan, usage: Instance) -> int | None:
-    """Return how many pieces a usage stands for: 1 unless it states a quantity; None for an amount that is no number.
+    """Return the number of pieces of a usage: 1 unless it states a quantity; None for an amount instead of a count.
 
     Amounts, for example 2.5 of anything or 3 metres of wire, cannot be counted.
 
     Raises:
-        BOMExtractionError: When the quantity is not there, no number, or not above zero.
+        BOMExtractionError: When the quantity is missing, no number, or not above zero.
     """
     record = usage.first(QUANTIFIED)
     if record is None:
         return 1
-    # As a complex instance the record holds the quantity alone.
+    # In a complex instance, the record has only the quantity.
     stated: Parameter = record[_QUANTITY] if len(record) > _QUANTITY else (record[-1] if record else "$")
     if stated == "$":
         return None
@@ -53,7 +53,7 @@ def usage_count(scan: StepScan, usage: Instance) -> int | None:
 
 
 def _value_and_unit(measure: Instance) -> tuple[Parameter, Parameter]:
-    """Return value and unit of a measure, whose record is that of a subtype, of the supertype, or has a name first."""
+    """Return value and unit of a measure; its record may be of a subtype, of the supertype, or start with a name."""
     for record in measure.records.values():
         values = record[1:] if record and isinstance(record[0], Text) else record
         if len(values) > 1:
@@ -62,7 +62,7 @@ def _value_and_unit(measure: Instance) -> tuple[Parameter, Parameter]:
 
 
 def _number(value: Parameter) -> tuple[float, bool]:
-    """Return the number and whether it counts something."""
+    """Return the number and whether it is a count."""
     is_count = not isinstance(value, Typed) or value.keyword in _COUNTS
     word = value.parameters[0] if isinstance(value, Typed) and len(value.parameters) == 1 else value
     try:
@@ -75,7 +75,7 @@ def _number(value: Parameter) -> tuple[float, bool]:
 
 
 def _is_amount(scan: StepScan, measure: Instance | None, unit: Parameter | None) -> bool:
-    """Whether a number without a type stands for an amount: by the kind of its measure, else of its unit."""
+    """Return whether an untyped number is an amount, by the kind of its measure, else of its unit."""
     kinds = {keyword.removesuffix("_MEASURE_WITH_UNIT") + "_UNIT" for keyword in (measure.records if measure else ())}
     target = scan.instance(unit.target) if isinstance(unit, Reference) else None
     return bool(_AMOUNT_UNITS & (kinds | set(target.records if target else ())))
@@ -84,7 +84,7 @@ def _is_amount(scan: StepScan, measure: Instance | None, unit: Parameter | None)
 def _has_amount_name(scan: StepScan, unit: Parameter | None) -> bool:
     target = scan.instance(unit.target) if isinstance(unit, Reference) else None
     record = target.first("CONTEXT_DEPENDENT_UNIT") if target else None
-    # A simple instance has the dimensions first.
+    # In a simple instance, the dimensions come first.
     names = [str(parameter).strip().lower() for parameter in record or () if isinstance(parameter, Text)]
     return bool(_AMOUNT_NAMES.intersection(names))
 

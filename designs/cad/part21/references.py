@@ -1,4 +1,4 @@
-"""Whose references lead to nowhere: those of units, those of the product structure, or others."""
+"""Dangling references by origin: units, product structure, or other instances."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PRODUCTS: Final = re.compile(
 
 
 def missing_by_user(data: bytes, missing: AbstractSet[int]) -> tuple[set[int], set[int], set[int]]:
-    """Return the missing identifiers units refer to, those products refer to, and all others."""
+    """Return the missing identifiers that units refer to, those that products refer to, and all others."""
     units, products = set[int](), set[int]()
     for keywords, targets in references_by_instance(data) if missing else ():
         lost = targets & missing

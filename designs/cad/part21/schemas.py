@@ -1,4 +1,4 @@
-"""The application protocols that are read: AP203, AP214 and AP242 in all editions, by the names writers give them."""
+"""The supported application protocols: AP203, AP214 and AP242 in all editions, by the names that writers use."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NAMES: Final = compile_pattern(
     r"|(?:STEP_)?+AP_?+(?:203|214|242)(?![0-9])\w*+"
     r"|ISO_?+10303_(?:203|214|242)(?![0-9])\w*+"
 )
-# The modular editions of AP203 and AP242 go by the parts 403 and 442: { 1 0 10303 442 1 1 4 }, or the same with words.
+# The modular editions of AP203 and AP242 are parts 403 and 442: { 1 0 10303 442 1 1 4 }, or the same with words.
 _OBJECT_IDENTIFIER: Final = compile_pattern(
     r"\{[^{}0-9]{0,64}+(?:1[^{}0-9]{1,16}+0[^{}0-9]{1,32}+)?+10303[^{}0-9]{1,32}+(?:203|403|214|242|442)(?![0-9])"
 )
@@ -29,7 +29,7 @@ _SHOWN_LENGTH: Final = 60
 
 
 def accepted_schema(statement: bytes) -> str:
-    """Return the name of the first schema in a ``FILE_SCHEMA`` statement that is read, in capital letters.
+    """Return the name of the first supported schema in a ``FILE_SCHEMA`` statement, in capital letters.
 
     Raises:
         InvalidFileFormat: When the statement names none of them.

@@ -1,4 +1,4 @@
-"""How plausible the characters are that a text has in one encoding: by how common they are, and by their neighbours."""
+"""Plausibility of a decoded text, by the frequency of its characters and their neighbours."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LONGEST_WORD: Final = 40
 _KNOWN: Final = 0.8
 _RARE: Final = -0.3
 
-# Characters that the names of parts are made of, beside the most frequent ones of each script.
+# Characters common in part names, beside the most frequent ones of each script.
 _HANZI: Final = frozenset(
     "的一不人有中大上下左右前后内外高低长短小零件装配体组合总成板座轴孔螺栓母钉丝杆支架盖壳底面头尾端弹簧垫圈片块条管接连固定销键轮齿皮带链电机箱柜门框梁柱臂手柄把滑"
     "导轨承套筒缸活塞阀泵油气水缝焊加工器设备模具图号新建标准角度形状型第主副安调节平衡测试开关灯线路控制输送料钢铁铝铜塑胶橡木压力防护罩网格栅直径圆方孔位名称材质Φφ"
@@ -103,7 +103,7 @@ def _of_east_asia(character: str, common: frozenset[str], known: frozenset[str],
 
 
 def _by_words(text: str, weigh: Callable[[str, int], float]) -> float:
-    """Return the mean weight of the characters that are not ASCII, each seen in its word."""
+    """Return the mean weight of the non-ASCII characters, each weighed within its word."""
     weights: list[float] = []
     for word in _words(text):
         if not word.isascii():
@@ -113,7 +113,7 @@ def _by_words(text: str, weigh: Callable[[str, int], float]) -> float:
 
 
 def _words(text: str) -> list[str]:
-    """Split at ASCII that is no letter: a sign stays in the word that it would break."""
+    """Split at ASCII characters that are no letters; other signs stay within their word."""
     words = "".join(c if c.isalpha() or ord(c) > 127 else " " for c in text).split()
     return [word[at : at + _LONGEST_WORD] for word in words for at in range(0, len(word), _LONGEST_WORD)]
 
@@ -140,7 +140,7 @@ def _is_latin(character: str) -> bool:
 
 
 def _run_length(word: str, at: int) -> int:
-    """Return how many characters in a row are not ASCII."""
+    """Return the length of the run of non-ASCII characters."""
     first, last = at, at
     while first > 0 and ord(word[first - 1]) > 127:
         first -= 1
@@ -153,7 +153,7 @@ def _script_weight(word: str, at: int, common: frozenset[str], more: frozenset[s
     character = word[at]
     if ord(character) not in block and character not in more:
         return -0.5
-    # A word is of one script, and has small letters behind capital ones, if any.
+    # A real word has one script, and no capital letter behind a small one.
     if any(c.isascii() and c.isalpha() for c in word):
         return -0.6
     if at and character.isupper() and word[at - 1].islower():

@@ -1,6 +1,6 @@
-"""The sections of the third edition (ISO 10303-21:2016) that hold no data: anchors, references, signatures.
+"""The sections of the third edition (ISO 10303-21:2016) without data: anchors, references, signatures.
 
-Nothing in them is geometry. They are read as far as it takes to find their end and to know that they are sound.
+They contain no geometry. They are read only to find their end and to check their syntax.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ _SIGNATURE_END: Final = compile_pattern(rb"ENDSEC[\t-\r ]*+;")
 
 @dataclass(slots=True)
 class Apart:
-    """What one section says.
+    """The content of one section.
 
     Attributes:
-        end: Where the ``ENDSEC`` stands that ends it.
-        references: Instances of this file that its anchors name.
-        externals: Name that this file gives an instance of another one -> its address.
+        end: Position of the ``ENDSEC`` that ends it.
+        references: Instances of this file that its anchors refer to.
+        externals: Name in this file of an instance of another file -> its address.
     """
 
     end: int = 0
@@ -59,7 +59,7 @@ def read_apart(data: bytes, position: int, section: bytes) -> Apart:
     """Read an ``ANCHOR`` or ``REFERENCE`` section from behind its first semicolon.
 
     Raises:
-        CorruptedFile: When it is cut, or does not follow the syntax.
+        CorruptedFile: When it is cut, or violates the syntax.
     """
     found, statement, depth, name = Apart(), list[int](), 0, b""
     while True:
@@ -87,7 +87,7 @@ def read_apart(data: bytes, position: int, section: bytes) -> Apart:
 
 
 def after_signatures(data: bytes, position: int) -> int:
-    """Return where the text goes on after the signatures that follow, if any; what they say is not checked.
+    """Return the position behind the signatures that follow, if any; they are not verified.
 
     Raises:
         CorruptedFile: When one is cut.

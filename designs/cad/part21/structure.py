@@ -1,4 +1,4 @@
-"""Can this STEP file be read? One pass over its words, then references are held against definitions."""
+"""Structure check of a STEP file: one pass over its words, then a comparison of references with definitions."""
 
 from __future__ import annotations
 
@@ -55,22 +55,22 @@ _MAX_ENTITY_NAME_BYTES: Final = 256
 _BEGIN: Final = b"ISO-10303-21"
 _END: Final = b"END-ISO-10303-21"
 _FRAME: Final = frozenset({_BEGIN, _END, b"HEADER", b"DATA", b"ANCHOR", b"REFERENCE", b"ENDSEC"})
-# Behind these may stand what has other words than data.
+# Sections with other syntax than data may follow these.
 _BEFORE_OTHER_WORDS: Final = frozenset({b"ANCHOR", b"REFERENCE", b"ENDSEC"})
 _SEMICOLON_BYTE: Final = b";"[0]
 _EQUALS_BYTE: Final = b"="[0]
 
 
 def scan_step(path: Path, *, limits: ScanLimits = DEFAULT_LIMITS) -> StepScan:
-    """Check the structure of a STEP file and return what the next stages need.
+    """Check the structure of a STEP file and return the facts that the next stages need.
 
-    References to nowhere do not end the scan. Those of units and of the product structure are left to
-    `length_unit` and `bill_of_materials`, which can name the failure better; all others are ``damage``.
+    Dangling references do not end the scan. Those of units and of the product structure are left to
+    `length_unit` and `bill_of_materials`, which report the failure more exactly; all others are ``damage``.
 
     Raises:
-        CorruptedFile: When the file is cut, unbalanced, holds what is no Part 21 word or defines an
+        CorruptedFile: When the file is cut, unbalanced, contains an invalid Part 21 word or defines an
             identifier twice.
-        GeometryProcessingError: When it uses coordinates on which the kernel would wait.
+        GeometryProcessingError: When it uses coordinates that make the kernel hang.
         InvalidFileFormat: When it is no regular file, or its schema is not one of AP203, AP214, AP242.
         FileSizeExceeded: When it is larger than ``limits.max_bytes``.
         OSError: When it is missing or cannot be read.
@@ -88,7 +88,7 @@ def scan_step(path: Path, *, limits: ScanLimits = DEFAULT_LIMITS) -> StepScan:
 
 
 def scan_text(data: bytes) -> StepScan:
-    """Return the scan of what `plain_text` made of a file that `scan_step` accepted.
+    """Return the scan of a file accepted by `scan_step` and rewritten by `plain_text`.
 
     Raises:
         CorruptedFile, InvalidFileFormat: As `scan_step`.
@@ -97,10 +97,10 @@ def scan_text(data: bytes) -> StepScan:
 
 
 def _scanned_joined(data: bytes, limits: ScanLimits, failure: CorruptedFile) -> StepScan:
-    """Return the scan of a file whose words are broken over lines, which the standard allows; ``data`` is one line.
+    """Return the scan of a file with line breaks in its words, which the standard allows; ``data`` is one line.
 
     Raises:
-        CorruptedFile: The failure, when the file is not sound this way either.
+        CorruptedFile: The original failure, when this scan fails, too.
     """
     try:
         scan = _Scanner(data, limits).run()
@@ -161,14 +161,14 @@ class _Scanner:
         try:
             while self.section != _END:
                 end = self._read_statement(words)
-                if self.section in _BEFORE_OTHER_WORDS and (after := self._passed(end)) != end:
+                if self.section in _BEFORE_OTHER_WORDS and (after := self._skip_section(end)) != end:
                     words = enumerate(TOKEN.finditer(self.data, after), self.token_count + 1)
             self._check_nothing_follows(end)
         except (CorruptedFile, InvalidFileFormat) as e:
             e.details = place_of(self.data, end, self.section, e.details)
             raise
 
-    # One loop on local names instead of small methods: it runs once per word, some millions of times.
+    # Hot path: one loop on local names instead of small methods, since it runs once per word, some millions of times.
     def _read_statement(self, words: Iterator[tuple[int, re.Match[bytes]]]) -> int:  # noqa: C901, PLR0912
         """Check the words up to the next semicolon and return where it ends."""
         followers, max_depth, max_string = FOLLOWERS, self.limits.max_depth, self.limits.max_string_bytes
@@ -264,7 +264,7 @@ class _Scanner:
             self.needs_rewrite = True
         if keyword in _SOLIDS:
             self.solids.append(name)
-        # Curves and surfaces make up most complex instances; they are of no use here.
+        # Most complex instances are curves and surfaces, which are not needed here.
         if _is_kept(keyword) or (many and not keyword.startswith((b"BOUNDED_", b"B_SPLINE_"))):
             self.spans[self._identifier(name)] = start
 
@@ -274,15 +274,15 @@ class _Scanner:
         return int(name)
 
     def _missing(self) -> set[int]:
-        """Return what is referred to and not defined; ``#7`` and ``#007`` are the same."""
+        """Return the referenced identifiers without a definition; ``#7`` and ``#007`` are the same."""
         defined = {self._identifier(name) for name in self.defined}
         self.needs_rewrite |= max(defined, default=0) > MAX_KERNEL_ID
         if len(defined) != len(self.defined):
             raise _corrupted("An identifier is defined twice.", "duplicate_identifier")
         return {self._identifier(name) for name in self.references if name not in self.defined} - defined
 
-    def _passed(self, position: int) -> int:
-        """Return where to go on, behind what has words of its own."""
+    def _skip_section(self, position: int) -> int:
+        """Return the position behind sections without data."""
         if self.section == b"ENDSEC":
             end = after_signatures(self.data, position)
             self.needs_rewrite |= end != position

@@ -1,10 +1,10 @@
-"""The words of a Part 21 file (ISO 10303-21, clause 6) and which may follow which.
+"""Lexer of Part 21 files (ISO 10303-21, clause 6): kinds of words and their allowed order.
 
-One pass, one match per word: every quantifier below is possessive, so a match never goes back over what
-it has read, and some alternative matches at every position, so a search never starts over. A file with an
-unterminated string or a megabyte of blanks at its end is answered at once.
+It takes one pass with one match per word. Every quantifier below is possessive, so a match never backtracks. Some
+alternative matches at every position, so a search never starts over. An unterminated string or a megabyte of
+blanks at the end of a file costs no extra time.
 
-Words as writers write them come first and have kinds of their own: the scan takes no time to look for others.
+Words in the usual spelling come first and have their own kinds, so that the scan loses no time on rare forms.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ STRING: Final = 6
 KEYWORD: Final = 7
 SEMICOLON: Final = 8
 EQUALS: Final = 9
-# From here on what a scan has to look at. The odd ones are words in a form that the kernel may not read.
+# The scan inspects the kinds from here on. Odd words have a form that the kernel may not read.
 ODD_VALUE: Final = 10
 ODD_STRING: Final = 11
 ODD_KEYWORD: Final = 12
@@ -66,7 +66,7 @@ TOKEN: Final = compile_pattern(
     """,
     re.VERBOSE,
 )
-"""Blanks and one word; `FILLER` is no word but stands between words, as a comment does."""
+"""Blanks and one word; `FILLER` is text between words, such as a comment."""
 
 
 def _bits(*kinds: int) -> int:
@@ -79,7 +79,7 @@ _AFTER_ITEM = _bits(COMMA, CLOSE, SEMICOLON)
 FOLLOWERS: Final[dict[int, int]] = {
     SEMICOLON: _bits(REFERENCE, KEYWORD),
     EQUALS: _bits(OPEN, KEYWORD, REFERENCE, VALUE, STRING),
-    # A bare word is no value, but a kernel that meets NAN as a coordinate has to be watched, not hidden.
+    # A bare word is no value. It is accepted, so that the kernel's reaction to NAN as a coordinate becomes visible.
     KEYWORD: _bits(OPEN) | _AFTER_ITEM,
     OPEN: _ITEM | _bits(CLOSE),
     COMMA: _ITEM,
@@ -92,14 +92,14 @@ FOLLOWERS: Final[dict[int, int]] = {
 """Kind of a word -> bit set of the kinds that may come next."""
 
 LINE_ENDS: Final = b"\t\n\v\f\r"
-"""What may stand even within a word."""
+"""Line ends and tabs, which are allowed even within a word."""
 
 PLAIN_KIND: Final = {ODD_VALUE: VALUE, ODD_STRING: STRING, ODD_KEYWORD: KEYWORD}
-"""Odd kind of a word -> what it is."""
+"""Odd kind of a word -> its plain kind."""
 
 
 def words(data: bytes, start: int = 0) -> Iterator[tuple[int, bytes]]:
-    """Yield (kind, word) from ``start`` to the end; words in small letters as capital ones, no `FILLER`."""
+    """Yield (kind, word) from ``start`` to the end; words in small letters are capitalised, `FILLER` is skipped."""
     for match in TOKEN.finditer(data, start):
         kind = match.lastindex or GARBAGE
         if kind < ODD_VALUE or kind == GARBAGE:
@@ -110,13 +110,13 @@ def words(data: bytes, start: int = 0) -> Iterator[tuple[int, bytes]]:
 
 
 def without_line_ends(data: bytes) -> bytes:
-    """Return the file in one line, so that no word is broken. One kind of line end goes, that of the file.
+    """Return the file as one line, so that no word has a line break. Only the file's own kind of line end is removed.
 
-    The standard has readers ignore other control characters too, but those in words are flipped bits.
+    By the standard, readers ignore other control characters, too; but in words these are flipped bits.
     """
     return data.replace(b"\r\n" if b"\r\n" in data else b"\n" if b"\n" in data else b"\r", b"")
 
 
 def in_upper_case(word: bytes) -> bytes:
-    """Return a word that is written in small letters with capital ones; of mixed letters, some are damaged."""
+    """Return a word of small letters in capitals; leave mixed case unchanged, since it is a sign of damage."""
     return word.upper() if word.islower() else word

@@ -1,4 +1,4 @@
-"""Names of units of length, as writers spell them, and the lengths they stand for."""
+"""Names of length units in the spellings that writers use, and their lengths."""
 
 from __future__ import annotations
 

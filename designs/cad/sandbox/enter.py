@@ -1,4 +1,4 @@
-"""Entering the sandbox: each mechanism that Linux allows, the weaker ones only where a stronger one is missing."""
+"""Entering the sandbox: all mechanisms that Linux allows, weaker ones only in place of a missing stronger one."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _T = TypeVar("_T")
 
 
 class WeakerSandbox(Exception):
-    """Linux refuses a mechanism that it allowed in the trial."""
+    """Linux refused a mechanism that it allowed in the trial."""
 
 
 class Sandbox:
-    """A sandbox for children of this process, made once because each of them is to start fast.
+    """A sandbox for children of this process, prepared once so that each child starts fast.
 
-    Making it takes all environment variables and the gain of privileges by set-user-id programs from this process.
+    The constructor removes all environment variables of this process and disables set-user-id programs for it.
     """
 
     def __init__(self) -> None:
@@ -36,16 +36,16 @@ class Sandbox:
         self._filter = _made(CallFilter)
 
     def accept(self, not_prevented: Iterable[str]) -> None:
-        """Have `enter` fail from now on where it prevents less than this, which a trial has found possible."""
+        """Make `enter` fail from now on if it prevents less than the trial did."""
         self._accepted = frozenset(not_prevented)
 
     def enter(self, readable: Iterable[int]) -> SandboxReport:
-        """Keep this process from everything but computing, its open descriptors, and reading ``readable`` again.
+        """Restrict this process to computing, its open descriptors, and reopening ``readable`` for reading.
 
-        Needs a process of one thread. Cannot be undone. Limits of resources must be set before.
+        Requires a process of one thread. Cannot be undone. Resource limits must be set before.
 
         Raises:
-            WeakerSandbox: When this prevents less than was found possible before.
+            WeakerSandbox: When this prevents less than the trial did.
         """
         report = SandboxReport()
         landlocked = report.attempt(LANDLOCK, partial(self._restrict_files, readable))
@@ -55,14 +55,14 @@ class Sandbox:
         # A new user namespace resets both.
         end_with_parent()
         forbid_dumps()
-        # Last: the filter allows nothing of the above.
+        # Last: the filter forbids all calls above.
         report.attempt(SECCOMP, self._restrict_calls)
         if self._accepted is not None and not self._accepted.issuperset(report.not_prevented()):
             raise WeakerSandbox
         return report
 
     def _unshare(self, report: SandboxReport) -> None:
-        """Use a user namespace in the place of Landlock, and a network namespace, slow to make, in that of seccomp."""
+        """Replace a missing Landlock by a user namespace, a missing seccomp by a network namespace, which is slow."""
         network = isinstance(self._filter, OSError)
         mechanism = NETWORK_NAMESPACE if network else USER_NAMESPACE
         if report.attempt(mechanism, partial(unshare, network=network)):

@@ -1,4 +1,4 @@
-"""Landlock: rules about files, TCP ports and signals that a process sets for itself (Linux 5.13 and newer).
+"""Landlock: limits on files, TCP ports and signals that a process imposes on itself (Linux 5.13 and newer).
 
 A process in a Landlock domain cannot trace processes outside, nor read their memory or environment in ``/proc``.
 """
@@ -16,7 +16,7 @@ from designs.cad.sandbox.linux import call
 
 __all__ = ["FileRules", "landlock_version"]
 
-# The same numbers on every architecture that Enginel runs on.
+# The numbers are the same on all architectures that Enginel supports.
 _CREATE_RULESET: Final = 444
 _ADD_RULE: Final = 445
 _RESTRICT_SELF: Final = 446
@@ -24,7 +24,7 @@ _RESTRICT_SELF: Final = 446
 _ASK_VERSION: Final = 1
 _RULE_PATH_BENEATH: Final = 1
 _READ_FILE: Final = 1 << 2
-# Kinds of access to files, ports and other processes by the version of Landlock that first knows them.
+# Kinds of access to files, ports and other processes, by the first Landlock version that supports them.
 _FILE_ACCESS: Final = {1: (1 << 13) - 1, 2: 1 << 13, 3: 1 << 14, 5: 1 << 15}
 _PORT_ACCESS: Final = {4: 0b11}
 _SCOPES: Final = {6: 0b11}
@@ -51,13 +51,13 @@ class FileRules:
 
     def __init__(self) -> None:
         self.version = landlock_version()
-        # Landlock refuses a longer structure than it knows, unless the rest is zero.
+        # Landlock refuses a structure longer than its own, unless the rest is zero.
         attributes = (_known(table, self.version) for table in (_FILE_ACCESS, _PORT_ACCESS, _SCOPES))
         self._attributes = struct.pack("=QQQ", *attributes)
         self._size = ctypes.c_size_t(len(self._attributes))
 
     def restrict(self, readable: Iterable[int]) -> int:
-        """Refuse every access to files but reading, also anew, those that are open here; return Landlock's version.
+        """Refuse all file access except reading and reopening ``readable``; return Landlock's version.
 
         Raises:
             OSError: When Landlock refuses.
@@ -81,6 +81,6 @@ def _allow_reading(ruleset: int, descriptor: int) -> None:
     try:
         call(_ADD_RULE, ruleset, _RULE_PATH_BENEATH, rule, 0)
     except OSError as e:
-        # A file in memory: Landlock takes no rule for it, and does not restrict it.
+        # Landlock accepts no rule for a file in memory, and does not restrict it.
         if e.errno != errno.EBADFD:
             raise

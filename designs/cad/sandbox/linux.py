@@ -1,4 +1,4 @@
-"""Calls of the Linux kernel that Python does not offer."""
+"""Linux system calls that Python does not offer."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def call(number: int, *arguments: object) -> int:
 
 
 def end_with_parent() -> None:
-    """Have the kernel send SIGKILL when the parent ends."""
+    """Make Linux send SIGKILL to this process when its parent ends."""
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
@@ -43,19 +43,19 @@ def forbid_dumps() -> None:
 
 
 def forbid_new_privileges() -> None:
-    """Make set-user-id programs harmless; Linux asks for it before a filter or a Landlock domain."""
+    """Disable privilege gain by set-user-id programs; Linux requires it before a filter or a Landlock domain."""
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
 
 
 def drop_capabilities() -> None:
-    """Give up all capabilities: root without them may not look into processes that have some."""
+    """Drop all capabilities: without them, even root may not inspect processes that have some."""
     _checked(libc.capset(_OWN_CAPABILITIES, _NO_CAPABILITIES))
 
 
 def unshare(*, network: bool) -> None:
     """Move this process, which must have one thread, to a user namespace and perhaps a network namespace of its own.
 
-    It may not look into processes outside: their credentials are of another namespace, in which it has no capability.
+    It may not inspect processes outside: their credentials belong to another namespace, where it has no capability.
     """
     _checked(libc.unshare(_CLONE_NEWUSER | (_CLONE_NEWNET if network else 0)))
 

@@ -1,4 +1,4 @@
-"""What a sandbox keeps out, by the mechanisms that Linux and the container allow."""
+"""Report of what a sandbox prevents, given the mechanisms that Linux and the container allow."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ NETWORK_NAMESPACE: Final = "network_namespace"
 
 _LANDLOCK_TRUNCATE: Final = 3
 
-# What a file must not make the process do, and the mechanisms of which one is enough, with the version it takes.
-_KEPT_FROM: Final = {
+# Forbidden action -> mechanisms, any one of which prevents it, with the minimum version.
+_PREVENTED_BY: Final = {
     "use the network": {SECCOMP: 1, NETWORK_NAMESPACE: 1},
     "use local sockets": {SECCOMP: 1},
     "start programs": {SECCOMP: 1, LANDLOCK: 1},
@@ -34,10 +34,10 @@ _KEPT_FROM: Final = {
 
 @dataclass(slots=True)
 class SandboxReport:
-    """What holds for a process.
+    """Sandbox state of a process.
 
     Attributes:
-        mechanisms: Names of what is in force, with the version where there are several, else 1.
+        mechanisms: Name of each mechanism in force -> its version, 1 if it has no versions.
         refused: Mechanisms that were tried and are not in force, with the name of Linux's error.
     """
 
@@ -45,7 +45,7 @@ class SandboxReport:
     refused: dict[str, str] = field(default_factory=dict)
 
     def attempt(self, mechanism: str, start: Callable[[], int | None]) -> bool:
-        """Start a mechanism and note how that went; return whether it is in force."""
+        """Start a mechanism and record the result; return whether it is in force."""
         try:
             self.mechanisms[mechanism] = start() or 1
         except OSError as e:
@@ -54,10 +54,10 @@ class SandboxReport:
         return True
 
     def not_prevented(self) -> list[str]:
-        """Return what the process could still do if a file took it over."""
+        """Return the actions still possible if a file takes over the process."""
         return [
             act
-            for act, enough in _KEPT_FROM.items()
+            for act, enough in _PREVENTED_BY.items()
             if not any(self.mechanisms.get(name, 0) >= version for name, version in enough.items())
         ]
 
@@ -67,9 +67,9 @@ class SandboxReport:
 
 
 def available_mechanisms() -> SandboxReport:
-    """Ask Linux for Landlock and seccomp, without starting either.
+    """Return whether Linux offers Landlock and seccomp, without starting either.
 
-    Namespaces are left out: whether they are allowed shows only when one is made.
+    Namespaces are not included: only creating one shows whether they are allowed.
     """
     report = SandboxReport()
     report.attempt(LANDLOCK, landlock_version)

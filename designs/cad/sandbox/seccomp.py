@@ -1,7 +1,7 @@
-"""A seccomp filter: the system calls that reading a file with the CAD kernel takes, and no others.
+"""A seccomp filter that allows only the system calls needed to read a file with the CAD kernel.
 
-The filter is a program for Linux's BPF machine. It sees the number and the arguments of a call, but not what they
-point to: so it cannot tell paths apart. A list of what is allowed also covers calls that Linux does not have yet.
+The filter is a program for Linux's BPF machine. It sees the number and the arguments of a call, but not the memory
+behind pointers, so it cannot distinguish paths. An allow list also refuses calls that future versions of Linux add.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _KILL_PROCESS: Final = 0x8000_0000
 _PR_SET_SECCOMP: Final = 22
 _MODE_FILTER: Final = 2
 _SET_MODE_FILTER: Final = 1
-# Before 5.16 Linux slows filtered processes down, against a leak within the process; the child holds nothing to leak.
+# Before 5.16 Linux slows filtered processes to prevent leaks within the process; the child has nothing to leak.
 _FLAG_SPEC_ALLOW: Final = 1 << 2
 
 # Instructions of the BPF machine.
@@ -38,19 +38,19 @@ _JUMP_GREATER_EQUAL: Final = 0x35
 _JUMP_ANY_BIT: Final = 0x45
 _RETURN: Final = 0x06
 
-# Where the call's number, its architecture and the lower halves of its arguments stand; all are little-endian.
+# Offsets of the call's number, its architecture and the lower halves of its arguments; all are little-endian.
 _NUMBER_AT: Final = 0
 _ARCHITECTURE_AT: Final = 4
 _ARGUMENTS_AT: Final = 16
 
-# Calls since Linux 5.1 have one number on all architectures, and the C library does without those it lacks.
+# Calls since Linux 5.1 have one number on all architectures, and the C library works without missing ones.
 _FIRST_OPTIONAL: Final = 424
 # O_WRONLY, O_RDWR, O_CREAT and O_TRUNC.
 _WRITING: Final = 0o1103
 _LAST_PLAIN_FCNTL: Final = 4
 _TCGETS: Final = 0x5401
 
-# Stands for the identifier of the process until the filter is installed; no identifier is as high.
+# Placeholder for the process id until the filter is installed; no process id is as high.
 _OWN_PID: Final = 0x7FFF_FFFF
 _INSTRUCTION_BYTES: Final = 8
 
@@ -59,7 +59,7 @@ Instruction = tuple[int, int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class _Architecture:
-    """What differs between processors: the filter's name for it, and the numbers of calls."""
+    """Differences between processors: the filter's name for each, and the numbers of calls."""
 
     audit_name: int
     seccomp: int
@@ -72,7 +72,7 @@ class _Architecture:
     open: int | None = None
 
 
-# The most frequent first: an older Linux walks the list at every call.
+# The most frequent first: an older Linux walks the whole list at every call.
 _X86_64: Final = _Architecture(
     0xC000_003E,
     317,
@@ -138,26 +138,26 @@ class CallFilter:
         self._code = _encoded(program_for(os.uname().machine, _OWN_PID))
 
     def install(self) -> None:
-        """Refuse every system call that reading a file does not take. Cannot be undone.
+        """Refuse every system call that reading a file does not need. Cannot be undone.
 
         Raises:
-            OSError: When Linux takes no filter.
+            OSError: When Linux accepts no filter.
         """
         own = struct.pack("=I", os.getpid())
         _install(self._code.replace(struct.pack("=I", _OWN_PID), own), self._seccomp)
 
 
 def supports_seccomp() -> None:
-    """Ask whether filters are known to Linux, without setting one.
+    """Check that Linux supports filters, without setting one.
 
     Raises:
-        OSError: When they are not, or the numbers of its calls are not known here.
+        OSError: When it does not, or the numbers of its calls are not known here.
     """
     _architecture()
     try:
         _set_filter(None)
     except OSError as e:
-        # Linux knows filters and minds only that there is none.
+        # Linux supports filters; the error says only that none was passed.
         if e.errno != errno.EFAULT:
             raise
 
@@ -180,10 +180,10 @@ def program_for(machine: str, pid: int) -> list[Instruction]:
 
 
 def install(program: list[Instruction], seccomp: int) -> None:
-    """Set a filter; ``seccomp`` is the number of the call that does so.
+    """Set a filter; ``seccomp`` is the number of the call for it.
 
     Raises:
-        OSError: When Linux takes none.
+        OSError: When Linux accepts none.
     """
     _install(_encoded(program), seccomp)
 
@@ -197,7 +197,7 @@ def _install(code: bytes, seccomp: int) -> None:
     with contextlib.suppress(OSError):
         call(seccomp, ctypes.c_uint(_SET_MODE_FILTER), ctypes.c_uint(_FLAG_SPEC_ALLOW), filter_)
         return
-    # Before 4.17, or where another filter refuses the newer call.
+    # Before 4.17, or if another filter refuses the newer call.
     _set_filter(filter_)
 
 
@@ -224,11 +224,11 @@ def _conditional(known: _Architecture, pid: int) -> Iterator[Instruction]:
     yield from _allowed_when(known.openat, _Condition(2, _JUMP_ANY_BIT, _WRITING, expected=False))
     if known.open is not None:
         yield from _allowed_when(known.open, _Condition(1, _JUMP_ANY_BIT, _WRITING, expected=False))
-    # The others can have signals sent, lock files or seal memory.
+    # Other commands can cause signals, lock files or seal memory.
     yield from _allowed_when(known.fcntl, _Condition(1, _JUMP_GREATER, _LAST_PLAIN_FCNTL, expected=False))
-    # Asked for by the C library to see whether a stream is a terminal.
+    # Used by the C library to check whether a stream is a terminal.
     yield from _allowed_when(known.ioctl, _Condition(1, _JUMP_EQUAL, _TCGETS, expected=True))
-    # Reading the own limits: no other process, and nothing to set.
+    # Read this process's own limits only: no other process, no new limits.
     yield from _allowed_when(
         known.prlimit,
         _Condition(0, _JUMP_EQUAL, 0, expected=True),

@@ -1,4 +1,4 @@
-"""Damaged and odd files, made at run time from the sound samples: the same bytes each time."""
+"""Damaged and odd files, made at run time from the sound samples: identical bytes each time."""
 
 from enginel.sample.damage.cases import DAMAGED
 from enginel.sample.damage.model import DamagedFile, OddFile

@@ -1,4 +1,4 @@
-"""Assemblies made from one small part: doubled level by level, or with a structure that cannot be."""
+"""Assemblies made from one small part: doubled level by level, or with an impossible structure."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from enginel.sample.damage.edits import replaced, sample, with_statements
 
 __all__ = ["doubled", "mapped_units", "nauo_cycle", "nauo_self_cycle", "nauo_target"]
 
-# Instances of material.stp the assemblies are hung on.
+# Instances of material.stp that the assemblies refer to.
 _PART = "material.stp"
 _PART_DEFINITION, _PART_SHAPE, _PART_PLACEMENT = 183, 115, 116
 _CONTEXT, _PRODUCT_CONTEXT, _DEFINITION_CONTEXT = 177, 189, 184
 _FIRST_NEW = 1000
 _PER_LEVEL = 20
-# A distance that doubled at each of hundreds of levels would be refused before the pieces are counted.
+# A distance that doubles at each of hundreds of levels would be refused before the pieces are counted.
 _FARTHEST = 99
 
 

@@ -1,4 +1,4 @@
-"""The damaged files, by what is wrong with them."""
+"""The damaged files, by kind of damage."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def _points(replacement: bytes, *, count: int = 40) -> Callable[[], bytes]:
 
 
 def _far() -> bytes:
-    """Move the points a trillion times as far from the origin, and leave the radii of the arcs between them."""
+    """Move the points a trillion times as far from the origin; keep the radii of the arcs between them."""
 
     def moved(number: re.Match[bytes]) -> bytes:
         return b"%bE%d" % (number[1], int(number[2] or 0) + 12)
@@ -127,7 +127,7 @@ def _random_data_section() -> bytes:
 
 
 def _iges_without_end() -> bytes:
-    """Leave out the last line of parameters with the line that counts them."""
+    """Remove the last line of parameters and the line with the counts."""
     return b"".join(sample(_IGES).splitlines(keepends=True)[:-2])
 
 

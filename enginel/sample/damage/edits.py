@@ -1,4 +1,4 @@
-"""Edits of STEP and IGES files in place of a CAD system gone wrong. All of them deterministic."""
+"""Edits of STEP and IGES files that imitate a faulty CAD system. All are deterministic."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def sample(name: str) -> bytes:
 
 
 def seeded(seed: int) -> random.Random:
-    """Return a generator that gives the same numbers each time."""
+    """Return a random generator with the same numbers each time."""
     return random.Random(seed)  # noqa: S311 - repeatable damage, no secret
 
 
@@ -38,7 +38,7 @@ def flipped(data: bytes, bits: int, *, seed: int) -> bytes:
 
 
 def with_nuls(data: bytes, *, start: int, length: int) -> bytes:
-    """Overwrite a stretch with NUL bytes, as a disk that lost a block does."""
+    """Overwrite a range with NUL bytes, as a disk that lost a block does."""
     return data[:start] + b"\0" * length + data[start + length :]
 
 
@@ -48,7 +48,7 @@ def replaced(
     """Replace ``count`` matches of a pattern, all of them if 0.
 
     Raises:
-        LookupError: When there are fewer, so that no case silently damages nothing.
+        LookupError: When there are fewer matches, so that no case silently stays undamaged.
     """
     result, times = re.subn(pattern, replacement, data, count=count)
     if times < max(count, 1):

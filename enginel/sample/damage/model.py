@@ -1,4 +1,4 @@
-"""What a damaged and what an odd file is."""
+"""Definitions of damaged and odd sample files."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ Stage = Literal["upload", "finalize", "task"]
 
 @dataclass(frozen=True, slots=True)
 class DamagedFile:
-    """A file the service must refuse, and how.
+    """A file that the service must refuse, and the expected refusal.
 
     Attributes:
         name: File name as a client sends it.
         expected: The exception that must end its processing.
-        stage: Where: ``upload`` when the first bytes give it away, ``task`` when a worker has to look.
+        stage: Stage of the refusal: ``upload`` if the first bytes reveal the damage, ``task`` if a worker finds it.
         slow: True when the CAD kernel does not answer, so that only its deadline ends it.
-        build: Makes the content, the same each time.
+        build: Creates the content, identical each time.
     """
 
     name: str
@@ -35,7 +35,7 @@ class DamagedFile:
 
 @dataclass(frozen=True, slots=True)
 class OddFile:
-    """A file that looks wrong and has to be accepted."""
+    """A file that looks wrong but must be accepted."""
 
     name: str
     description: str

@@ -1,4 +1,4 @@
-"""Files that look wrong and are not: each of them has to be accepted."""
+"""Odd but valid files: each must be accepted."""
 
 from __future__ import annotations
 
@@ -90,14 +90,14 @@ def _iges_with_padded_counts() -> bytes:
 
 
 def _iges_with_numbers_to_the_left() -> bytes:
-    """Move the pointers of the parameters to the left of their columns, where the kernel does not look for them."""
+    """Move the pointers of the parameters to the left of their columns, where the kernel does not read them."""
     return replaced(
         sample(_IGES), rb"(?m)^(.{64}) *([0-9]+)(P *[0-9]+)", lambda row: row[1] + row[2].ljust(8) + row[3], count=0
     )
 
 
 def _iges_with_comment() -> bytes:
-    """Append a line of comment to the last record of parameters, which the kernel takes for parameters."""
+    """Append a comment line to the last parameter record; the kernel misreads it as parameters."""
     lines = sample(_IGES).splitlines(keepends=True)
     comment = b"made by hand; 1,2,3".ljust(64) + lines[-2][64:72] + b"P    186" + lines[-2][80:]
     entry = lines[-187]
