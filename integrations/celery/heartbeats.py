@@ -22,7 +22,7 @@ from celery import bootsteps
 from celery.worker import state
 from django.conf import settings
 
-from integrations.redis import FailFastRedis, RedisUnavailable
+from integrations.redis import FailFastRedis, RedisUnavailable, Script
 
 __all__ = [
     "BEATS_KEY",
@@ -40,6 +40,9 @@ __all__ = [
     "tell",
     "untell",
 ]
+
+_BEAT = Script("integrations", "beat")
+_READ_BEATS = Script("integrations", "read_beats")
 
 logger = logging.getLogger("enginel.health")
 
@@ -87,7 +90,7 @@ class Heartbeat(NamedTuple):
 def tell(gateway: FailFastRedis, key: str, name: str, facts: Mapping[str, Any]) -> bool:
     """Tell that a process lives; False when Redis could not be told. Never raises what Redis raises."""
     try:
-        gateway.script("beat", [key, f"{key}:facts"], [name, json.dumps(dict(facts)), FORGET_SECONDS])
+        gateway.script(_BEAT, [key, f"{key}:facts"], [name, json.dumps(dict(facts)), FORGET_SECONDS])
     except (RedisUnavailable, redis.RedisError):
         return False
     return True
@@ -108,7 +111,7 @@ def read_beats(gateway: FailFastRedis, key: str = WORKERS_KEY) -> list[Heartbeat
     Raises:
         RedisUnavailable: Redis does not answer.
     """
-    rows = gateway.script("read_beats", [key, f"{key}:facts"], [FORGET_SECONDS])
+    rows = gateway.script(_READ_BEATS, [key, f"{key}:facts"], [FORGET_SECONDS])
     return sorted(Heartbeat(name.decode(errors="replace"), float(age), json.loads(facts)) for name, age, facts in rows)
 
 

@@ -19,11 +19,11 @@ from redis.exceptions import ClusterError
 
 from integrations.redis.cluster import Cluster
 from integrations.redis.connection import NotConnected
-from integrations.redis.scripts import load_script
+from integrations.redis.scripts import Script
 from integrations.redis.server import Master, Server, is_own_command, own_commands, server_at
 from integrations.redis.url import has_topology, parse_topology
 
-__all__ = ["FailFastRedis", "RedisUnavailable", "is_own_command", "load_script", "redis_for"]
+__all__ = ["FailFastRedis", "RedisUnavailable", "Script", "is_own_command", "redis_for"]
 
 T = TypeVar("T")
 
@@ -100,13 +100,13 @@ class FailFastRedis:
 
         return self._guard(ask)
 
-    def script(self, name: str, keys: Sequence[str], args: Sequence[Any]) -> Any:
-        """Run one of the Lua scripts beside this module. All keys share a hash tag: on a cluster the first decides.
+    def script(self, script: Script, keys: Sequence[str], args: Sequence[Any]) -> Any:
+        """Run a Lua script. All keys share a hash tag: on a cluster the first decides.
 
         Raises:
             RedisUnavailable: As `run`.
         """
-        return self._guard(lambda: self._evaluate(name, keys, args))
+        return self._guard(lambda: self._evaluate(script, keys, args))
 
     def _guard(self, ask: Callable[[], T]) -> T:
         if not self._may_try():

@@ -18,7 +18,7 @@ from redis.cluster import ClusterNode, ClusterPipeline, RedisCluster
 from redis.exceptions import ClusterError, MovedError, RedisClusterException, SlotNotCoveredError, TryAgainError
 
 from integrations.redis.connection import NotConnected
-from integrations.redis.scripts import ScriptWires
+from integrations.redis.scripts import Script, ScriptWires
 from integrations.redis.server import fail_fast_options, own_commands
 from integrations.redis.url import TopologyAddress
 
@@ -66,25 +66,25 @@ class Cluster:
             self._forget(client)
             raise
 
-    def evaluate(self, name: str, keys: Sequence[str], args: Sequence[Any]) -> Any:
+    def evaluate(self, script: Script, keys: Sequence[str], args: Sequence[Any]) -> Any:
         """Run a script where its first key is, as `ScriptWires.evaluate` does; once more where a node says it went."""
         client = self._client or self._learned()
         node = self._node_of(client, keys[0])
         try:
-            return self._evaluate_at(node, client, name, keys, args)
+            return self._evaluate_at(node, client, script, keys, args)
         except redis.ResponseError as error:
             moved = _moved(error, node[0])
             if moved is None:
                 raise
         # Where it was asked nothing was carried out.
         client.nodes_manager.move_slot(moved)
-        return self._evaluate_at((moved.host, moved.port), client, name, keys, args)
+        return self._evaluate_at((moved.host, moved.port), client, script, keys, args)
 
     def _evaluate_at(
-        self, node: tuple[str, int], client: _Client, name: str, keys: Sequence[str], args: Sequence[Any]
+        self, node: tuple[str, int], client: _Client, script: Script, keys: Sequence[str], args: Sequence[Any]
     ) -> Any:
         try:
-            return self._wires_to(*node).evaluate(name, keys, args)
+            return self._wires_to(*node).evaluate(script, keys, args)
         except redis.ResponseError as error:
             if str(error).startswith("CLUSTERDOWN"):
                 self._forget(client)

@@ -1,14 +1,11 @@
-"""The Lua scripts beside this module, and wires that run them.
-
-A script is named by its file. Behind the name, after a space, stand the values that are written in for the ``= ...`` of
-a script that has it: numbers that seldom change, which a call need not bring along then.
-"""
+"""Lua scripts of a package, and connections to one server that run them."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from functools import lru_cache
+import re
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 from importlib import resources
 from typing import Any
 
@@ -17,13 +14,58 @@ from redis.exceptions import NoScriptError
 
 from integrations.redis.connection import NotConnected, Wire, Wires
 
-__all__ = ["ScriptWires", "load_script"]
+__all__ = ["Script", "ScriptWires"]
+
+_CONSTANTS = re.compile(r"^local ([\w, ]+) = \.\.\.$", re.MULTILINE)
+
+
+class Script:
+    """A Lua script: the file ``lua/<name>.lua`` of a package.
+
+    Args:
+        package: Import name of the package that owns the script.
+        name: File name without its suffix.
+        constants: Values for the names of the script's line ``local a, b = ...``: numbers, or text of printable ASCII.
+            They seldom change, so they are part of the script and no call sends them.
+    """
+
+    def __init__(self, package: str, name: str, constants: Mapping[str, int | str] | None = None) -> None:
+        self.package = package
+        self.name = name
+        self.constants = dict(constants or {})
+
+    def __repr__(self) -> str:
+        return f"Script({self.package!r}, {self.name!r}, {self.constants!r})"
+
+    @cached_property
+    def text(self) -> str:
+        """The source with its constants.
+
+        Raises:
+            FileNotFoundError: The package has no such script.
+            ValueError: The constants are not those that the script names.
+        """
+        source = (resources.files(self.package) / "lua" / f"{self.name}.lua").read_text()
+        line = _CONSTANTS.search(source)
+        names = line[1].split(", ") if line else []
+        if sorted(names) != sorted(self.constants):
+            raise ValueError(f"{self.name}.lua takes the constants {names}, not {list(self.constants)}")
+        if line is None:
+            return source
+        # Python and Lua write whole numbers and plain text alike.
+        values = ", ".join(repr(self.constants[name]) for name in names)
+        return f"{source[: line.start()]}local {line[1]} = {values}{source[line.end() :]}"
+
+    @cached_property
+    def digest(self) -> str:
+        """The SHA-1 by which ``EVALSHA`` finds the script."""
+        return hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
 
 
 class ScriptWires(Wires):
     """Wires to one server that run scripts."""
 
-    def evaluate(self, name: str, keys: Sequence[str], args: Sequence[Any]) -> Any:
+    def evaluate(self, script: Script, keys: Sequence[str], args: Sequence[Any]) -> Any:
         """Run a script; it is loaded again when the server forgot it.
 
         Raises:
@@ -34,9 +76,9 @@ class ScriptWires(Wires):
         """
         wire = self.take()
         try:
-            answer = wire.ask("EVALSHA", _digest(name), len(keys), *keys, *args)
+            answer = wire.ask("EVALSHA", script.digest, len(keys), *keys, *args)
         except NoScriptError:
-            answer = self._load_and_evaluate(wire, name, keys, args)
+            answer = self._load_and_evaluate(wire, script, keys, args)
         except redis.ReadOnlyError as error:
             raise self._demoted(wire) from error
         except redis.ResponseError:
@@ -48,9 +90,9 @@ class ScriptWires(Wires):
         self.give_back(wire)
         return answer
 
-    def _load_and_evaluate(self, wire: Wire, name: str, keys: Sequence[str], args: Sequence[Any]) -> Any:
+    def _load_and_evaluate(self, wire: Wire, script: Script, keys: Sequence[str], args: Sequence[Any]) -> Any:
         try:
-            return wire.ask("EVAL", load_script(name), len(keys), *keys, *args)
+            return wire.ask("EVAL", script.text, len(keys), *keys, *args)
         except redis.ReadOnlyError as error:
             raise self._demoted(wire) from error
         except BaseException:
@@ -63,15 +105,3 @@ class ScriptWires(Wires):
         self.drop(wire)
         self.drop_idle()
         return NotConnected("READONLY")
-
-
-@lru_cache(maxsize=64)
-def load_script(name: str) -> str:
-    file, _, values = name.partition(" ")
-    text = (resources.files("integrations") / "lua" / f"{file}.lua").read_text()
-    return text.replace("= ...\n", f"= {values}\n", 1) if values else text
-
-
-@lru_cache(maxsize=64)
-def _digest(name: str) -> str:
-    return hashlib.sha1(load_script(name).encode(), usedforsecurity=False).hexdigest()

@@ -13,7 +13,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from redis.sentinel import MasterNotFoundError, Sentinel
 
-from integrations.redis.scripts import ScriptWires
+from integrations.redis.scripts import Script, ScriptWires
 from integrations.redis.url import TopologyAddress
 
 __all__ = ["Master", "Server", "fail_fast_options", "is_own_command", "own_commands", "server_at"]
@@ -71,10 +71,10 @@ class Master(Server):
         sentinels = _Sentinels(address.nodes, sentinel_kwargs=of_sentinels, **options)  # type: ignore[no-untyped-call]
         super().__init__(sentinels.master_for(address.service), timeout_seconds, most)  # type: ignore[no-untyped-call]
 
-    def evaluate(self, name: str, keys: Sequence[str], args: Sequence[Any]) -> Any:
+    def evaluate(self, script: Script, keys: Sequence[str], args: Sequence[Any]) -> Any:
         """Run a script, as `ScriptWires.evaluate` does."""
         try:
-            return super().evaluate(name, keys, args)
+            return super().evaluate(script, keys, args)
         except (redis.ConnectionError, redis.TimeoutError):
             # There may be another master soon, and the idle wires would find out one by one.
             self.drop_idle()

@@ -24,7 +24,7 @@ from designs.monitoring.metrics import flusher as flusher_of_this_process
 from designs.monitoring.metrics.flusher import Flusher
 from integrations import health as plugins
 from integrations.celery.heartbeats import WORKERS_KEY, read_beats, tell, untell
-from integrations.redis import FailFastRedis
+from integrations.redis import FailFastRedis, Script
 from integrations.sentry.outbox.stream import Outbox, Waiting
 from tests.support.cluster import Cluster, gateway_to, nodes
 
@@ -49,7 +49,7 @@ def record(store: ErrorStore, message: str, **facts: Any) -> Any:
 
 def test_options_of_the_url_are_those_of_redis_py(nodes: Cluster) -> None:
     with gateway_to(f"{nodes.url}?max_connections=5") as gateway:
-        assert gateway.script("beat", ["{b}", "{b}:facts"], ["a", "{}", 1]) is not None
+        assert gateway.script(Script("integrations", "beat"), ["{b}", "{b}:facts"], ["a", "{}", 1]) is not None
         assert gateway.run(lambda client: client.ping())
 
 

@@ -19,7 +19,7 @@ from designs.context import RunContext
 from designs.monitoring.errors.event import build_event
 from designs.monitoring.errors.store import ErrorStore, RecordResult
 from designs.monitoring.fingerprint import fingerprint_message
-from integrations.redis import FailFastRedis, RedisUnavailable, scripts
+from integrations.redis import FailFastRedis, RedisUnavailable, Script
 from tests.support.cluster import Cluster, cluster, gateway_to, nodes
 from tests.support.stack import wait_for
 
@@ -28,8 +28,17 @@ __all__ = ["nodes"]
 pytestmark = pytest.mark.slow
 
 KEY = "{errors}totals"
-COUNT = "return redis.call('INCR', KEYS[1])"
 THREADS = 4
+
+
+def script_of(text: str) -> Script:
+    """Return a script that is no file."""
+    script = Script("tests", "inline")
+    vars(script)["text"] = text
+    return script
+
+
+COUNT = script_of("return redis.call('INCR', KEYS[1])")
 
 
 @pytest.fixture
@@ -42,22 +51,9 @@ def gateway(nodes: Cluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[FailFas
 
 
 @pytest.fixture
-def use_script(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
-    """Let any script be the one given."""
-
-    def use(text: str) -> None:
-        monkeypatch.setattr(scripts, "load_script", lambda name: text)
-        scripts._digest.cache_clear()
-
-    yield use
-    scripts._digest.cache_clear()
-
-
-@pytest.fixture
-def count(gateway: FailFastRedis, use_script: Callable[[str], None]) -> Callable[[], int]:
+def count(gateway: FailFastRedis) -> Callable[[], int]:
     """Count one, by a script, and return the count."""
-    use_script(COUNT)
-    return lambda: gateway.script("count", [KEY], [])
+    return lambda: gateway.script(COUNT, [KEY], [])
 
 
 def table_of(gateway: FailFastRedis) -> Any:
@@ -134,7 +130,7 @@ class TestSlots:
         store = ErrorStore()
         with nodes.moving(KEY):
             with pytest.raises(RedisUnavailable, match=r"ASK|TRYAGAIN") as info:
-                gateway.script("record_error", [KEY, "{errors}ring"], [])
+                gateway.script(COUNT, [KEY, "{errors}ring"], [])
             record(store)
             assert store.backlog
         wait_for(lambda: store.drain() == 0 and not store.backlog.unsettled)
@@ -143,12 +139,12 @@ class TestSlots:
         assert store.totals()["occurrences"] == 1
 
     def test_a_script_that_loses_its_slot_half_way_may_have_counted(
-        self, nodes: Cluster, gateway: FailFastRedis, use_script: Callable[[str], None]
+        self, nodes: Cluster, gateway: FailFastRedis
     ) -> None:
-        use_script("redis.call('INCR', KEYS[1]) return redis.call('GET', '{errors}nothing')")
-        gateway.script("count", [KEY], [])
+        script = script_of("redis.call('INCR', KEYS[1]) return redis.call('GET', '{errors}nothing')")
+        gateway.script(script, [KEY], [])
         with nodes.moving(KEY), pytest.raises(RedisUnavailable) as info:
-            gateway.script("count", [KEY], [])
+            gateway.script(script, [KEY], [])
 
         assert info.value.asked
 
@@ -173,15 +169,13 @@ class TestSlots:
 
 
 class TestNodes:
-    def test_after_any_failure_the_nodes_are_learnt_anew(
-        self, gateway: FailFastRedis, use_script: Callable[[str], None]
-    ) -> None:
+    def test_after_any_failure_the_nodes_are_learnt_anew(self, gateway: FailFastRedis) -> None:
         wires: Any = gateway._wires
-        use_script("return redis.error_reply('CLUSTERDOWN Hash slot not served')")
+        cluster_down = script_of("return redis.error_reply('CLUSTERDOWN Hash slot not served')")
         gateway.run(lambda client: client.ping())
         before = wires._client
         with pytest.raises(RedisUnavailable) as info:
-            gateway.script("count", [KEY], [])
+            gateway.script(cluster_down, [KEY], [])
         assert not info.value.asked
         gateway.run(lambda client: client.ping())
         assert wires._client is not before
@@ -211,39 +205,35 @@ class TestNodes:
 
         wait_for(lambda: answers(count))
 
-    def test_a_promoted_replica_is_found(self, tmp_path: Path, use_script: Callable[[str], None]) -> None:
-        use_script(COUNT)
+    def test_a_promoted_replica_is_found(self, tmp_path: Path) -> None:
         with cluster(tmp_path) as nodes, gateway_to(nodes.url, breaker_seconds=0) as gateway:
-            gateway.script("count", [KEY], [])
+            gateway.script(COUNT, [KEY], [])
             owner = nodes.owner(KEY)
             replica = nodes.replica_of(owner)
             wait_for(lambda: owner.has_handed_on("{errors}mark"))
             owner.kill()
             with pytest.raises(RedisUnavailable):
-                gateway.script("count", [KEY], [])
+                gateway.script(COUNT, [KEY], [])
             replica.client.execute_command("CLUSTER", "FAILOVER", "TAKEOVER")
 
-            wait_for(lambda: answers(lambda: gateway.script("count", [KEY], [])))
+            wait_for(lambda: answers(lambda: gateway.script(COUNT, [KEY], [])))
             assert table_of(gateway) == replica.port
-            assert gateway.script("count", [KEY], []) == 3
+            assert gateway.script(COUNT, [KEY], []) == 3
 
-    def test_a_cluster_that_was_away_at_the_start_is_used_when_it_comes(
-        self, nodes: Cluster, use_script: Callable[[str], None]
-    ) -> None:
-        use_script(COUNT)
+    def test_a_cluster_that_was_away_at_the_start_is_used_when_it_comes(self, nodes: Cluster) -> None:
         for node in nodes.nodes:
             node.kill()
         try:
             with gateway_to(nodes.url, breaker_seconds=60) as gateway:
                 with pytest.raises(RedisUnavailable) as info:
-                    gateway.script("count", [KEY], [])
+                    gateway.script(COUNT, [KEY], [])
                 assert not info.value.asked
                 assert gateway.is_open
                 for node in nodes.nodes:
                     node.start()
                 nodes.wait_until_ok()
                 gateway.close_breaker()
-                assert gateway.script("count", [KEY], []) == 1
+                assert gateway.script(COUNT, [KEY], []) == 1
         finally:
             for node in nodes.nodes:
                 node.start()

@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 
-from integrations.redis import FailFastRedis, RedisUnavailable
+from integrations.redis import FailFastRedis, RedisUnavailable, Script
 from tests.support.sentinel import Watched, watched
 from tests.support.stack import wait_for
 
 pytestmark = pytest.mark.slow
 
 PASSWORD = "hunter2"
+MERGE = Script("integrations", "merge_metrics")
 KEYS = ["{m:x}", "{m:x}seen", "{m:x}guard"]
 
 
@@ -41,7 +42,7 @@ def gateway(servers: Watched) -> Iterator[FailFastRedis]:
 def count(gateway: FailFastRedis, sequence: int) -> int:
     """Add one to a counter, unless the sequence has been added before."""
     batch = '[[],[["n",1,true]],[]]'
-    answer: int = gateway.script("merge_metrics", KEYS, [sequence, batch, 3600, time.time(), 3600, 0])
+    answer: int = gateway.script(MERGE, KEYS, [sequence, batch, 3600, time.time(), 3600, 0])
     return answer
 
 

@@ -11,7 +11,7 @@ from typing import Any, cast
 from designs.monitoring.errors.failure_reasons import reasons_in
 from designs.monitoring.errors.serialization import decoded, split_type
 from designs.monitoring.timestamps import iso_of_ms
-from integrations.redis import FailFastRedis
+from integrations.redis import FailFastRedis, Script
 
 __all__ = [
     "GROUP_PREFIX",
@@ -21,6 +21,8 @@ __all__ = [
     "read_groups",
     "resolve",
 ]
+
+_RESOLVE_GROUP = Script("integrations", "resolve_group")
 
 # The number is the layout version. Keys of other versions expire by themselves.
 PREFIX = "enginel:{errors}:4:"
@@ -112,7 +114,7 @@ def resolve(redis: FailFastRedis, key: str, now_ms: int) -> bool:
     Raises:
         RedisUnavailable: Redis does not answer.
     """
-    return bool(redis.script("resolve_group", [GROUP_PREFIX + key], [now_ms, key, PREFIX]))
+    return bool(redis.script(_RESOLVE_GROUP, [GROUP_PREFIX + key], [now_ms, key, PREFIX]))
 
 
 def _rows(redis: FailFastRedis, keys: list[str]) -> list[dict[str, Any]]:

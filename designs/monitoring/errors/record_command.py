@@ -15,6 +15,7 @@ from designs.monitoring.errors.groups import GROUP_PREFIX, PREFIX
 from designs.monitoring.errors.record_result import RecordResult
 from designs.monitoring.errors.serialization import counter_of, facts_of
 from designs.monitoring.timestamps import ms_of_iso
+from integrations.redis import Script
 
 __all__ = ["GUARD_SECONDS", "MAX_OPERATIONS", "command_of", "result_of"]
 
@@ -28,7 +29,7 @@ _SHORT, _WHOLE = 2, 11
 _KEYS = tuple(PREFIX + name for name in ("ring", "records", "places", "groups", "totals", "pending"))
 
 
-Command = tuple[str, tuple[str, ...], tuple[str | int, ...]]
+Command = tuple[Script, tuple[str, ...], tuple[str | int, ...]]
 """Script, keys and arguments."""
 
 
@@ -68,14 +69,23 @@ def command_of(pending: Pending, slot: Slot, *, live: bool, describe: bool) -> C
 @lru_cache(maxsize=8)
 def _script(
     ring_size: int, ring_seconds: int, group_seconds: int, window_seconds: int, max_groups: int, is_forwarding: bool
-) -> str:
-    """Return the name of the recording script, followed by the settings as constants."""
-    values = (
-        ring_size, ring_seconds * 1000, group_seconds, window_seconds * 1000, max_groups, MAX_OPERATIONS,
-        max(2 * group_seconds, GUARD_SECONDS),
-    )  # fmt: skip
-    field = TOLD if is_forwarding else f"{UNTOLD}sentry_off"
-    return f"record_error '{PREFIX}', {', '.join(str(int(value)) for value in values)}, '{field}'"
+) -> Script:
+    """Return the recording script with the values of the settings."""
+    return Script(
+        "integrations",
+        "record_error",
+        constants={
+            "prefix": PREFIX,
+            "ring_size": int(ring_size),
+            "ring_ms": int(ring_seconds * 1000),
+            "group_seconds": int(group_seconds),
+            "window_ms": int(window_seconds * 1000),
+            "max_groups": int(max_groups),
+            "max_operations": MAX_OPERATIONS,
+            "guard_seconds": int(max(2 * group_seconds, GUARD_SECONDS)),
+            "told_as": TOLD if is_forwarding else f"{UNTOLD}sentry_off",
+        },
+    )
 
 
 def result_of(answer: list[Any], event_id: str) -> RecordResult:

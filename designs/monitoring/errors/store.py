@@ -28,9 +28,12 @@ from designs.monitoring.errors.serialization import (
 from designs.monitoring.fingerprint import Fingerprint
 from designs.monitoring.guard import guarded
 from designs.monitoring.timestamps import now_ms
-from integrations.redis import FailFastRedis, RedisUnavailable, redis_for
+from integrations.redis import FailFastRedis, RedisUnavailable, Script, redis_for
 
 __all__ = ["PREFIX", "ErrorStore", "RecordResult", "error_store"]
+
+_MERGE_ERROR = Script("integrations", "merge_error")
+_READ_ERRORS = Script("integrations", "read_errors")
 
 _DRAIN_BATCH = 50
 
@@ -115,7 +118,7 @@ class ErrorStore:
         args = [event_id, bounded_json(additions) if additions else "", traceback, facts, PREFIX, key, now_ms()]
         try:
             return bool(
-                self.redis.script("merge_error", [f"{PREFIX}ring", f"{PREFIX}records", GROUP_PREFIX + key], args)
+                self.redis.script(_MERGE_ERROR, [f"{PREFIX}ring", f"{PREFIX}records", GROUP_PREFIX + key], args)
             )
         except RedisUnavailable:
             return False
@@ -148,7 +151,7 @@ class ErrorStore:
             self.drain()
         args = [limit, now_ms() - conf.ring_seconds * 1000, GROUP_PREFIX]
         waiting = self._waiting_records()
-        entries, of_groups = self.redis.script("read_errors", [f"{PREFIX}ring", f"{PREFIX}records"], args)
+        entries, of_groups = self.redis.script(_READ_ERRORS, [f"{PREFIX}ring", f"{PREFIX}records"], args)
         totals = {key: (int(total), text.decode("utf-8", "replace")) for key, total, text in of_groups}
         stored: list[dict[str, Any]] = []
         for key, record, additions in entries:

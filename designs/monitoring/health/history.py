@@ -23,9 +23,11 @@ from django.utils import timezone
 
 from designs.monitoring.health.results import DEGRADED, HEALTHY, UNHEALTHY, Outcome
 from designs.monitoring.timestamps import iso_of_ms, iso_utc
-from integrations.redis import FailFastRedis, RedisUnavailable, redis_for
+from integrations.redis import FailFastRedis, RedisUnavailable, Script, redis_for
 
 __all__ = ["STRIP_MINUTES", "History"]
+
+_NOTE_HEALTH = Script("integrations", "note_health")
 
 logger = logging.getLogger("enginel.health")
 
@@ -144,7 +146,7 @@ class History:
         for row in rows:
             keys += [_changes_key(row.component), _minutes_key(row.component), f"{_PREFIX}found:{row.component}"]
             args += [row.component, row.status, row.message, str(int(row.at.timestamp() * 1000))]
-        self.redis.script("note_health", keys, args)
+        self.redis.script(_NOTE_HEALTH, keys, args)
 
     def last_known(self) -> dict[str, dict[str, str]]:
         """Return ``{component: {"status", "since", "message", "by", "at"}}``; empty while Redis is unavailable."""

@@ -25,9 +25,11 @@ from designs.monitoring.metrics.names import (
     resource_of,
 )
 from designs.monitoring.metrics.registry import Batch, as_payload
-from integrations.redis import FailFastRedis
+from integrations.redis import FailFastRedis, Script
 
 __all__ = ["COUNTERS", "HISTOGRAMS", "Families", "add_derived", "merge", "read_families"]
+
+_MERGE_METRICS = Script("integrations", "merge_metrics")
 
 Labels = tuple[str, ...]
 
@@ -80,7 +82,7 @@ def merge(redis: FailFastRedis, family: str, batch: Batch, *, token: str, sequen
     now = timezone.now().timestamp()
     is_recent_only = int(family == _RECENT_ONLY)
     args = [sequence, json.dumps(as_payload(batch)), _kept_seconds(family), now, _GUARD_SECONDS, is_recent_only]
-    redis.script("merge_metrics", [*_keys(family), f"{_prefix(family)}guard:{token}"], args)
+    redis.script(_MERGE_METRICS, [*_keys(family), f"{_prefix(family)}guard:{token}"], args)
 
 
 def read_families(redis: FailFastRedis, *, percentiles: bool = True) -> Families:

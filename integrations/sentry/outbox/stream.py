@@ -15,9 +15,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
-from integrations.redis import FailFastRedis, RedisUnavailable, redis_for
+from integrations.redis import FailFastRedis, RedisUnavailable, Script, redis_for
 
 __all__ = ["PREFIX", "Config", "Outbox", "Waiting", "config", "configure", "outbox", "token"]
+
+_OUTBOX_ADD = Script("integrations", "outbox_add")
+_OUTBOX_CLAIM = Script("integrations", "outbox_claim")
+_OUTBOX_NEXT = Script("integrations", "outbox_next")
+_OUTBOX_COUNT = Script("integrations", "outbox_count")
+_OUTBOX_UNLOCK = Script("integrations", "outbox_unlock")
+_OUTBOX_SETTLE = Script("integrations", "outbox_settle")
 
 # The number is that of the layout: what another one left behind expires by itself.
 PREFIX = "enginel:{outbox}:1:"
@@ -111,12 +118,12 @@ class Outbox:
             waiting.event_id, f"{waiting.at_ms:.3f}", body, owner, int(lease_seconds * 1000), MAX_ENTRIES, MAX_BYTES,
             _KEPT_SECONDS,
         )  # fmt: skip
-        return _text(self.redis.script("outbox_add", keys, args))
+        return _text(self.redis.script(_OUTBOX_ADD, keys, args))
 
     def claim(self, event_id: str, owner: str, lease_seconds: float) -> str:
         """Ask for the right to send; return ``ok``, ``done``, ``taken`` or ``limited``."""
         keys = _keys("ids", "leases", "done", "remote")
-        return _text(self.redis.script("outbox_claim", keys, (event_id, owner, int(lease_seconds * 1000))))
+        return _text(self.redis.script(_OUTBOX_CLAIM, keys, (event_id, owner, int(lease_seconds * 1000))))
 
     def take_oldest(self, owner: str, lease_seconds: float) -> Waiting | float | None:
         """Return the oldest envelope nobody is sending, with its lease.
@@ -128,7 +135,7 @@ class Outbox:
         keys = _keys("stream", "order", "ids", "leases", "remote", "totals")
         args = (owner, int(lease_seconds * 1000), oldest_ms, _SCANNED)
         while True:
-            state, *found = self.redis.script("outbox_next", keys, args)
+            state, *found = self.redis.script(_OUTBOX_NEXT, keys, args)
             if state == b"limited":
                 return float(found[0]) / 1000
             if state != b"entry":
@@ -155,7 +162,7 @@ class Outbox:
     def count(self, sequence: int, owner: str, counts: dict[str, int]) -> None:
         """Add to the totals; the same sequence of an owner counts once."""
         pairs = [part for pair in counts.items() for part in pair]
-        self.redis.script("outbox_count", _keys("totals", f"counted:{owner}"), (sequence, _KEPT_SECONDS, *pairs))
+        self.redis.script(_OUTBOX_COUNT, _keys("totals", f"counted:{owner}"), (sequence, _KEPT_SECONDS, *pairs))
 
     def lock(self, owner: str, seconds: float) -> bool:
         """Become the one who replays."""
@@ -164,7 +171,7 @@ class Outbox:
     def unlock(self, owner: str) -> None:
         """Let others replay; does nothing, and raises nothing, if Redis is away: the lock ends by itself."""
         try:
-            self.redis.script("outbox_unlock", _keys("lock"), (owner,))
+            self.redis.script(_OUTBOX_UNLOCK, _keys("lock"), (owner,))
         except RedisUnavailable:
             return
 
@@ -222,7 +229,7 @@ class Outbox:
     ) -> bool:
         keys = _keys("stream", "order", "ids", "leases", "done", "totals", "remote", "dead")
         args = (event_id, outcome, why, int(limited_until * 1000), MAX_DONE, MAX_DEAD, _KEPT_SECONDS, body, by, owner)
-        return bool(self.redis.script("outbox_settle", keys, args))
+        return bool(self.redis.script(_OUTBOX_SETTLE, keys, args))
 
 
 def outbox() -> Outbox | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ import redis
 from django.conf import settings
 from freezegun import freeze_time
 
-from integrations.redis.client import BREAKER_SECONDS, FailFastRedis, RedisUnavailable, load_script, redis_for
+from integrations.redis import Script
+from integrations.redis.client import BREAKER_SECONDS, FailFastRedis, RedisUnavailable, redis_for
 from tests.support.outage import REFUSED_URL, FrozenValkey, own_valkey
 
 
@@ -176,11 +178,11 @@ def test_the_breaker_can_be_closed_by_hand(server: FrozenValkey) -> None:
 
 
 def test_a_forgotten_script_is_loaded_again(gateway: FailFastRedis) -> None:
-    keys = ["{errors}:ring", "{errors}:records"]
-    assert gateway.script("read_errors", keys, [10, 0, "{errors}:"]) == [[], []]
+    read_errors, keys = Script("integrations", "read_errors"), ["{errors}:ring", "{errors}:records"]
+    assert gateway.script(read_errors, keys, [10, 0, "{errors}:"]) == [[], []]
     gateway.run(lambda client: client.script_flush())
 
-    assert gateway.script("read_errors", keys, [10, 0, "{errors}:"]) == [[], []]
+    assert gateway.script(read_errors, keys, [10, 0, "{errors}:"]) == [[], []]
 
 
 def test_each_script_is_a_file_that_loads() -> None:
@@ -189,15 +191,48 @@ def test_each_script_is_a_file_that_loads() -> None:
     assert {"record_error", "read_errors", "merge_error"} <= set(names)
     gateway = redis_for(settings.REDIS_URL)
     for name in names:
-        assert gateway.run(lambda client, name=name: client.script_load(load_script(f"{name} 1, 2")))
+        source = (resources.files("integrations") / "lua" / f"{name}.lua").read_text()
+        assert gateway.run(lambda client, source=source: client.script_load(source))
 
 
-def test_a_script_can_be_given_values_by_its_name() -> None:
-    bare, filled = (load_script(f"record_error{values}") for values in ("", " 'p:', 5, 7"))
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str]:
+    """Return a function that makes a package with the script ``one``, and returns the package's name."""
 
-    before, after = bare.split("= ...\n")
-    assert filled == f"{before}= 'p:', 5, 7\n{after}"
-    assert load_script("beat 1, 2") == load_script("beat")
+    def make(source: str) -> str:
+        (tmp_path / "owner" / "lua").mkdir(parents=True)
+        (tmp_path / "owner" / "__init__.py").touch()
+        (tmp_path / "owner" / "lua" / "one.lua").write_text(source)
+        monkeypatch.syspath_prepend(str(tmp_path))
+        monkeypatch.delitem(sys.modules, "owner", raising=False)
+        return "owner"
+
+    return make
+
+
+def test_constants_are_written_into_a_script_by_name(package: Callable[[str], str]) -> None:
+    owner = package("-- Adds.\nlocal prefix, most = ...\nreturn prefix .. most\n")
+
+    script = Script(owner, "one", constants={"most": 5, "prefix": "p:"})
+
+    assert script.text == "-- Adds.\nlocal prefix, most = 'p:', 5\nreturn prefix .. most\n"
+
+
+@pytest.mark.parametrize("constants", [{}, {"most": 5}, {"most": 5, "prefix": "p:", "other": 1}])
+def test_constants_that_a_script_does_not_name_are_refused(
+    package: Callable[[str], str], constants: dict[str, int | str]
+) -> None:
+    script = Script(package("local prefix, most = ...\n"), "one", constants=constants)
+
+    with pytest.raises(ValueError, match="takes the constants"):
+        _ = script.text
+
+
+def test_a_script_without_constants_is_its_file(gateway: FailFastRedis) -> None:
+    script = Script("integrations", "beat")
+
+    assert script.text == (resources.files("integrations") / "lua" / "beat.lua").read_text()
+    assert gateway.run(lambda client: client.script_load(script.text)) == script.digest
 
 
 def test_a_url_has_one_client_for_the_process() -> None:

@@ -14,7 +14,7 @@ import pytest
 import redis
 from redis.exceptions import ClusterDownError, ClusterError, MovedError, TryAgainError
 
-from integrations.redis import FailFastRedis, RedisUnavailable
+from integrations.redis import FailFastRedis, RedisUnavailable, Script
 from integrations.redis.cluster import _moved
 from tests.support.stack import wait_for
 from tests.support.valkeys import DATA, Valkey
@@ -41,7 +41,7 @@ def ping(gateway: FailFastRedis) -> Any:
 
 
 def script(gateway: FailFastRedis) -> Any:
-    return gateway.script("beat", ["{b}", "{b}:facts"], ["a", "{}", 1])
+    return gateway.script(Script("integrations", "beat"), ["{b}", "{b}:facts"], ["a", "{}", 1])
 
 
 @pytest.mark.parametrize("url", [REFUSED_CLUSTER, REFUSED_SENTINEL])
