@@ -53,7 +53,8 @@ class Wire:
     """One connection, made by a connection pool of redis-py and kept out of it."""
 
     def __init__(self, pool: Any, timeout_seconds: float) -> None:
-        self._connection = pool.make_connection()
+        # Not `make_connection`: the pool counts each connection that it ever made, and refuses beyond its maximum.
+        self._connection = pool.connection_class(**pool.connection_kwargs)
         self._connection.connect()
         self._socket: socket.socket = self._connection._sock  # noqa: SLF001 - redis-py offers no other way to it
         self._timeout_seconds = timeout_seconds

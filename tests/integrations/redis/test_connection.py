@@ -23,7 +23,7 @@ BUSY_FOR_MILLISECONDS = "for _ = 1, 1000000 do end"
 
 
 def wires_to(url: str, most: int = 4) -> Wires:
-    return Wires(redis.ConnectionPool.from_url(url), TIMEOUT_SECONDS, most)
+    return Wires(redis.ConnectionPool.from_url(url, max_connections=most), TIMEOUT_SECONDS, most)
 
 
 def spy_on_looks(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> list[int | None]:
@@ -108,6 +108,11 @@ def test_no_more_wires_than_allowed(wires: Wires) -> None:
     for wire in taken:
         wires.give_back(wire)
     wires.give_back(wires.take())
+
+
+def test_a_dropped_connection_takes_no_place(wires: Wires) -> None:
+    for _ in range(9):
+        wires.drop(wires.take())
 
 
 def test_a_refused_connection_takes_no_place() -> None:
