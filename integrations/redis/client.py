@@ -1,8 +1,7 @@
 """Fail-fast Redis: short timeouts, no retries, and a breaker, so that an outage never slows a caller.
 
-The constructor chosen matters by three orders of magnitude: redis-py's default retries make one command against a
-refused port cost 4 s, and against a silent peer 59 s. Here it costs milliseconds, or the timeout once per breaker
-window.
+With redis-py's default retries one command takes 4 s against a refused port, and 59 s against a silent server. Here it
+takes milliseconds, or one timeout in each breaker window.
 """
 
 from __future__ import annotations
@@ -31,8 +30,8 @@ TIMEOUT_SECONDS = 0.2
 BREAKER_SECONDS = 2.0
 MAX_CONNECTIONS = 64
 
-# Answers of a server that is there and cannot do its work: disk full, script running, cluster or replica in trouble,
-# keys on their way to another node.
+# Error codes of a server that is reachable and cannot work: disk full, script running, cluster or replica in trouble,
+# keys that move to another node.
 _REFUSALS = frozenset(
     {
         "ASK",
@@ -51,7 +50,7 @@ _REFUSALS = frozenset(
 
 
 class RedisUnavailable(Exception):
-    """Redis did not answer, or the breaker is open. ``asked`` tells whether a command may have reached it."""
+    """Redis did not answer, or the breaker is open. ``asked``: whether Redis may have carried the command out."""
 
     def __init__(self, message: str, *, asked: bool) -> None:
         super().__init__(message)
@@ -62,13 +61,13 @@ _gateways: weakref.WeakSet[FailFastRedis] = weakref.WeakSet()
 
 
 class FailFastRedis:
-    """A Redis client that answers or fails at once. Thread-safe; a forked child gets connections of its own.
+    """Redis client that answers or fails at once. Thread-safe; a forked child opens its own connections.
 
     Args:
         url: ``redis://``, ``rediss://`` or ``unix://`` of a server, or one of a cluster or of Sentinel
-            (`integrations.redis.url`). Nobody is connected to before the first command.
-        timeout_seconds: For a connection, and for an answer.
-        breaker_seconds: How long nothing is tried after a failure.
+            (`integrations.redis.url`). The first command opens the first connection.
+        timeout_seconds: Limit for a connection, and for an answer.
+        breaker_seconds: How long commands are refused after a failure.
     """
 
     def __init__(
@@ -83,15 +82,15 @@ class FailFastRedis:
 
     @property
     def is_open(self) -> bool:
-        """Whether the breaker holds commands back."""
+        """Whether the breaker refuses commands."""
         closed_again_at = self._closed_again_at
         return closed_again_at is not None and time.monotonic() < closed_again_at
 
     def run(self, command: Callable[[redis.Redis], T]) -> T:
-        """Run a command on a client of redis-py: a ``RedisCluster`` where the URL names a cluster.
+        """Run a command on redis-py's client: a ``RedisCluster`` if the URL names a cluster.
 
         Raises:
-            RedisUnavailable: Redis is away, refuses, or is loading its data; or the breaker is open.
+            RedisUnavailable: Redis is unreachable, refuses, or loads its data; or the breaker is open.
         """
 
         def ask() -> T:
@@ -101,7 +100,7 @@ class FailFastRedis:
         return self._guard(ask)
 
     def script(self, script: Script, keys: Sequence[str], args: Sequence[Any]) -> Any:
-        """Run a Lua script. All keys share a hash tag: on a cluster the first decides.
+        """Run a Lua script. All keys share a hash tag: on a cluster the first key selects the node.
 
         Raises:
             RedisUnavailable: As `run`.
@@ -137,11 +136,11 @@ class FailFastRedis:
         return answer
 
     def close_breaker(self) -> None:
-        """Let the next command through, whatever happened before."""
+        """Allow the next command, even after a failure."""
         self._closed_again_at = None
 
     def reset(self) -> None:
-        """Start with a lock and connections of this process's own, after a fork."""
+        """Replace the lock and the connections, after a fork."""
         self._lock = threading.RLock()
         self._wires.reset()
 
@@ -151,7 +150,7 @@ class FailFastRedis:
         with self._lock:
             if self.is_open:
                 return False
-            # One caller finds out whether Redis is back; the others need not wait for its timeout.
+            # One caller tests whether Redis is back; the others do not wait for its timeout.
             self._open_until_next_try()
             return True
 

@@ -63,13 +63,13 @@ class Script:
 
 
 class ScriptWires(Wires):
-    """Wires to one server that run scripts."""
+    """Pool of connections to one server that run scripts."""
 
     def evaluate(self, script: Script, keys: Sequence[str], args: Sequence[Any]) -> Any:
-        """Run a script; it is loaded again when the server forgot it.
+        """Run a script; send its text if the server does not know it.
 
         Raises:
-            NotConnected: Nothing was carried out: no connection, or a replica at its end.
+            NotConnected: Nothing was carried out: no connection, or the server is a replica.
             redis.ConnectionError: The connection broke.
             redis.TimeoutError: No answer in time.
             redis.ResponseError: The server refused.
@@ -100,8 +100,8 @@ class ScriptWires(Wires):
             raise
 
     def _demoted(self, wire: Wire) -> NotConnected:
-        # What was the master is a replica, and takes no write at all. Whoever connects anew is led to the next master,
-        # by Sentinel or by the name's new address; the idle wires would find out one by one, a breaker's window each.
+        # The former master is a replica and refuses writes. A new connection reaches the next master, through Sentinel
+        # or the new address of the name. Each idle connection would fail once, and open the breaker each time.
         self.drop(wire)
         self.drop_idle()
         return NotConnected("READONLY")

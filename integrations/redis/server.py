@@ -1,4 +1,4 @@
-"""One server, or the master that Sentinel names: redis-py's client of it, without its retries, and wires of our own."""
+"""Client of one Redis server, or of the master that Sentinel names: redis-py without retries, and pooled scripts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _running = threading.local()
 
 @contextmanager
 def own_commands() -> Iterator[None]:
-    """Mark the commands of this thread as ours."""
+    """Mark the commands of this thread as our own."""
     _running.depth = getattr(_running, "depth", 0) + 1
     try:
         yield
@@ -34,12 +34,12 @@ def own_commands() -> Iterator[None]:
 
 
 def is_own_command() -> bool:
-    """Tell whether this thread is inside of a command of ours: whoever watches the client may look away then."""
+    """Return whether this thread runs one of our own commands, so that instrumentation can skip it."""
     return bool(getattr(_running, "depth", 0))
 
 
 def fail_fast_options(timeout_seconds: float) -> dict[str, Any]:
-    """Return the options that let a client of redis-py fail at once."""
+    """Return the options that make redis-py's client fail at once: timeouts, no retries."""
     return {
         "socket_timeout": timeout_seconds,
         "socket_connect_timeout": timeout_seconds,
@@ -48,41 +48,43 @@ def fail_fast_options(timeout_seconds: float) -> dict[str, Any]:
 
 
 class Server(ScriptWires):
-    """What a client of redis-py is connected to, for its own commands and for our scripts."""
+    """One server: redis-py's client for commands, and a pool of connections for scripts."""
 
-    def __init__(self, client: redis.Redis, timeout_seconds: float, most: int) -> None:
-        super().__init__(client.connection_pool, timeout_seconds, most)
+    def __init__(self, client: redis.Redis, most: int) -> None:
+        super().__init__(client.connection_pool, most)
         self.client = client
 
     def run(self, command: Callable[[redis.Redis], T]) -> T:
-        """Run a command."""
+        """Run a command on redis-py's client."""
         return command(self.client)
 
 
 class Master(Server):
-    """The master that Sentinel names whenever a connection is made."""
+    """The master of a Sentinel service; each new connection asks Sentinel for its address."""
 
     def __init__(self, address: TopologyAddress, timeout_seconds: float, most: int) -> None:
         options = {
             **fail_fast_options(timeout_seconds), "ssl": address.is_tls, "max_connections": most, **address.options
         }  # fmt: skip
-        # Sentinels have credentials of their own, if any.
-        of_sentinels = {name: value for name, value in options.items() if name.startswith(("retry", "socket_", "ssl"))}
-        sentinels = _Sentinels(address.nodes, sentinel_kwargs=of_sentinels, **options)  # type: ignore[no-untyped-call]
-        super().__init__(sentinels.master_for(address.service), timeout_seconds, most)  # type: ignore[no-untyped-call]
+        # Credentials of the servers are not those of the sentinels.
+        sentinel_options = {
+            name: value for name, value in options.items() if name.startswith(("retry", "socket_", "ssl"))
+        }
+        sentinels = _Sentinels(address.nodes, sentinel_kwargs=sentinel_options, **options)  # type: ignore[no-untyped-call]
+        super().__init__(sentinels.master_for(address.service), most)  # type: ignore[no-untyped-call]
 
     def evaluate(self, script: Script, keys: Sequence[str], args: Sequence[Any]) -> Any:
         """Run a script, as `ScriptWires.evaluate` does."""
         try:
             return super().evaluate(script, keys, args)
         except (redis.ConnectionError, redis.TimeoutError):
-            # There may be another master soon, and the idle wires would find out one by one.
+            # Another master may be elected, and the idle connections would fail one by one.
             self.drop_idle()
             raise
 
 
 class _Sentinels(Sentinel):
-    """Sentinels that are asked for about one timeout in all, however many of them are silent."""
+    """Sentinels with about one timeout for all of them, however many are silent."""
 
     def discover_master(self, service_name: str) -> tuple[str, int]:
         deadline = time.monotonic() + self.sentinel_kwargs["socket_timeout"]
@@ -91,12 +93,12 @@ class _Sentinels(Sentinel):
                 with own_commands():
                     masters: Any = sentinel.sentinel_masters()
             except redis.RedisError:
-                # Away, or none: an ordinary server refuses the question.
+                # Unreachable, or not a sentinel: an ordinary server refuses the command.
                 masters = {}
             state = masters.get(service_name)
             if state and self.check_master_state(state, service_name):  # type: ignore[no-untyped-call]
                 return state["ip"], state["port"]
-            # Asked last the next time; a new list, for other threads may be going through this one.
+            # Move it to the end. A new list, because other threads may iterate over this one.
             self.sentinels = [*(other for other in self.sentinels if other is not sentinel), sentinel]
             if time.monotonic() > deadline:
                 break
@@ -104,6 +106,6 @@ class _Sentinels(Sentinel):
 
 
 def server_at(url: str, timeout_seconds: float, most: int) -> Server:
-    """Return the server of a URL that redis-py itself understands."""
+    """Return the server of a URL that redis-py can read."""
     client = redis.Redis.from_url(url, **fail_fast_options(timeout_seconds), max_connections=most)
-    return Server(client, timeout_seconds, most)
+    return Server(client, most)

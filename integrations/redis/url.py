@@ -1,8 +1,8 @@
-"""URLs of a Redis that is more than one server: a cluster, or a master that Sentinel names.
+"""URLs of a Redis Cluster, and of a master behind Sentinel.
 
 ``redis+cluster://[user:password@]host:port[,host:port...]`` and
-``redis+sentinel://[user:password@]host:port[,host:port...]/service_name[/database]``; ``rediss+...`` speaks TLS. The
-credentials are those of the Redis servers. Options stand behind a question mark, as redis-py names them.
+``redis+sentinel://[user:password@]host:port[,host:port...]/service_name[/database]``; ``rediss+...`` uses TLS. The
+credentials are those of the Redis servers. The query holds options of redis-py.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _EXAMPLES = {
 
 
 class UnusableRedisURL(ValueError):
-    """What is wrong with a URL, without the URL, and how to mend it."""
+    """A URL cannot be used. The message omits the URL, which may hold a password; ``hint`` has an example."""
 
     def __init__(self, message: str, hint: str) -> None:
         super().__init__(message)
@@ -33,13 +33,13 @@ class UnusableRedisURL(ValueError):
 
 @dataclass(frozen=True)
 class TopologyAddress:
-    """Whom to ask for the servers, and how to talk to these.
+    """Addresses that know the servers, and options of the connections to these.
 
     Attributes:
         kind: ``cluster`` or ``sentinel``.
-        nodes: Host and port of some nodes of the cluster, or of the sentinels.
+        nodes: Host and port of some cluster nodes, or of the sentinels.
         service: The master's name; empty for a cluster.
-        is_tls: Whether all of them are talked to with TLS.
+        is_tls: Whether all connections use TLS.
         options: Keyword arguments of redis-py's connections: credentials, database, options of the URL.
     """
 
@@ -51,7 +51,7 @@ class TopologyAddress:
 
 
 def has_topology(url: str) -> bool:
-    """Tell whether `parse_topology` is the one to read the URL."""
+    """Return whether `parse_topology` reads this URL."""
     return url.partition("://")[0] in TOPOLOGY_SCHEMES
 
 
@@ -59,7 +59,7 @@ def parse_topology(url: str) -> TopologyAddress:
     """Read a URL with one of `TOPOLOGY_SCHEMES`.
 
     Raises:
-        UnusableRedisURL: It misses something, or has too much.
+        UnusableRedisURL: A part is missing, wrong or not allowed.
     """
     scheme, _, rest = url.partition("://")
     base, _, kind = scheme.partition("+")

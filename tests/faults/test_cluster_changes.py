@@ -32,7 +32,7 @@ THREADS = 4
 
 
 def script_of(text: str) -> Script:
-    """Return a script that is no file."""
+    """Return a script with this text instead of a file's."""
     script = Script("tests", "inline")
     vars(script)["text"] = text
     return script
@@ -62,7 +62,7 @@ def table_of(gateway: FailFastRedis) -> Any:
 
 
 def connection_of(gateway: FailFastRedis) -> Any:
-    """Return the number of a connection that carries scripts."""
+    """Return the client id of a connection for scripts."""
     wires: Any = gateway._wires
     wires = wires._wires_to("127.0.0.1", table_of(gateway))
     wire = wires.take()

@@ -51,7 +51,7 @@ def counted(gateway: FailFastRedis) -> bytes | None:
 
 
 def connection_of(gateway: FailFastRedis) -> Any:
-    """Return the number of a connection that carries scripts."""
+    """Return the client id of a connection for scripts."""
     wires: Any = gateway._wires
     wire = wires.take()
     number = wire.ask("CLIENT", "ID")
@@ -66,7 +66,7 @@ def test_commands_and_scripts_go_to_the_master(servers: Watched, gateway: FailFa
 
 
 def test_after_a_failover_the_next_commands_go_to_the_new_master(servers: Watched, gateway: FailFastRedis) -> None:
-    """One finds a replica and was not carried out; the idle connections have gone with that one's."""
+    """The first one reaches a replica and is not carried out; the idle connections are closed with its own."""
     wires: Any = gateway._wires
     for wire in [wires.take() for _ in range(3)]:
         wires.give_back(wire)

@@ -139,5 +139,5 @@ def gateway_to(url: str, **options: float) -> Iterator[FailFastRedis]:
     try:
         yield gateway
     finally:
-        for client in filter(None, (wires._client, *wires._left)):
+        for client in filter(None, (wires._client, *wires._retired)):
             client.close()

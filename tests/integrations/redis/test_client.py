@@ -1,4 +1,4 @@
-"""The fail-fast client: an answer or a failure at once, and one caller a window who pays for finding out."""
+"""The fail-fast client: an answer or a failure at once, and one caller in each breaker window that waits."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ import redis
 from redis.exceptions import ClusterDownError, ClusterError, MovedError, TryAgainError
 
 from integrations.redis import FailFastRedis, RedisUnavailable, Script
-from integrations.redis.cluster import _moved
+from integrations.redis.cluster import _with_host
 from tests.support.stack import wait_for
 from tests.support.valkeys import DATA, Valkey
 
@@ -27,7 +27,7 @@ TIMEOUT_SECONDS = 0.5
 
 @pytest.fixture
 def silent() -> Iterator[list[socket.socket]]:
-    """Give what takes connections and says nothing."""
+    """Return listeners that accept connections and send nothing."""
     with ExitStack() as listeners:
         yield [listeners.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(SILENT_NODES)]
 
@@ -81,7 +81,7 @@ def test_a_node_that_did_not_answer_is_asked_last_the_next_time(silent: list[soc
 
 @pytest.mark.parametrize("form", ["redis+cluster://{}", "redis+sentinel://{}/x"])
 def test_silent_nodes_cost_one_timeout_whatever_their_number(silent: list[socket.socket], form: str) -> None:
-    """And callers who come at the same time do not wait for each other's."""
+    """Concurrent callers wait for one timeout together, not one after the other."""
     gateway = FailFastRedis(url_of(form, silent), timeout_seconds=TIMEOUT_SECONDS, breaker_seconds=0)
     outcomes: list[bool] = []
 
@@ -143,10 +143,7 @@ def test_what_redis_py_makes_of_a_cluster_in_trouble_is_an_outage(error: Excepti
 
 
 def test_a_node_that_leaves_its_own_name_out_means_the_one_that_was_asked() -> None:
-    here, elsewhere = (_moved(redis.ResponseError(f"MOVED 7 {to}"), "a") for to in (":2", "b:2"))
+    here, elsewhere = (_with_host(MovedError(f"7 {to}"), "a") for to in (":2", "b:2"))
 
-    assert here is not None
-    assert elsewhere is not None
     assert (here.slot_id, here.host, here.port) == (7, "a", 2)
     assert (elsewhere.host, elsewhere.port) == ("b", 2)
-    assert _moved(redis.ResponseError("ASK 7 b:2"), "a") is None

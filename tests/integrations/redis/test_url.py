@@ -1,4 +1,4 @@
-"""URLs of clusters and sentinels: read as a whole, or refused with what is wrong and no password."""
+"""URLs of clusters and sentinels: read as a whole, or refused with a reason and without the password."""
 
 from __future__ import annotations
 
