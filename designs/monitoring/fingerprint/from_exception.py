@@ -1,4 +1,4 @@
-"""The front for live exceptions. What a code object says about itself is found once and kept."""
+"""Fingerprints of live exceptions. Hot path: the facts of each code object are computed once and cached."""
 
 from __future__ import annotations
 
@@ -32,23 +32,23 @@ _HIDDEN = frozenset({"__traceback_hide__", "__tracebackhide__"})
 
 
 class _Code:
-    """What the key needs of one code object; holding the object keeps its id its own."""
+    """Facts of one code object that the key needs. The object is kept alive so that its id stays unique."""
 
     __slots__ = ("code", "gives_line", "hidden", "lines", "name", "own", "scope")
 
     def __init__(self, code: CodeType, frame: FrameType, caller: _Code | None) -> None:
-        """Take the frame in which it runs, and for a comprehension the function that it is written in."""
+        """Compute the facts from a frame that runs the code; `caller` is the function around a comprehension."""
         module = module_of(frame.f_globals, code.co_filename)
         self.code = code
         self.own = FOREIGN if is_plumbing(module) else ownership(module, code.co_filename)
-        # Sentry's JSON has bare names; for own frames `sentry_event` finds the qualified ones, for others it cannot.
+        # Sentry's JSON has bare function names. `from_event` can find the qualified names of own frames only.
         self.name = f"{module}.{clean_name(code.co_qualname if self.own else code.co_name)}".rstrip(".")
         self.scope: str = scope_of(code.co_name) if caller is None else caller.scope
-        # The names of a frame's locals are at hand; asking for the locals themselves would copy them all.
+        # The code object has the names of the locals. Reading the frame's locals would copy all of them.
         self.hidden = module.startswith("sentry_sdk.") or not _HIDDEN.isdisjoint(code.co_varnames)
         self.gives_line = FOREIGN if self.hidden else self.own
         if caller is not None:
-            # It is no frame, but what fails in it fails in a line of its function.
+            # A comprehension is not listed as a frame, but its failing line is a line of its function.
             self.hidden, self.gives_line = True, caller.gives_line
         self.lines: dict[int, str | None] = {}
         if self.gives_line:
@@ -61,7 +61,7 @@ class _Code:
 
 
 class _Codes:
-    """The code objects and the stacks of them seen so far, under the roots and packages that were set then."""
+    """Cache of code objects and stacks, valid for the roots and packages that were set when it was filled."""
 
     def __init__(self) -> None:
         self.by_id: dict[int, _Code] = {}
@@ -69,13 +69,16 @@ class _Codes:
         self.settings: tuple[object, object] = (None, None)
 
     def refresh(self) -> None:
-        """Forget what is known when there is too much of it, or when other code is ours now."""
+        """Clear the cache if it is too large, or if the settings of own code have changed."""
         roots, packages = conf.in_app_roots, conf.in_app_packages
         if roots is not self.settings[0] or packages is not self.settings[1] or len(self.by_id) > _MAX_CODES:
             self.by_id, self.stacks, self.settings = {}, KnownStacks(), (roots, packages)
 
-    def that_give_lines(self, least: int) -> Callable[[CodeType], bool]:
-        """Return what tells code that can give the source line: it must be own, or likely own, and not hidden."""
+    def line_predicate(self, least: int) -> Callable[[CodeType], bool]:
+        """Return a predicate: whether code can supply the source line.
+
+        Such code is not hidden, and its class is at least ``least``: `LIKELY` or `OWN`.
+        """
         known = self.by_id
 
         def gives_line(code: CodeType) -> bool:
@@ -88,8 +91,11 @@ class _Codes:
 _codes = _Codes()
 
 
-def _learn(known: dict[int, _Code], frame: FrameType, traceback: TracebackType) -> _Code:
-    """Note what there is to know of a frame's code, its callers' being known; the traceback begins its stack."""
+def _add_code(known: dict[int, _Code], frame: FrameType, traceback: TracebackType) -> _Code:
+    """Compute, cache and return the facts of a frame's code.
+
+    The facts of its callers must be in the cache. `traceback` is the first entry of the stack.
+    """
     code, caller = frame.f_code, None
     if is_comprehension(code.co_name):
         caller = known.get(id(_caller_of(frame, traceback)))
@@ -98,7 +104,7 @@ def _learn(known: dict[int, _Code], frame: FrameType, traceback: TracebackType) 
 
 
 def _caller_of(frame: FrameType, traceback: TracebackType) -> CodeType | None:
-    """Return the code that a comprehension is part of; None if the stack does not begin early enough."""
+    """Return the code that contains a comprehension; None if the stack does not include it."""
     caller: CodeType | None = None
     link: TracebackType | None = traceback
     while link is not None and link.tb_frame is not frame:
@@ -111,12 +117,12 @@ def fingerprint_exception(exc: BaseException, task: str = "") -> Fingerprint:
 
     Args:
         exc: The exception with its traceback and chain.
-        task: Name of the Celery task it ended, where there is one.
+        task: Name of the Celery task that it ended; empty outside of tasks.
     """
     try:
         return _fingerprint(exc, task)
     except BaseException as error:
-        # Whatever an exception does to what reads it, it gets a key.
+        # Reading an exception may run its own code, which may raise anything. It gets a key all the same.
         if is_stop(error):
             raise
         return make(["unreadable", f"type {name_of(type(exc))}", f"task {task}"], name_of(type(exc)))
@@ -135,16 +141,16 @@ def _fingerprint(exc: BaseException, task: str) -> Fingerprint:
         shape = shape_of(exc)
         known = stacks.find(shape, task, with_line) if shape is not None else None
         if known is None:
-            return _learnt(exc, shape, task, with_line)
+            return _compute(exc, shape, task, with_line)
     found = known if isinstance(known, Fingerprint) else known.get(_names_of(exc))
     if found is None:
-        return _learnt(exc, shape_of(exc), task, with_line, known)
+        return _compute(exc, shape_of(exc), task, with_line, known)
     wanted = override.from_exception(exc, lambda: raw_text(exc))
     return found if wanted is None else with_override(wanted, found)
 
 
 def _of_hook(exc: BaseException, task: str, of_its_file: Fingerprint | None) -> Fingerprint:
-    """Return the fingerprint where the settings have a hook, which comes before the key by class and stage."""
+    """Return the fingerprint if the settings have a hook. The hook overrides the key by class and stage."""
     raised = _read(exc)[0]
     if of_its_file is None:
         return _described(exc, raised, task)[0]
@@ -168,24 +174,24 @@ def _names_of(exc: BaseException) -> tuple[str, ...]:
     return names_of((bases_of(type(link)), partial(raw_text, link)) for link in chain)
 
 
-def _learnt(
+def _compute(
     exc: BaseException, shape: Shape | None, task: str, with_line: bool, known: Fingerprint | ByNames | None = None
 ) -> Fingerprint:
     raised, least = _read(exc)
-    fingerprint, is_ours = _described(exc, raised, task)
-    if not is_ours or shape is None or not (told := told_by(raised)):
+    fingerprint, is_cacheable = _described(exc, raised, task)
+    if not is_cacheable or shape is None or not (basis := told_by(raised)):
         return fingerprint
     kept: Fingerprint | ByNames = fingerprint
-    if told == "names":
-        # Names may be as many as the messages: what is kept is bounded.
+    if basis == "names":
+        # Each message may have other names, so the number of cached fingerprints is limited.
         kept = known if isinstance(known, dict) and len(known) < _MAX_NAMED else {}
         kept[tuple([part[6:] for part in fingerprint.parts if part.startswith("names ")])] = fingerprint
-    _codes.stacks.keep(shape, task, with_line, fingerprint=kept, gives_line=_codes.that_give_lines(least))
+    _codes.stacks.keep(shape, task, with_line, fingerprint=kept, gives_line=_codes.line_predicate(least))
     return fingerprint
 
 
 def _described(exc: BaseException, raised: Raised, task: str) -> tuple[Fingerprint, bool]:
-    """Return the fingerprint, and whether it is all ours: the application was not asked, or had nothing to say."""
+    """Return the fingerprint, and whether it may be cached: the exception does not override it, and no hook is set."""
     answers: list[list[str] | None] = []
 
     def wanted(parts: Sequence[str], site: str) -> list[str] | None:
@@ -213,17 +219,17 @@ def _for_hook(exc: BaseException, raised: Raised, task: str, parts: Sequence[str
 
 
 def _read(exc: BaseException) -> tuple[Raised, int]:
-    """Return the exception with all that led to it, and what its code must at least be to be own."""
+    """Return the exception with its chain, and the least class of code that counts as own: `LIKELY` or `OWN`."""
     reader = _Reader()
     raised = reader.read(exc)
     if reader.found != LIKELY | OWN:
         return raised, LIKELY
-    # Code that is likely own is a library's where other code is.
+    # Likely code counts as a library's if the stack has own code.
     return _Reader(least=OWN).read(exc), OWN
 
 
 class _Reader:
-    """One walk over a chain with its groups, in the order in which Sentry's SDK walks it."""
+    """Walks a chain and its groups once, in the order of Sentry's SDK."""
 
     def __init__(self, least: int = LIKELY) -> None:
         self.codes = _codes.by_id
@@ -233,7 +239,7 @@ class _Reader:
         self.seen: set[int] = set()
 
     def read(self, exc: BaseException, depth: int = 0) -> Raised:
-        """Return the exception and what led to it."""
+        """Return the exception with its causes and the members of groups."""
         first = last = self._one(exc)
         link = exc
         for _ in range(MAX_CHAIN - 1):
@@ -249,7 +255,7 @@ class _Reader:
         return first
 
     def _read_members(self, group: BaseException, members: list[Raised], depth: int) -> None:
-        # What led to a group is often one of its members, and the SDK lists each exception once.
+        # The cause of a group is often one of its members, and the SDK lists each exception once.
         following = self._led_to_by(group)
         if following is not None:
             members.append(self.read(following, depth + 1))
@@ -283,7 +289,7 @@ class _Reader:
             try:
                 info = known[id(code)]
             except KeyError:
-                info = _learn(known, frame, cast("TracebackType", first))
+                info = _add_code(known, frame, cast("TracebackType", first))
             if not info.hidden:
                 add(info.name)
                 if info.own >= least:

@@ -1,9 +1,9 @@
-"""From exceptions as plain data to the parts of the key. Pure; knows neither tracebacks nor JSON.
+"""Grouping: derives the parts of the key from exceptions as plain data. Pure; independent of tracebacks and JSON.
 
-Identity is the types of the chain and the own frames below them, and the innermost own source line of each. Where no
-frame is own it is the innermost frames of libraries, with what the messages name; where no frame but outer ones is
-left, the message. Groups follow Sentry's RFC 0079, but without an order: what they hold is
-flattened, sorted and de-duplicated.
+The parts are the types of the chain, the own frames of each exception, and the source line of its innermost own frame.
+If no frame is own, they are the innermost frames of libraries and the names in the messages. If only outer frames
+remain, they are the messages. Groups follow Sentry's RFC 0079, but without an order: their contents are flattened,
+sorted and de-duplicated.
 """
 
 from __future__ import annotations
@@ -26,7 +26,10 @@ _MAX_LEAVES = 50
 _DEFAULTS = frozenset({"{{ default }}", "{{default}}"})
 _RECURSION = "RecursionError"
 _MOST_TIMES_RARER = 20
-"""A helper that calls itself is on the stack more often than its callers, which identify the bug."""
+"""Members of a recursion may occur this many times less often than the most frequent one.
+
+A helper that calls itself is on the stack more often than its callers, which identify the bug.
+"""
 
 
 def describe(raised: Raised, task: str, override: Callable[[Sequence[str], str], list[str] | None]) -> Fingerprint:
@@ -34,8 +37,8 @@ def describe(raised: Raised, task: str, override: Callable[[Sequence[str], str],
 
     Args:
         raised: The outermost exception.
-        task: Name of the Celery task it ended, where there is one.
-        override: Gives what the application wants as key, from the parts and the site; None most often.
+        task: Name of the Celery task that it ended; empty outside of tasks.
+        override: Returns the application's own entries for the parts and the site; usually None.
     """
     parts, plain = _chain_parts(raised, task)
     site = _site(raised, task)
@@ -46,7 +49,7 @@ def describe(raised: Raised, task: str, override: Callable[[Sequence[str], str],
 
 
 def with_override(wanted: list[str] | None, default: Fingerprint) -> Fingerprint:
-    """Return the fingerprint the application wants: its entries, ``{{ default }}`` standing for ours."""
+    """Return the fingerprint of the application's entries; ``{{ default }}`` stands for the default parts."""
     if not wanted or all(entry in _DEFAULTS for entry in wanted):
         return default
     if not _DEFAULTS.intersection(wanted):
@@ -60,7 +63,7 @@ def with_override(wanted: list[str] | None, default: Fingerprint) -> Fingerprint
 
 
 def links(raised: Raised) -> Iterator[Raised]:
-    """Give the chain, outermost first; it ends with a group, which holds what led to it."""
+    """Yield the chain, outermost first. It ends at a group, because the members of a group include its cause."""
     link: Raised | None = raised
     for _ in range(MAX_CHAIN):
         if link is None:
@@ -70,9 +73,9 @@ def links(raised: Raised) -> Iterator[Raised]:
 
 
 def told_by(raised: Raised) -> str:
-    """Return what the key is made of: ``shape``, types and frames alone, ``names`` where the messages' count, too.
+    """Return the basis of the key: ``shape`` for types and frames, ``names`` if names in the messages count, too.
 
-    Empty where a rule reads more of the exceptions than that.
+    Empty if a rule reads more of the exceptions.
     """
     chain = list(links(raised))
     mode = _mode(chain)
@@ -82,16 +85,16 @@ def told_by(raised: Raised) -> str:
 
 
 def names_of(chain: Iterable[tuple[frozenset[str], Callable[[], str]]]) -> tuple[str, ...]:
-    """Return what the messages of a chain name, each once: a driver's error and the one it led to say the same.
+    """Return the names in the messages of a chain, each once: a driver's error and its wrapper have the same text.
 
     Args:
-        chain: The bases of each exception, and what gives its message.
+        chain: The bases of each exception, and a function that returns its message.
     """
     return tuple(dict.fromkeys(name for bases, text in chain for name in names_in(bases, text())))
 
 
 def _chain_parts(raised: Raised, task: str) -> tuple[list[str], bool]:
-    """Return the parts, and whether they are nothing but types and frames."""
+    """Return the parts, and whether they come from neither a rule nor a group."""
     rule = rule_for(raised, task, _where)
     if rule is not None:
         if not rule.goes_on or raised.cause is None:
@@ -100,9 +103,9 @@ def _chain_parts(raised: Raised, task: str) -> tuple[list[str], bool]:
     chain = list(links(raised))
     mode = _mode(chain)
     plain = chain[-1].members is None
-    told = chain[: None if plain else -1]
-    parts = [part for link in told for part in _link_parts(link, mode)]
-    named = [] if mode in {"own", "none"} else names_of((link.bases, link.facts.message) for link in told)
+    described = chain[: None if plain else -1]
+    parts = [part for link in described for part in _link_parts(link, mode)]
+    named = [] if mode in {"own", "none"} else names_of((link.bases, link.facts.message) for link in described)
     parts += [f"names {name}" for name in named]
     if not plain:
         parts += _group_parts(chain[-1], task, alone=len(chain) == 1)
@@ -112,13 +115,13 @@ def _chain_parts(raised: Raised, task: str) -> tuple[list[str], bool]:
 
 
 def _messages(chain: Sequence[Raised]) -> list[str]:
-    """Return the message of the outermost, and those of the others that have one."""
+    """Return the message of the outermost exception, and the messages of the others unless empty."""
     messages = [link.facts.message() for link in chain]
     return [f"message {wording(text)}" for place, text in enumerate(messages) if text or place == 0]
 
 
 def _mode(chain: Sequence[Raised]) -> str:
-    """Return which frames count: ``own`` ones, else ``all`` but outer ones; ``outer`` if there are no others."""
+    """Return which frames count: ``own`` ones, else ``all`` inner ones, else ``outer``; ``none`` without frames."""
     if any(link.own for link in chain):
         return "own"
     if not any(link.every for link in chain):
@@ -148,7 +151,7 @@ def _own_parts(link: Raised, parts: list[str]) -> list[str]:
 
 
 def _recursion(names: Sequence[str]) -> list[str]:
-    """Return the way into the recursion and the set of who takes part: the stack may end on any of them."""
+    """Return the path into the recursion and the set of its members: the stack may end at any of them."""
     counts = Counter(names)
     most = max(counts.values(), default=0)
     if most < 2:
@@ -202,15 +205,15 @@ def _site(raised: Raised, task: str) -> str:
 
 
 def _alias_parts(raised: Raised, task: str, parts: Sequence[str]) -> list[str] | None:
-    """Return what tells a failure apart whatever code is the application's: more than any of its keys does.
+    """Return the parts of the alias. They do not depend on which code is own, and distinguish more than any key.
 
     Args:
         raised: The outermost exception.
-        task: Name of the Celery task it ended.
-        parts: Those of its key.
+        task: Name of the Celery task that it ended.
+        parts: The parts of its key.
 
     Returns:
-        None where the key is not made of frames, or of outer ones only, or a rule says which of them counts.
+        None if the key has no frames, or only outer ones, or if a rule decides which of them counts.
     """
     if parts[0].startswith("rule "):
         inner = None if parts[0] != RETRIES or raised.cause is None else _alias_parts(raised.cause, task, parts[1:])
@@ -228,7 +231,7 @@ def _chain_alias(chain: Sequence[Raised]) -> list[str]:
         places = link.facts.places()
         way = _recursion(places) if link.type == _RECURSION else []
         alias += way or collapse_cycles(places)
-    # Part of the key only where no frame is own, and of the alias always: it must be finer than each key.
+    # The key has names only if no frame is own. The alias always has them, because it must be finer than any key.
     named = names_of((link.bases, link.facts.message) for link in chain if link.members is None)
     return [*alias, *(f"names {name}" for name in named)]
 

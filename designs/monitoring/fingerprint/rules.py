@@ -1,7 +1,7 @@
-"""Where the stack is not what identifies a failure: built-in rules, each named in the parts it makes.
+"""Built-in grouping rules for failures that their stack does not identify. The parts of the key name the rule.
 
-What a rule needs beyond type and frames it asks `Facts.clue` for: ``client`` (codes of a client error), ``view``,
-``alias`` (of the database), ``host``, ``sqlstate``, ``constraint``, ``template``.
+Facts beyond type and frames come from `Facts.clue`: ``client`` (codes of a client error), ``view``, ``alias`` (of the
+database), ``host``, ``sqlstate``, ``constraint``, ``template``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from designs.monitoring.fingerprint.named_things import clean_identifier
 
 __all__ = ["RETRIES", "Rule", "details_of", "reads_exception", "rule_for"]
 
-# Their stacks end wherever the signal struck, so the task is what identifies them.
+# Their stacks end at an arbitrary place, where the signal arrived, so the task identifies them.
 _BY_TASK = frozenset({"SoftTimeLimitExceeded", "TimeLimitExceeded", "WorkerLostError"})
 _OURS = "designs.exceptions.EnginelBaseException"
 _CLIENT = frozenset(
@@ -62,7 +62,7 @@ RETRIES = "rule retries used up"
 _SPECIAL = frozenset({*_CLIENT, *_DATABASE, *_FAMILIES, _MAX_RETRIES})
 _DETAILED = frozenset({_INTEGRITY, *_TEMPLATE})
 
-# A driver's plain error means that the connection failed; statements that failed have classes of their own.
+# A driver's generic error means that the connection failed; failed statements have classes of their own.
 _LOST = frozenset(
     f"{driver}.{name}"
     for driver in ("psycopg", "psycopg2", "psycopg.errors", "psycopg2.errors", "psycopg_pool", "psycopg_pool.errors")
@@ -72,7 +72,7 @@ _LOST = frozenset(
         *("ConnectionDoesNotExist", "DiskFull", "OutOfMemory", "InvalidPassword", "IdleSessionTimeout"),
     )
 )
-# PostgreSQL's codes, for where the driver's error itself is not at hand.
+# PostgreSQL's codes, for events, which do not contain the driver's exception object.
 _SQLSTATES = {
     "NotNullViolation": "23502",
     "ForeignKeyViolation": "23503",
@@ -86,14 +86,14 @@ _CURSOR = re.compile(r"\bcursor\b", re.IGNORECASE)
 
 
 class Rule(NamedTuple):
-    """What stands for the stack; ``goes_on`` says that the cause's own parts follow."""
+    """Parts that replace the stack. If ``goes_on`` is set, the parts of the cause follow."""
 
     parts: list[str]
     goes_on: bool = False
 
 
 def rule_for(raised: Raised, task: str, where: Callable[[Raised], str]) -> Rule | None:
-    """Return what stands for the stack of this failure; None if the stack itself does."""
+    """Return the rule whose parts replace the stack of this failure; None if the stack identifies it."""
     if task and raised.type.rpartition(".")[2] in _BY_TASK:
         return Rule(["rule task limit", f"type {raised.type}", f"task {task}"])
     bases = raised.bases
@@ -107,16 +107,16 @@ def rule_for(raised: Raised, task: str, where: Callable[[Raised], str]) -> Rule 
 
 
 def reads_exception(raised: Raised) -> bool:
-    """Tell whether a rule may look into this exception, beyond its type and frames."""
+    """Return whether a rule may read this exception beyond its type and frames."""
     return not (raised.bases.isdisjoint(_SPECIAL) and raised.bases.isdisjoint(_DETAILED))
 
 
 def details_of(raised: Raised) -> list[str]:
-    """Return what belongs to the identity of some errors beside their stack; never a value."""
+    """Return facts that identify some errors in addition to their stack; never a value."""
     if raised.bases.isdisjoint(_DETAILED):
         return []
     if raised.known_details is None:
-        # Asked for twice, for the key and for the alias.
+        # Both the key and the alias need them.
         raised.known_details = _details(raised)
     return raised.known_details
 
@@ -150,7 +150,7 @@ def _outage(raised: Raised) -> Rule | None:
         dependency = raised.facts.clue("host")
         if not dependency:
             if family == "http":
-                # Somebody's server: without its name two of them would be one group.
+                # Without the server's name, failures of two servers would become one group.
                 return None
             dependency = family
     off = conf.fingerprint_outage_off
@@ -160,7 +160,7 @@ def _outage(raised: Raised) -> Rule | None:
 
 
 def _database_is_lost(raised: Raised) -> bool:
-    """Tell a server that is away from a statement it refused: only the first is everybody's failure."""
+    """Return whether the server is unavailable. A refused statement is no outage: only its own code failed."""
     driver = raised.cause.type if raised.cause is not None else ""
     text = raised.facts.message()
     if driver.startswith("sqlite3."):

@@ -1,8 +1,8 @@
-"""Stacks that have been fingerprinted before: a storm shows the same one again and again.
+"""Cache of fingerprints by stack: in an error storm, the same stack occurs again and again. Hot path.
 
-What a stack's exceptions are (types, code objects, and the instructions they stand at) says all the key is made of,
-unless a rule reads the exception itself. Of the instructions only one for each exception matters, that of its innermost
-own frame: it gives the source line.
+The exceptions of a stack (types, code objects and current instructions) determine the whole key, unless a rule reads
+the exception itself. Of each exception only one instruction matters, that of the innermost own frame: it determines the
+source line.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ _MAX_FRAMES = 512
 _FRAMES = range(_MAX_FRAMES + 1)
 
 ByNames = dict[tuple[str, ...], Fingerprint]
-"""Fingerprints of one stack by what the messages of its chain name."""
+"""Fingerprints of one stack, by the names in the messages of its chain."""
 
 
 class Shape(NamedTuple):
-    """A chain of exceptions, outermost first, as they stand.
+    """A chain of exceptions, outermost first.
 
     Attributes:
         kinds: Their types.
-        codes: The code objects of their frames, one list after the other.
-        stands: The instruction of each frame.
-        begins: Where the frames of each begin.
+        codes: The code objects of all their frames.
+        stands: The current instruction of each frame.
+        begins: For each exception, the index of its first frame.
     """
 
     kinds: list[type[BaseException]]
@@ -40,14 +40,14 @@ class Shape(NamedTuple):
     begins: list[int]
 
     def key(self, *settings: object) -> tuple[object, ...]:
-        """Return what tells it from others. Ids: as long as a stack is known it holds what they are of."""
+        """Return the cache key. It consists of ids: the cached stack keeps the objects alive, so ids stay unique."""
         return (*settings, *map(id, self.kinds), *self.begins, *map(id, self.codes), *self.stands)
 
 
 class _Link(NamedTuple):
-    """One exception: its frames down to the one that gives the source line, that one's instruction, and the others.
+    """One exception: its frames down to the one that supplies the source line, the instruction there, and the rest.
 
-    Without such a frame all are in `head`.
+    Without such a frame, `head` has all frames.
     """
 
     kind: type[BaseException]
@@ -63,22 +63,22 @@ class _Stack(NamedTuple):
 
 
 class KnownStacks:
-    """Fingerprints of whole stacks, at most 2,048, then none. Safe for threads: what is kept is not changed."""
+    """Fingerprints of whole stacks. The cache is emptied at 2,048. Thread-safe: entries are never modified."""
 
     def __init__(self) -> None:
         self._by_key: dict[tuple[object, ...], _Stack] = {}
-        # Looking whether a stack is the one seen last takes a third of the time that finding it among all does.
+        # A comparison with the last stack takes a third of the time of a lookup among all.
         self._last: dict[int, _Stack] = {}
 
     def last(self, exc: BaseException, *settings: object) -> Fingerprint | ByNames | None:
-        """Return the fingerprint, or those by names, if the stack is that of the last known exception of this type."""
+        """Return the fingerprint, or those by names, if the stack is the last one of this exception type; else None."""
         stack = self._last.get(id(type(exc)))
         if stack is None or stack.settings != settings or not _is_same(exc, stack.links):
             return None
         return stack.fingerprint
 
     def find(self, shape: Shape, *settings: object) -> Fingerprint | ByNames | None:
-        """Return the fingerprint, or those by names, of a stack that was kept under these settings; else None."""
+        """Return the fingerprint, or those by names, of a stack that was cached under these settings; else None."""
         stack = self._by_key.get(shape.key(*settings))
         if stack is None:
             return None
@@ -92,13 +92,13 @@ class KnownStacks:
         fingerprint: Fingerprint | ByNames,
         gives_line: Callable[[CodeType], bool],
     ) -> None:
-        """Keep a fingerprint, or those by names.
+        """Cache a fingerprint, or those by names.
 
         Args:
             shape: The stack.
-            settings: Under which the fingerprint holds.
-            fingerprint: Made of nothing else.
-            gives_line: Tells the code of a frame that can give the source line: the innermost such does.
+            settings: The settings for which the fingerprint is valid.
+            fingerprint: Must depend on the stack and the settings only.
+            gives_line: Whether the code of a frame can supply the source line. The innermost such frame does.
         """
         if len(self._by_key) >= _MAX_STACKS:
             self._by_key, self._last = {}, {}
@@ -107,7 +107,7 @@ class KnownStacks:
 
 
 def shape_of(exc: BaseException) -> Shape | None:
-    """Return the shape of an exception and what led to it; None if it has too many frames."""
+    """Return the shape of an exception and its chain; None if it has too many frames."""
     shape = Shape([], [], [], [])
     seen = set()
     link: BaseException | None = exc
@@ -133,7 +133,7 @@ def _links_of(shape: Shape, gives_line: Callable[[CodeType], bool]) -> list[_Lin
     links = []
     for kind, begin, end in zip(shape.kinds, shape.begins, [*shape.begins[1:], len(shape.codes)], strict=True):
         own = [index for index in range(begin, end) if gives_line(shape.codes[index])]
-        # Without an own frame the innermost of all: aliases tell its lines apart.
+        # Without an own frame, the instruction of the innermost frame counts: the alias depends on its line.
         split = own[-1] + 1 if own else end
         stand = shape.stands[split - 1] if split > begin else -1
         links.append(_Link(kind, shape.codes[begin:split], stand, shape.codes[split:end]))
@@ -148,7 +148,7 @@ def _is_same(exc: BaseException, links: list[_Link]) -> bool:
                 return False
             following: Any = traceback_of(link)
             at: Any = None
-            # Code objects are told by identity: to compare them takes long.
+            # Code objects are compared by identity: their comparison by value is slow.
             for code in head:
                 at = following
                 if at.tb_frame.f_code is not code:
@@ -164,6 +164,6 @@ def _is_same(exc: BaseException, links: list[_Link]) -> bool:
                 return False
             link = led_to_by(link)
     except AttributeError:
-        # The stack ended first.
+        # The stack has fewer frames than the cached one.
         return False
     return link is None

@@ -1,6 +1,6 @@
-"""Removing secrets from what is about to be stored, logged or sent. Pure; returns new structures.
+"""Redaction of values before they are stored, logged or sent. Pure; returns new structures.
 
-By key (a value under a telling name goes, whatever it is) and inside text, see `redacted_text`.
+A value is removed if its key names a secret. Secrets inside of texts are removed by `secret_text.redact`.
 """
 
 from __future__ import annotations
@@ -44,18 +44,18 @@ MAX_NODES = 2_000
 MAX_KEY_CHARS = 200
 MAX_TEXT_CHARS = 4_096
 MAX_TOTAL_CHARS = 49_152
-"""Text of one value in all: what an event may hold, and what can be searched in milliseconds."""
+"""Limit of all text of one value: it fits into an event, and its search takes milliseconds."""
 
 OVERLAP_CHARS = 4_096
-"""Text is searched this far beyond where it is cut: a private key there must not keep its first half."""
+"""Text is searched this far beyond the cut, so that the first half of a private key there is removed, too."""
 
 TAIL_OVERLAP_CHARS = 65_536
-"""The end of a text is searched this far before where it is cut, for a private key may begin there."""
+"""The end of a text is searched from this far before the cut, because a private key may begin there."""
 
-# The end of a private key whose beginning is not there.
+# The end of a private key whose beginning was cut off.
 _KEY_END = re.compile(r"\A(?:(?!-----BEGIN )[\s\S])*?-----END [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 
-# What a field of a list of fields calls the name of its value: a header, a variable of an environment.
+# Keys that hold the name of the value beside them, as in lists of headers or of environment variables.
 _FIELDS = ("name", "key", "field", "header")
 _PAIR = 2
 _PRIVATE_OF_KEY = frozenset({"d", "p", "q", "dp", "dq", "qi", "k"})
@@ -63,58 +63,58 @@ _MEASURE_MAX_CHARS = 40
 # The number of a payment card has thirteen digits or more.
 _SHORTEST_CARD = 10**12
 _DIGITS = re.compile(r"[\d .-]+", re.ASCII)
-# A key of which its name says nothing is shown where it is shorter.
+# Under a name that may or may not mean a secret, shorter values are kept.
 _RANDOM_MIN_CHARS = 20
 _PLAIN = frozenset({list, tuple, set, frozenset})
 _BINARY = (bytes, bytearray, memoryview)
 
-# Moments, numbers, ids and paths read better as text than as the expression that makes them.
+# Modules of types whose ``str`` is easier to read than their ``repr``: times, numbers, ids and paths.
 _PLAINLY_PRINTED = frozenset({"datetime", "decimal", "uuid", "pathlib", "fractions", "ipaddress"})
 
 
 def redacted_str(value: object, max_chars: int, convert: Callable[[object], str] = str) -> str:
-    """Return the value's text, scrubbed and then cut to ``max_chars`` and a note of its length."""
+    """Return the value's text, redacted and then cut to ``max_chars``, with a note of its full length."""
     raw = value if type(value) is str else raw_text(value, convert)
     text = redact_text(clean_text(raw[: max_chars + OVERLAP_CHARS], max_chars + OVERLAP_CHARS))
     if len(raw) <= max_chars:
         return text
-    # The end of what was searched may hold half a secret, wherever scrubbing moved it.
+    # The end of the searched text may hold half a secret, and redaction may have moved it.
     kept = text[:-OVERLAP_CHARS] if len(raw) > max_chars + OVERLAP_CHARS else text
     return f"{kept[:max_chars]}... [{len(raw)} characters]"
 
 
 def redacted_tail(text: str, max_chars: int) -> str:
-    """Return the end of a text, scrubbed."""
+    """Return the end of a text, redacted."""
     if len(text) <= max_chars:
         return redact_text(clean_text(text, max_chars))
     searched = max_chars + TAIL_OVERLAP_CHARS
     start = max(0, len(text) - searched)
     if start:
-        # A word that the search would begin within may be the end of a secret.
+        # Skip the word at the start of the search: it may be the end of a secret.
         start += next((place for place, char in enumerate(text[start : start + OVERLAP_CHARS]) if char.isspace()), 0)
     scrubbed = redact_text(_KEY_END.sub(FILTERED, clean_text(text[start:], searched), count=1))
     return scrubbed[-max_chars:]
 
 
 def redact(value: object, key: str = "") -> Any:
-    """Return a scrubbed, JSON-ready, bounded copy of any value.
+    """Return a redacted, JSON-ready, bounded copy of any value.
 
     Args:
-        value: Anything: a model, a cycle, ten megabytes, an object whose ``repr`` raises.
-        key: The name the value stands under, when it has one.
+        value: Anything: a model, a cyclic structure, ten megabytes, an object whose ``repr`` raises.
+        key: The key of the value; empty if it has none.
     """
     return _Copy().of(value, key, 0)
 
 
-def _must_go(value: object, kind: type, key: str) -> bool:
-    """Tell whether a value under a key goes; what a name says, its value may unsay (`COUNTED`, a form's error)."""
+def _redacts(value: object, kind: type, key: str) -> bool:
+    """Return whether to remove a value under a key. Some values stay: numbers (`COUNTED`), the errors of a form."""
     sort = name_kind(key[:MAX_KEY_CHARS])
     if sort is NameKind.HARMLESS:
         return len(key) > MAX_KEY_CHARS and is_secret_key(key)
     if kind is str:
         text = cast("str", value)[:MAX_TEXT_CHARS]
         if not text:
-            # Asked of a name alone, too.
+            # Callers also pass an empty text to check the name alone.
             return sort is not NameKind.RANDOM
         if sort is NameKind.RANDOM:
             return len(text) >= _RANDOM_MIN_CHARS and " " not in text and is_random(text, 0)
@@ -125,7 +125,7 @@ def _must_go(value: object, kind: type, key: str) -> bool:
         return False
     if kind is list or kind is tuple:
         items = cast("Sequence[object]", value)[:MAX_ITEMS]
-        return any(type(item) is not str or _must_go(item, str, key) for item in items)
+        return any(type(item) is not str or _redacts(item, str, key) for item in items)
     return True
 
 
@@ -136,24 +136,24 @@ def _is_withheld(value: object, kind: type) -> bool:
     return issubclass(kind, Future)
 
 
-def _is_telling(name: object) -> bool:
+def _names_secret(name: object) -> bool:
     if type(name) is bytes:
         name = name[:MAX_KEY_CHARS].decode("latin-1")
     return type(name) is str and is_secret_name(name[:MAX_KEY_CHARS])
 
 
 def _is_name(value: object) -> bool:
-    return type(value) is str and value.isalpha() and _is_telling(value)
+    return type(value) is str and value.isalpha() and _names_secret(value)
 
 
 def _named_before(values: Sequence[object]) -> Iterator[int]:
-    """Yield the places of values that the one before gives the name of: in a pair, or after a command's option."""
+    """Yield the places of values that the preceding value names: in a pair, or after an option of a command."""
     if len(values) == _PAIR:
-        if _is_telling(values[0]) and not _is_name(values[1]):
+        if _names_secret(values[0]) and not _is_name(values[1]):
             yield 1
         return
     for place, value in enumerate(values[:-1]):
-        if type(value) is str and value.startswith("-") and "=" not in value and _is_telling(value):
+        if type(value) is str and value.startswith("-") and "=" not in value and _names_secret(value):
             following = values[place + 1]
             if not (type(following) is str and following.startswith("-")):
                 yield place + 1
@@ -161,13 +161,13 @@ def _named_before(values: Sequence[object]) -> Iterator[int]:
 
 @lru_cache(maxsize=1024)
 def _scrubbed_key(text: str, *settings: bool) -> str:
-    # The same names come again and again. The settings are part of the key only.
+    # The same names recur. The settings are only part of the cache key.
     return redact_text(text)
 
 
 @dataclass
 class _Copy:
-    """One bounded walk over a value: depth, breadth and number of nodes are limited, cycles end by depth."""
+    """One bounded copy of a value. Depth, breadth and number of nodes are limited; the depth ends cycles."""
 
     nodes: int = 0
     chars: int = 0
@@ -178,8 +178,8 @@ class _Copy:
         if value is None or value is True or value is False:
             return value
         kind = type(value)
-        # Most names are harmless, and a call less for each of them is a tenth of the walk.
-        if key and (len(key) > MAX_KEY_CHARS or name_kind(key) is not NameKind.HARMLESS) and _must_go(value, kind, key):
+        # Most names are harmless. Avoiding a call for each of them saves a tenth of the time.
+        if key and (len(key) > MAX_KEY_CHARS or name_kind(key) is not NameKind.HARMLESS) and _redacts(value, kind, key):
             return FILTERED
         if kind is int or kind is float:
             return self._number(value, kind, key)
@@ -191,11 +191,11 @@ class _Copy:
             return self._container(value, depth)
         except REFUSED:
             return self._text(value, structure_of)
-        except Exception as error:  # noqa: BLE001 - iterating somebody's object runs somebody's code
+        except Exception as error:  # noqa: BLE001 - iterating a foreign object runs foreign code
             return f"<{type_name(value)}: reading raised {type(error).__name__}>"
 
     def _container(self, value: object, depth: int) -> Any:
-        # By type(): isinstance() would make a lazy object fetch what it stands for.
+        # By type(): isinstance() would make a lazy object fetch its value.
         kind = type(value)
         if issubclass(kind, Mapping):
             if depth >= MAX_DEPTH:
@@ -265,21 +265,21 @@ class _Copy:
 
 
 def _pairs_of(value: Mapping[Any, Any]) -> tuple[list[tuple[Any, Any]], int, bool]:
-    """Return the first pairs of a mapping, how many there are, and whether one names the value of another."""
+    """Return the first pairs of a mapping, its size, and whether one pair names the value of another."""
     if type(value) is dict:
         if "value" in value or "kty" in value:
             return _read_pairs(value)
         return list(islice(value.items(), MAX_ITEMS)), len(value), False
-    # What a class of its own does for its items may query.
+    # Other classes may run a query to produce their items.
     with refusing_io():
         return _read_pairs(value)
 
 
 def _read_pairs(value: Mapping[Any, Any]) -> tuple[list[tuple[Any, Any]], int, bool]:
-    names_value = any(_is_telling(value.get(field)) for field in _FIELDS) if "value" in value else False
+    names_value = any(_names_secret(value.get(field)) for field in _FIELDS) if "value" in value else False
     pairs = list(islice(value.items(), MAX_ITEMS))
     if "kty" in value:
-        # A key as JSON has it (RFC 7517): what is private in it has names of a letter or two.
+        # A JSON Web Key (RFC 7517): its private members have names of one or two letters.
         pairs = [(name, FILTERED if type(name) is str and name in _PRIVATE_OF_KEY else item) for name, item in pairs]
     return pairs, len(value), names_value
 
