@@ -1,8 +1,9 @@
-"""The grouping key of a failure: one pure core over plain data, behind a version, with two fronts.
+"""Fingerprints: the grouping keys of failures, computed by a pure core from plain data.
 
-`model` is the data, `core` and `rules` decide, `live` reads exceptions and `sentry_event` reads Sentry's event JSON,
-`override` is what the application says itself. The key is ``"<version>:<32 hex digits>"`` over the parts; the parts
-are also the human-readable answer to "why are these one group".
+`model` defines the data, `grouping` and `rules` derive the parts of the key, `from_exception` reads exceptions,
+`from_event` reads Sentry's event JSON, and `override` applies the application's own grouping. The key is
+``"<version>:<32 hex digits>"``, a digest of the parts. The parts are also the human-readable answer to "why are these
+one group".
 """
 
 from __future__ import annotations

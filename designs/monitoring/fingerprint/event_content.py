@@ -1,9 +1,9 @@
-"""What an event holds, in one form, whichever of the published forms it has. Pure; believes nothing.
+"""Contents of a Sentry event in one form, from any of the published forms. Pure; no field is trusted.
 
-- `exception` as `{"values": [...]}`, a list, one object or text; the long names of old clients
-  (`sentry.interfaces.Exception`); `entries` as Sentry's API writes them; events wrapped in `event`, `data`, `error`.
-- A stack trace beside one exception that has none is that exception's; so is the stack of its thread.
-- A template of a message comes before the rendered text.
+- `exception` may be `{"values": [...]}`, a list, one object or a text. Also read are the long names of old clients
+  (`sentry.interfaces.Exception`), `entries` of Sentry's API, and events wrapped in `event`, `data` or `error`.
+- If no exception has a stack trace, the event's stack trace, or that of the thread, belongs to the outermost exception.
+- The template of a message has precedence over the rendered text.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ _LEGACY = {
     "sentry.interfaces.threads": "threads",
 }
 _DEFAULT = re.compile(r"\{\{\s{0,9}default\s{0,9}\}\}")
-# What only an exception has as its type: those of events are lower-case words.
+# The type of an exception. Types of events are lower-case words.
 _CLASS = re.compile(r"(?:[\w$]{1,200}+[.:\\/]{1,2}+){0,30}+[A-Z]\w{0,200}+")
-# Python 2's names of the module of built-in types, and the documentation's.
+# Names of the module of built-in types in Python 2 and in its documentation.
 _BUILTINS = frozenset({"exceptions", "__builtin__", "__builtins__"})
-# Relay splits a text like this, too, where an exception has no type.
+# Relay, too, splits such a text if an exception has no type.
 _TYPED = re.compile(r"([A-Za-z_][\w.]{0,200}):\s{0,20}(\S.*)", re.DOTALL)
 
 
@@ -50,12 +50,12 @@ class Content:
 
     Attributes:
         event: The object that holds the interfaces.
-        exceptions: Innermost first, as events have them: `type`, `module`, `value` as text, `mechanism`, `frames`.
-        stack: Frames of a stack trace that no exception has.
-        is_crash: Whether that stack says more than where a message was logged.
+        exceptions: Innermost first, as in events: `type`, `module`, `value` as text, `mechanism`, `frames`, `thread`.
+        stack: Frames of a stack trace that belongs to no exception.
+        is_crash: Whether that stack is of a failure, not only of the place that logged a message.
         message: Template of the log record, else its text.
-        report: Parts of a report of a browser or of a template.
-        rest: Parts of an event that holds none of these: its summary, else its attributes.
+        report: Parts of a browser's report or of a template error.
+        rest: Parts of an event that has none of these: its summary, else its attributes.
     """
 
     event: dict[str, Any]
@@ -68,13 +68,13 @@ class Content:
 
     @property
     def rank(self) -> int:
-        """Return how much this says about a failure."""
+        """Return how well the content describes a failure: 5 with exceptions, down to 0 without anything."""
         held = (self.exceptions, self.stack, self.report, self.message, self.rest)
         return next((len(held) - at for at, content in enumerate(held) if content), 0)
 
     @property
     def platform(self) -> str:
-        """Return the platform; empty if the event does not say."""
+        """Return the platform; empty if the event does not state it."""
         return as_text(self.event.get("platform"))
 
     @property
@@ -91,7 +91,7 @@ class Content:
 
     @property
     def stated(self) -> Any:
-        """Return the fingerprint that the client asks for, without empty entries."""
+        """Return the fingerprint that the client requests, without empty entries."""
         given = self.event.get("fingerprint")
         if type(given) is str:
             return given
@@ -101,7 +101,7 @@ class Content:
 
 
 def content_of(event: object) -> Content:
-    """Return the content of an event; of a wrapper, that of the event in it."""
+    """Return the content of an event, or of the event inside a wrapper."""
     reader, best = FrameReader(), Content({})
     for holder in _holders(event):
         found = _content(_flat(holder), reader)
@@ -114,7 +114,7 @@ def content_of(event: object) -> Content:
 
 
 def _holders(event: object) -> Iterator[dict[str, Any]]:
-    """Give the event and the objects it may be wrapping, outermost first."""
+    """Yield the event and the objects that it may wrap, outermost first."""
     if type(event) is str:
         event = {"message": event}
     waiting = [as_dict(item) for item in as_list(event)[:_MAX_HOLDERS]] or [as_dict(event)]
@@ -127,7 +127,7 @@ def _holders(event: object) -> Iterator[dict[str, Any]]:
 
 
 def _flat(holder: dict[str, Any]) -> dict[str, Any]:
-    """Return the object with its interfaces under their short names."""
+    """Return a copy of the object that has its interfaces under their short names."""
     flat = dict(holder)
     for name, short in _LEGACY.items():
         if name in flat and not flat.get(short):
@@ -144,7 +144,7 @@ def _flat(holder: dict[str, Any]) -> dict[str, Any]:
 def _content(event: dict[str, Any], reader: FrameReader) -> Content:
     exceptions = _exceptions(event.get("exception"), reader)
     if not exceptions and _CLASS.fullmatch(as_text(event.get("type"))):
-        # The exception alone, where others wrap it as `error`.
+        # The object is the exception itself, without a wrapper such as `error`.
         exceptions = _exceptions(event, reader)
     if not exceptions:
         exceptions = _errors(event.get("errors"), reader)
@@ -172,14 +172,14 @@ def _exceptions(holder: object, reader: FrameReader) -> list[dict[str, Any]]:
 def _errors(given: object, reader: FrameReader) -> list[dict[str, Any]]:
     """Return the exceptions of trackers that list them as `errors`, outermost first.
 
-    Sentry lists there what it could not process, without a stack trace.
+    Sentry's `errors` are its own processing errors. They have no stack trace and are skipped.
     """
     listed = [error for error in as_list(given)[:MAX_NODES] if as_dict(error).get("backtrace")]
     return _exceptions(listed[::-1], reader)
 
 
 def _exception(given: object, reader: FrameReader) -> dict[str, Any] | None:
-    """Return one exception in the one form; None if it says nothing."""
+    """Return one exception in the common form; None if it is empty."""
     value = as_dict(given) or {"value": given}
     kind, module = as_text(value.get("type") or value.get("class")), as_text(value.get("module"))
     text = as_text(value["value"] if value.get("value") is not None else value.get("message"))
@@ -195,14 +195,14 @@ def _exception(given: object, reader: FrameReader) -> dict[str, Any] | None:
 
 
 def _stack(event: dict[str, Any], exceptions: list[dict[str, Any]], reader: FrameReader) -> tuple[list[Any], bool]:
-    """Return the frames that stand alone, and whether they are of a crash."""
+    """Return the frames of a stack outside of the exceptions, and whether they are of a crash."""
     if any(link["frames"] for link in exceptions):
         return [], False
     if alone := reader.of_holder({"stacktrace": event.get("stacktrace")}):
         return alone, True
     wanted = exceptions[-1]["thread"] if exceptions else None
     threads = [as_dict(thread) for thread in items_of(event.get("threads"), "values")[:_MAX_THREADS]]
-    # An exception's stack is that of its own thread, or of none.
+    # An exception's stack must be that of its own, the crashed or the current thread.
     ways = [
         [thread for thread in threads if wanted is not None and thread.get("id") == wanted],
         *([thread for thread in threads if thread.get(flag) is True] for flag in ("crashed", "current")),
@@ -215,7 +215,7 @@ def _stack(event: dict[str, Any], exceptions: list[dict[str, Any]], reader: Fram
 
 
 def _message(event: dict[str, Any]) -> str:
-    """Return the template of a log record before its text."""
+    """Return the template of a log record, else its text."""
     held = [event.get("logentry"), event.get("message"), event.get("sentry.interfaces.Message")]
     objects = [as_dict(entry) for entry in held]
     texts = [

@@ -1,7 +1,7 @@
-"""Frames of an event in one form, and the names of those that are not Python's.
+"""Frames of a Sentry event in one form, and the names of frames of other languages.
 
-Published forms of a stack trace: an object with `frames`, the list itself, text. Of a frame: the SDKs' keys, the keys
-of Sentry's API (`absPath`), those of other trackers (`file`, `method`, `line`).
+A stack trace may be an object with `frames`, a list, or text. A frame may have the keys of the SDKs, of Sentry's API
+(`absPath`), or of other trackers (`file`, `method`, `line`).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _KEYS = {
     "method": "function",
     "line": "lineno",
 }
-# Not the address of an instruction: it is another one in each process.
+# The address of an instruction is not among them: it differs between processes.
 _USABLE = ("function", "raw_function", "symbol", "module", "filename", "abs_path", "context_line", "package", "lineno")
 _FOREIGN_ENDINGS = frozenset(
     (
@@ -56,7 +56,7 @@ _FOREIGN_ENDINGS = frozenset(
 )
 _UNKNOWN = frozenset({"", "?", "null", "<unknown>", "<anonymous>", "<redacted>", "anonymous", "(anonymous)"})
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{1,16}\Z")
-# A bundler's hash ("main.3f2a9c1b.js", "main-BkR3x9aQ.js") and a version ("jquery-3.6.0.js"): each build has others.
+# Differs between builds: a bundler's hash ("main.3f2a9c1b.js", "main-BkR3x9aQ.js"), a version ("jquery-3.6.0.js").
 _BUILD = re.compile(
     r"[.~_-](?=[a-f]{0,64}\d)[0-9a-f]{6,64}(?=[.~_-]|\Z)"
     r"|-(?=\w{0,7}\d)(?=\w{0,7}[A-Z])\w{8}(?=\.|\Z)"
@@ -67,7 +67,7 @@ _NAMES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     for pattern, by in (
         (r"@anonymous.*", "@anonymous"),  # PHP adds the file
         (r"\{closure:[^}]*\}", "{closure}"),
-        (r"\$\$Lambda.*", "$$Lambda"),  # Java: classes made at run time
+        (r"\$\$Lambda.*", "$$Lambda"),  # Java: classes created at run time
         (r"(\$\$\w{0,80}?)\$\$[0-9a-f]{4,16}(?!\w)", r"\1"),
         (r"(GeneratedMethodAccessor|GeneratedConstructorAccessor|\$Proxy|javassist_)\d+", r"\1"),
         (r"(HibernateProxy)\$\w+", r"\1"),
@@ -82,20 +82,20 @@ _NAMES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
 
 
 class FrameReader:
-    """Reads the stack traces of one event, at most 20,000 frames in all."""
+    """Reads the stack traces of one event, at most 20,000 frames in total."""
 
     def __init__(self) -> None:
-        self._left = _MAX_FRAMES
+        self._remaining = _MAX_FRAMES
 
     def of_holder(self, holder: dict[str, Any]) -> list[dict[str, Any]]:
-        """Return the frames of the first stack trace an exception, a thread or an event holds."""
+        """Return the frames of the first stack trace in an exception, a thread or an event."""
         for name in _STACKS:
             if holder.get(name) and (frames := self.of_stack(holder[name])):
                 return frames
         return []
 
     def of_stack(self, stack: object) -> list[dict[str, Any]]:
-        """Return the frames that say anything."""
+        """Return the frames that are not empty."""
         if type(stack) is str:
             lines = [line for line in stack[: _MAX_FRAMES * 10].splitlines() if line.strip()]
             return [{"function": normalize_message(line)} for line in lines[-_MAX_LINES:]]
@@ -104,8 +104,8 @@ class FrameReader:
             holder = as_dict(listed)
             listed = next((holder[name] for name in ("frames", "values") if holder.get(name)), listed)
         given = as_list(listed) or items_of(listed)
-        read = list(map(_frame, given[: self._left]))
-        self._left -= len(read)
+        read = list(map(_frame, given[: self._remaining]))
+        self._remaining -= len(read)
         return [frame for frame in read if any(as_text(frame.get(name)) for name in _USABLE)]
 
 
@@ -125,7 +125,7 @@ def _frame(given: object) -> dict[str, Any]:
 
 
 def is_python(frame: dict[str, Any], platform: str) -> bool:
-    """Return whether a frame is Python's: as it or its event says, else unless its file is of another language."""
+    """Return whether a frame is Python's, by its platform or its event's, else by the file name's ending."""
     stated = as_text(frame.get("platform")) or platform
     if stated:
         return stated == "python"
@@ -135,10 +135,9 @@ def is_python(frame: dict[str, Any], platform: str) -> bool:
 
 
 def foreign_name(frame: dict[str, Any]) -> tuple[str, str]:
-    """Return module and function of a frame of another language, without what differs between builds.
+    """Return module and function of a frame of another language, without parts that differ between builds.
 
-    The module is that of the frame, else the base name of its file, else that of its binary. The function is empty if
-    unknown.
+    The module is the frame's, else the base name of its file, else of its binary. An unknown function is empty.
     """
     module = foreign_module(as_text(frame.get("module")))
     if not module:
@@ -151,10 +150,10 @@ def foreign_name(frame: dict[str, Any]) -> tuple[str, str]:
 
 
 def foreign_module(module: str) -> str:
-    """Return a module or type without counters of generated classes, versions, query and hash."""
+    """Return a module or type without counters of generated classes, versions, query and fragment."""
     path, _, line = module.rpartition(":")
     if "/" in path and line.isdecimal():
-        # PHP's old SDK: the file and the line.
+        # The old PHP SDK writes the file and the line.
         return _base_name(path)
     if "://" in module:
         return _base_name(module)
@@ -162,7 +161,7 @@ def foreign_module(module: str) -> str:
 
 
 def _base_name(path: str) -> str:
-    """Return a file's name without its last ending; of an address, without query and fragment."""
+    """Return the name of a file without its last ending; for a URL, also without query and fragment."""
     if path.startswith("data:"):
         return "data"
     path = re.split(r"[?#]", path, maxsplit=1)[0] if "<" not in path else path

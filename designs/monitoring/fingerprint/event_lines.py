@@ -1,4 +1,4 @@
-"""The source line of an exception in Sentry's event JSON: that of its innermost own frame."""
+"""Source line of an exception in Sentry's event JSON: the line of its innermost own frame."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ __all__ = ["EventLine"]
 
 
 class EventLine:
-    """Follows the frames of an exception, outermost first."""
+    """Finds the source line while it reads the frames of an exception, outermost first."""
 
-    __slots__ = ("_before", "_counts", "_last", "_scope")
+    __slots__ = ("_counts", "_last", "_previous", "_scope")
 
     def __init__(self) -> None:
-        self._before: dict[str, Any] = {}
+        self._previous: dict[str, Any] = {}
         self._counts = False
         self._last: dict[str, Any] | None = None
         self._scope = ""
 
     def is_inlined(self, frame: dict[str, Any]) -> bool:
-        """Return whether it is a comprehension of the frame before: no frame of its own from Python 3.12 on."""
+        """Return whether the frame is a comprehension in the previous one: Python 3.12 and later have no such frame."""
         function = frame.get("function")
-        if not isinstance(function, str) or not is_comprehension(function) or not _is_one_module(frame, self._before):
+        if not isinstance(function, str) or not is_comprehension(function) or not _is_one_module(frame, self._previous):
             return False
         if self._counts:
             self._last = frame
         return True
 
     def add(self, frame: dict[str, Any], *, counts: bool) -> None:
-        """Take the next frame; ``counts`` is whether it is one of the application's."""
-        self._before, self._counts = frame, counts
+        """Add the next frame; ``counts`` states whether it is the application's."""
+        self._previous, self._counts = frame, counts
         if counts:
             self._last = frame
             self._scope = scope_of(str(frame.get("function")))
 
     def text(self) -> str | None:
-        """Return the statement; empty without an own frame, None where it cannot be read."""
+        """Return the statement; empty without an own frame, None if it cannot be read."""
         if self._last is None:
             return ""
         line = self._last.get("lineno")
@@ -66,7 +66,7 @@ def _string(value: object) -> str:
 
 
 def _strings(value: object) -> Sequence[str]:
-    """Return lines of context; none if one of them is no text, or the lines around it would be other ones."""
+    """Return lines of context; none if one of them is not a text, because the others would be misplaced."""
     if type(value) is not list or len(value) > 100 or not all(type(line) is str for line in value):
         return ()
     return value

@@ -1,4 +1,4 @@
-"""Events that are neither an exception nor a log message: browser reports, templates, summaries, and the rest."""
+"""Key parts of events without exception or log message: browser reports, template errors, summaries, other events."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _NOTHING = "event without exception, stack trace or message"
 
 
 def report_of(event: dict[str, Any]) -> list[str]:
-    """Return the parts of a report of a browser or of a template; none if it is no such event."""
+    """Return the parts of a browser's report or of a template error; none for any other event."""
     return _csp(event) or _host_report(event) or _template(event)
 
 
 def summary_of(event: dict[str, Any]) -> list[str]:
-    """Return the parts of an entry of an export's list of events, which has a title in place of the interfaces."""
+    """Return the parts of an entry in an exported list of events. It has a title instead of the interfaces."""
     metadata = as_dict(event.get("metadata"))
     kind, text = as_text(metadata.get("type")), as_text(metadata.get("value"))
     title = "" if kind else as_text(metadata.get("title")) or as_text(event.get("title"))
@@ -37,7 +37,7 @@ def summary_of(event: dict[str, Any]) -> list[str]:
 
 
 def facts_of(event: dict[str, Any]) -> list[str]:
-    """Return the parts of an event that holds no exception, stack trace or message: all it says of itself."""
+    """Return the parts of an event without exception, stack trace or message: its attributes and errors."""
     facts = [f"{name} {_place(text)}" for name in _FACTS if (text := fact_of(event, name))]
     for error in map(as_dict, as_list(event.get("errors"))[:_MAX_NAMES]):
         text = as_text(error.get("message")) or as_text(error.get("value"))
@@ -46,7 +46,7 @@ def facts_of(event: dict[str, Any]) -> list[str]:
 
 
 def contents_of(event: dict[str, Any]) -> list[str]:
-    """Return the parts of an event that says nothing of itself: the texts it holds, so that it is no one group."""
+    """Return the parts of an event without known attributes: its texts, so that such events form several groups."""
     parts = [_NOTHING]
     for name in sorted(filter(None, map(as_text, event)))[:_MAX_NAMES]:
         value = event.get(name)
@@ -57,7 +57,7 @@ def contents_of(event: dict[str, Any]) -> list[str]:
 
 
 def _place(name: str) -> str:
-    """Return a route or culprit without ids: each piece between slashes is cleaned on its own, so that words stay."""
+    """Return a route or culprit without ids. Each part between slashes is cleaned on its own, so that words stay."""
     return "/".join(map(wording, name.split("/")[:_MAX_NAMES]))
 
 
@@ -78,7 +78,7 @@ def _csp(event: dict[str, Any]) -> list[str]:
 
 
 def _origin(address: str) -> str:
-    """Return the host of an address; a scheme or keyword as it is."""
+    """Return the host of a URL; a scheme or keyword is returned as it is."""
     scheme, separator, rest = address.partition("://")
     if separator:
         return rest.split("/")[0].split("?")[0].rpartition("@")[2]

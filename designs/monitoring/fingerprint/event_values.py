@@ -1,4 +1,4 @@
-"""Lenient reads of JSON: any type is taken for what it can be read as, within bounds. Pure."""
+"""Lenient, bounded reads of JSON values, which convert between types where possible. Pure."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def as_dict(value: object) -> dict[str, Any]:
     """Return an object, empty for anything else."""
     if type(value) is dict:
         return value
-    # Subclasses may answer anything; a plain copy does not.
+    # A subclass may run its own code; a plain copy does not.
     return dict(dict.items(value)) if issubclass(type(value), dict) else {}  # type: ignore[arg-type]
 
 
 def as_list(value: object) -> list[Any]:
-    """Return a list, also one that PHP wrote as an object of indexes; empty for anything else."""
+    """Return a list, also from an object of indexes, as PHP writes it; empty for anything else."""
     if type(value) is list:
         return value
     if issubclass(type(value), list | tuple):
@@ -33,7 +33,7 @@ def as_list(value: object) -> list[Any]:
 
 
 def items_of(value: object, *names: str) -> list[Any]:
-    """Return what a list, the first list under one of the names, or a single value holds, without nulls."""
+    """Return the items of a list, of the first list under one of the names, or a single value; nulls are skipped."""
     for _ in range(_MAX_LEVELS):
         holder = as_dict(value)
         named = next((holder[name] for name in names if holder.get(name)), None)
@@ -47,7 +47,7 @@ def items_of(value: object, *names: str) -> list[Any]:
 
 
 def as_text(value: object) -> str:
-    """Return a text, cut; numbers and structures as text, null as none."""
+    """Return a value as text of at most 10,000 characters; null is an empty text."""
     if type(value) is str:
         return value if len(value) <= _MAX_CHARS else value[:_MAX_CHARS]
     if issubclass(type(value), str):
@@ -55,13 +55,13 @@ def as_text(value: object) -> str:
     if value is None:
         return ""
     if type(value) in {int, float, bool}:
-        # An integer of a million digits takes long to write.
+        # The conversion of an integer of a million digits is slow.
         return str(value) if type(value) is not int or value.bit_length() < _MAX_CHARS else "a huge number"
     return structure_of(value) if value not in ({}, [], ()) else ""
 
 
 def fact_of(event: dict[str, Any], name: str) -> str:
-    """Return an attribute of an event, also one that its tags hold: an object, or a list of pairs."""
+    """Return an attribute of an event, else the tag of this name. Tags are an object or a list of pairs."""
     tags = event.get("tags")
     if found := as_text(event.get(name)) or as_text(as_dict(tags).get(name)):
         return found
@@ -75,5 +75,5 @@ def fact_of(event: dict[str, Any], name: str) -> str:
 
 def _indexed(value: dict[str, Any]) -> Iterator[tuple[tuple[int, int], Any]]:
     if len(value) <= _MAX_INDEXES and all(type(key) is str and key.isdecimal() and len(key) < 7 for key in value):
-        # The second number keeps items of one index ("1", "01") from being compared.
+        # The second number prevents a comparison of two items of one index ("1", "01").
         yield from (((int(key), place), item) for place, (key, item) in enumerate(value.items()))

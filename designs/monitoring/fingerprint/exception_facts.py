@@ -1,4 +1,4 @@
-"""What rules ask of a live exception. Runs foreign code (properties, ``str``), so every answer may be empty."""
+"""Facts of live exceptions for the grouping rules. Runs foreign code (properties, ``str``): any fact may be empty."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ CONSTRAINT = re.compile(
     r"|for key '([^']{1,200})'"
 )
 _QUOTED = r"'(?:[^'\\]|\\.)*+'|\"(?:[^\"\\]|\\.)*+\""
-# A detail with its code, a field, the beginning or end of an object.
+# A detail with its code; a field; the start or the end of an object.
 _DETAIL = re.compile(rf"ErrorDetail\(string=(?:{_QUOTED}), code='([^']{{0,100}}+)'\)|({_QUOTED}|\d+): |([{{}}])")
 _MAX_CODES = 50
 _MAX_FRAMES = 200
 
 
 def host_in(text: str) -> str:
-    """Return the server that a connection error's text names, with its port: one machine runs several services."""
+    """Return the server in the text of a connection error, with its port: one machine runs several services."""
     found = HOST.search(text[:2_000])
     if found is None or found["server"] == "server":
         return ""
@@ -41,13 +41,13 @@ def host_in(text: str) -> str:
 
 
 def constraint_in(text: str) -> str:
-    """Return the constraint that an integrity error's text names, or SQLite's kind and columns."""
+    """Return the constraint in the text of an integrity error; for SQLite, its kind and columns."""
     found = CONSTRAINT.search(text[:2_000])
     return next(filter(None, found.groups()), "") if found else ""
 
 
 def codes_in(text: str) -> str:
-    """Return the codes that the text of an API error's details names, in the form `LiveFacts` gives them."""
+    """Return the codes in the text of an API error's details, in the same form as `LiveFacts`."""
     found, field, outer = set(), "", [""]
     for detail in _DETAIL.finditer(text[:10_000]):
         code, name, bracket = detail.groups()
@@ -63,7 +63,7 @@ def codes_in(text: str) -> str:
 
 
 class LiveFacts:
-    """Answers from the exception and the locals of its frames."""
+    """Facts from the exception and the locals of its frames."""
 
     __slots__ = ("_exc",)
 
@@ -75,7 +75,7 @@ class LiveFacts:
         return raw_text(self._exc)
 
     def places(self) -> list[str]:
-        """Return the places of all frames, see `places`."""
+        """Return the places of all frames, see `frame_places`."""
         return live_places(traceback_of(self._exc))
 
     def clue(self, name: str) -> str:
@@ -85,7 +85,7 @@ class LiveFacts:
         except BaseException as error:
             if is_stop(error):
                 raise
-            # An unknown value is left out.
+            # A value that cannot be read is omitted.
             return ""
 
     def _client(self) -> str:
@@ -138,7 +138,7 @@ class LiveFacts:
         return ""
 
     def _frames(self) -> Iterator[tuple[Any, str]]:
-        """Give frames and their modules, innermost first."""
+        """Yield frames and their modules, innermost first."""
         frames: list[FrameType] = []
         traceback: TracebackType | None = self._exc.__traceback__
         while traceback is not None and len(frames) < _MAX_FRAMES:

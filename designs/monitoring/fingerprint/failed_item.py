@@ -1,4 +1,4 @@
-"""The item of a larger statement that failed: the entry of a table or argument of a call with a lambda or generator."""
+"""The failed item of a larger statement: an entry of a table or an argument of a call, with a lambda or generator."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _ENDS = frozenset({")", "]", "}", ":", ";"})
 
 
 def item_around(tokens: Sequence[Token], scope: str, line: int) -> Sequence[Token]:
-    """Return the statement without the items beside those that hold the lambdas, or the generators, on a line.
+    """Return the statement with only the items that contain the lambdas, or the generators, on a line.
 
     Args:
         tokens: The statement.
@@ -68,7 +68,7 @@ def _kept(
     items: Sequence[range],
     chosen: Sequence[int],
 ) -> Iterator[int]:
-    """Give the places of the tokens that stay, of those between two brackets."""
+    """Yield the places of the tokens that stay, among those between two brackets."""
     for number, item in enumerate([item for item in items if any(at in item for at in chosen)]):
         if number:
             yield item.start - 1
@@ -88,7 +88,7 @@ def _items(tokens: Sequence[Token], skipped: Mapping[int, int], within: range) -
     found, begin, at = [], within.start, within.start
     while at < within.stop:
         if tokens[at].text == "for":
-            # A comprehension or generator is one item: its commas are those of its variables.
+            # A comprehension or generator is one item: its commas separate variables.
             return [within]
         if tokens[at].text == ",":
             found.append(range(begin, at))
