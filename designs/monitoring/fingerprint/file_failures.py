@@ -1,7 +1,7 @@
-"""The key of a failure that a file caused: what ``error_fingerprint`` of its class says, and no stack.
+"""Fingerprints of failures that a file caused: made from ``error_fingerprint`` of the class, without the stack.
 
-The classes are those of `designs.exceptions`, known by that name: the monitoring imports no part of the application.
-They make their entries of closed sets, so that the parts may be shown whatever the file is.
+The classes are those of `designs.exceptions`. They are recognized by the name of that module, because the monitoring
+imports no part of the application. Their entries come from closed sets, so the parts can be shown for any file.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ _ASKED = "error_fingerprint"
 
 
 def of_file(exc: BaseException) -> Fingerprint | None:
-    """Return the fingerprint of a failure that a file caused; None for any other, and where the exception names one."""
-    # Past what a metaclass may do: this is asked for each failure.
+    """Return the fingerprint of a failure that a file caused; None for any other, or if the exception sets its own."""
+    # Bypasses the metaclass, whose code could raise: this runs for every failure.
     module = type.__getattribute__(type(exc), "__module__")
     if type(module) is not str or module != _MODULE or dict.__contains__(attributes_of(exc), _ASKED):
         return None
@@ -30,7 +30,7 @@ def of_file(exc: BaseException) -> Fingerprint | None:
 
 
 def of_file_event(module: str, name: str, *, stage: str, signal: str) -> Fingerprint | None:
-    """Return the fingerprint for the class, and the stage and signal, that an event of this service names."""
+    """Return the fingerprint for the class, stage and signal in an event of this service; None for other classes."""
     kind: Any = class_named(module, name) if module == _MODULE and stage else None
     return None if kind is None else of_file(kind(details={"stage": stage, "signal": signal}))
 

@@ -1,8 +1,8 @@
-"""Places of frames for aliases: function and source around the line, whoever's code it is.
+"""Places of frames for aliases: function and surrounding source, for own and foreign code alike.
 
-What is the application's own differs by settings and deployment. An alias must not differ with it, so all frames count
-in the same way: by their qualified name, the lines around the one that runs, and the statement if it has more lines,
-without numbers. Two statements of one function are two places.
+Own code differs by settings and deployment, and an alias must not. So all frames count in the same way: by their
+qualified name, the lines around the current one, and the statement if it extends beyond them, without line numbers. Two
+statements of one function are two places.
 """
 
 from __future__ import annotations
@@ -24,24 +24,23 @@ _MAX_FRAMES = 20_000
 _MAX_CODES = 8_192
 _MAX_LINE_CHARS = 500
 _LINES_AROUND = 5
-"""As many as Sentry's SDK writes into an event on each side."""
+"""Lines before and after the current one, as in the events of Sentry's SDK."""
 
 _HIDDEN = frozenset({"__traceback_hide__", "__tracebackhide__"})
 
 
 class _Function:
-    """The places of one code object; holding the object keeps its id its own."""
+    """The places of one code object. The object is kept alive so that its id stays unique."""
 
     __slots__ = ("by_instruction", "code", "is_hidden", "name")
 
     def __init__(self, code: CodeType, frame: FrameType) -> None:
         module = module_of(frame.f_globals, code.co_filename)
         self.code = code
-        # Frozen and generated code has no file from which an event's bare name could be completed.
+        # For frozen and generated code the bare name counts: events cannot look up a qualified name without a file.
         name = code.co_name if code.co_filename.startswith("<") else code.co_qualname
         self.name = f"{module}.{clean_name(name)}"
-        # The SDK leaves the same out of its events.
-        # From Python 3.12 on a comprehension has no frame.
+        # The SDK omits the same frames from its events, and Python 3.12 and later have none for comprehensions.
         self.is_hidden = (
             module.startswith("sentry_sdk.")
             or not _HIDDEN.isdisjoint(code.co_varnames)
@@ -51,7 +50,7 @@ class _Function:
 
     def place(self, instruction: int, number: int | None) -> str:
         lines: list[str] = []
-        # Instructions that the compiler adds are on no line.
+        # Instructions that the compiler adds have no line.
         if instruction >= 0 and number:
             first = max(number - 1 - _LINES_AROUND, 0)
             filename = self.code.co_filename
@@ -87,7 +86,7 @@ def live_places(traceback: TracebackType | None) -> list[str]:
 
 
 def event_places(frames: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return the places of the frames of a Sentry event, as the traceback had them where the event holds enough."""
+    """Return the places of the frames of a Sentry event: those of its traceback, if the event contains enough."""
     places, with_lines = [], conf.fingerprint_source_line
     for frame in frames:
         shown = frame.get("vars")
@@ -125,7 +124,10 @@ def _lines_of(frame: Mapping[str, Any]) -> list[str]:
 
 
 def _marked(lines: list[str], running: int) -> list[str]:
-    """Return the lines with the running one marked, where they are the same for each of a short file."""
+    """Return the lines, with the current one marked if they are the whole of a short file.
+
+    In such a file, the surrounding lines do not distinguish one line from another.
+    """
     is_short = running < _LINES_AROUND and running < len(lines) <= running + _LINES_AROUND
     if not is_short or len(lines) == 1:
         return lines

@@ -1,4 +1,4 @@
-"""The front for Sentry's event JSON: `event_content` reads any structure, here it gets the parts of the live key."""
+"""Fingerprints of Sentry events: the same key parts as for a live exception, from the output of `event_content`."""
 
 from __future__ import annotations
 
@@ -39,23 +39,23 @@ _ALIAS = re.compile(r"alias='([^']{1,100})'")
 
 
 def fingerprint_message(message: str, logger: str = "") -> Fingerprint:
-    """Return the fingerprint of a failure that has no exception: who reported it and the cleaned text."""
+    """Return the fingerprint of a failure without an exception: the logger and the cleaned text."""
     return make(["message", logger, log_wording(message)], logger)
 
 
 def fingerprint_answer(route: str, status: int) -> Fingerprint:
-    """Return the fingerprint of a response that no exception explains: URL pattern and status."""
+    """Return the fingerprint of an error response without an exception: URL pattern and status."""
     return make(["answer without an exception", f"route {route}", f"status {status}"], route)
 
 
 def fingerprint_event(sentry_event: dict[str, Any]) -> Fingerprint:
-    """Return the fingerprint of a Sentry event: the one its live exception has, wherever the event holds enough.
+    """Return the fingerprint of a Sentry event: that of its live exception, if the event contains enough.
 
-    docs/reference.md names where it does not. Never raises, and takes bounded time.
+    docs/reference.md lists where the two differ. Never raises, and takes bounded time.
     """
     try:
         return _fingerprint(sentry_event)
-    except Exception as error:  # noqa: BLE001 - whatever is in it, it gets a key
+    except Exception as error:  # noqa: BLE001 - every event gets a key, whatever its content
         return make(["unreadable event", f"reading it raised {type(error).__name__}"], "")
 
 
@@ -65,13 +65,13 @@ def _fingerprint(event: object) -> Fingerprint:
     found = _computed(content, None if key else content.stated)
     if key in {"", found.key}:
         return found
-    # What was left out before it was sent is missing here, too: the key is the one it was sent with.
+    # Data that was removed before sending is missing here, too, so the key stated in the event is used.
     aliases = tuple(dict.fromkeys((found.key, *(alias for alias in found.aliases if alias != key))))
     return replace(found, key=key, parts=(*found.parts, "note: the key it was sent with"), aliases=aliases)
 
 
 def _sent_key(content: Content) -> str:
-    """Return the key that an event of this service names: in its fingerprint, or as a tag; else none."""
+    """Return the key in an event of this service, from its fingerprint or a tag; empty for other events."""
     stated = content.stated
     if isinstance(stated, list) and len(stated) == 2 and stated[0] in ("enginel", "{{ default }}"):
         named = as_text(stated[1])
@@ -84,7 +84,7 @@ def _sent_key(content: Content) -> str:
 def _computed(content: Content, stated: Any) -> Fingerprint:
     task = content.task
     if isinstance(stated, list) and len(stated) == 3 and stated[0] == "celery":
-        # The SDK's own list for time limits: the rule for them says it, too.
+        # The SDK's own fingerprint for time limits. The rule for them covers it.
         stated, task = None, as_text(stated[2]) or task
     raised = _raised(content)
     answers: list[list[str] | None] = []
@@ -119,18 +119,18 @@ def _computed(content: Content, stated: Any) -> Fingerprint:
 
 
 def _of_file(content: Content, raised: Raised) -> Fingerprint | None:
-    """Return the fingerprint of a failure that a file caused, by the tags its event has."""
+    """Return the fingerprint of a failure that a file caused, by the tags of its event; None for other failures."""
     module, _, name = raised.type.rpartition(".")
     tags = {"tags": content.event.get("tags")}
     return of_file_event(module, name, stage=fact_of(tags, "stage"), signal=fact_of(tags, "signal"))
 
 
 def _raised(content: Content) -> Raised | None:
-    """Return the exceptions, else a stack trace that stands alone; None where there is neither."""
+    """Return the exceptions, else a stack trace without exception; None if there is neither."""
     if content.exceptions:
         return _read(content, _Reader.read)
     if not content.stack or (content.message and not content.is_crash):
-        # The SDK can add to a log message where it was written; its live key does not know.
+        # The SDK can add the stack of the log call to a message; the live key does not contain it.
         return None
     stack = {"type": "", "module": "", "value": "", "mechanism": {}, "frames": content.stack}
     alone = _read(content, lambda reader: reader.one(stack))
@@ -143,7 +143,7 @@ def _raised(content: Content) -> Raised | None:
 def _read(content: Content, how: Callable[[_Reader], Raised]) -> Raised:
     reader = _Reader(content)
     raised = how(reader)
-    # Code that is likely own is a library's where other code is.
+    # Likely code counts as a library's if the stack has own code.
     return raised if reader.found != LIKELY | OWN else how(_Reader(content, least=OWN))
 
 
@@ -155,18 +155,18 @@ def _without_stack(content: Content) -> Fingerprint:
 
 
 class _Reader:
-    """One walk over the exceptions of an event."""
+    """Walks the exceptions of an event once."""
 
     def __init__(self, content: Content, least: int = LIKELY) -> None:
         self.least, self.found = least, FOREIGN
         self.platform = content.platform
-        # Outermost first; a chain of any length ends in what is looked at.
+        # Outermost first: if a chain is too long, its innermost exceptions are ignored.
         self.values = content.exceptions[::-1]
         self.with_line = conf.fingerprint_source_line
         self.children: dict[int, list[int]] = {}
 
     def read(self) -> Raised:
-        """Return the outermost exception with all that hangs on it."""
+        """Return the outermost exception with its causes and the members of groups."""
         mechanisms = [value["mechanism"] for value in self.values]
         if not has_ids(mechanisms):
             return self._plain()
@@ -182,10 +182,10 @@ class _Reader:
         chain = [self.one(value) for value in self.values[:MAX_CHAIN]]
         for link, following in pairwise(chain):
             if as_listed:
-                # What the group holds cannot be known: the ids are no tree.
+                # The members of the group are unknown, because the ids do not form a tree.
                 link.members = None
             elif link.members is not None:
-                # Its members are not in the event; what led to it is.
+                # The members of the group are not in the event; its cause is.
                 link.members.append(following)
             link.cause = following
         return chain[0]
@@ -199,7 +199,7 @@ class _Reader:
             last.cause = last = self.one(self.values[held[0]])
             held = self.children.get(held[0], ())
         if last.members is None and len(held) > 1:
-            # No group, but as many causes: they are compared as a group's members are.
+            # Several causes without a group: they are handled like the members of a group.
             last.cause = last = Raised("several causes", frozenset(), [], [], "", last.facts, None, [])
         if last.members is not None and depth < MAX_CHAIN:
             last.members += [self._tree(member, depth + 1) for member in held]
@@ -232,7 +232,7 @@ class _Reader:
                 self.found |= frame.ownership
                 own.append(name)
         if every and not is_named:
-            # Files alone do not identify a failure.
+            # File names alone do not identify a failure.
             raised.details = [f"message {wording(facts.message())}"]
         if self.with_line:
             raised.line = line.text()
@@ -241,7 +241,7 @@ class _Reader:
 
 
 class EventFacts:
-    """Answers from the exception's text and the locals that the event shows as text."""
+    """Facts from the exception's text and from the locals, which the event contains as text."""
 
     __slots__ = ("_frames", "_value")
 
@@ -253,7 +253,7 @@ class EventFacts:
         return as_text(self._value.get("value"))
 
     def places(self) -> list[str]:
-        """Return the places of all frames, see `places`."""
+        """Return the places of all frames, see `frame_places`."""
         return event_places(self._frames)
 
     def clue(self, name: str) -> str:
@@ -267,7 +267,7 @@ class EventFacts:
         return self._local(name)
 
     def _client(self) -> str:
-        """Return the codes of an API error: those its text names, else the one of its class."""
+        """Return the codes of an API error: those in its text, else the default one of its class."""
         name, module = self._value["type"], self._value["module"]
         kind = class_named(module, name)
         if kind is not None and issubclass(kind, APIException):
@@ -291,7 +291,7 @@ class EventFacts:
 
 
 class _Frame(NamedTuple):
-    """A frame's name, whether a function or a source line is in it, what its code is, and whether it hides itself."""
+    """A frame. It `is_named` if its name contains a function or a source line, not only a file."""
 
     name: str
     is_named: bool
@@ -305,7 +305,7 @@ def _type(value: dict[str, Any], frames: list[dict[str, Any]], platform: str) ->
         full = qualified(foreign_module(module), foreign_module(name))
         return full, frozenset({full})
     if not module and class_named(*(parted := name.rpartition("."))[::2]) is not None:
-        # Some clients write the module into the type.
+        # Some clients write the module as part of the type.
         module, name = parted[0], parted[2]
     kind = class_named(module, name)
     if kind is not None:
@@ -330,10 +330,10 @@ def _frame(frame: dict[str, Any], platform: str, flags_count: bool) -> _Frame:
         module, function = foreign_name(frame)
         own = OWN if (stated if type(stated) is bool else is_in_app(path)) else FOREIGN
     shown = as_dict(frame.get("vars"))
-    # As live frames: the name of the local counts, not its value.
+    # As for live frames, the name of the local counts, not its value.
     hidden = module.startswith("sentry_sdk.") or any(flag in shown for flag in _HIDDEN)
     source = "" if function else collapse_line(as_text(frame.get("context_line")))
-    # A comprehension of a module is no function.
+    # The name may be empty: a comprehension on module level has no function.
     name = clean_name(function) if function else source or "<unknown>"
     return _Frame(".".join(filter(None, (module, name))), bool(function or source), own, hidden)
 

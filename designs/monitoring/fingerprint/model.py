@@ -1,4 +1,4 @@
-"""The plain data that the core decides on, and what it answers with."""
+"""Data of the fingerprinting core: its input (`Raised`, `Facts`) and its result (`Fingerprint`)."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ VERSION = "1"
 
 MAX_CHAIN = 10
 MAX_NODES = 1_000
-"""Exceptions looked at in all: a group may hold any number."""
+"""Limit of exceptions read in total: a group may contain any number."""
 
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """A grouping key and how it came about.
+    """A grouping key and its origin.
 
     Attributes:
         key: ``"1:<32 hex>"``.
-        parts: The readable pieces the key is made of; those that begin with ``note:`` are not hashed.
-        aliases: Other keys under which the group may be known: the one over all frames, foreign ones too.
+        version: The part of the key before the colon.
+        parts: The readable input of the key's digest. Parts that begin with ``note:`` are not hashed.
+        aliases: Other keys that the group may have: the key of all frames, including foreign ones.
         site: Type and innermost own frame; groups with one site are shown as related.
     """
 
@@ -34,39 +35,39 @@ class Fingerprint:
     site: str
 
     def joined_to(self, key: str) -> Fingerprint:
-        """Return the same under the key of the group that counts it; its own key is one of the aliases then."""
+        """Return a copy with the key of the group that it was merged into; the own key becomes an alias."""
         others = [alias for alias in (self.key, *self.aliases) if alias != key]
         return replace(self, key=key, aliases=tuple(others))
 
 
 class Facts(Protocol):
-    """What is asked for only if a rule needs it, because it costs time to find."""
+    """Facts of an exception that are expensive to find, so they are read only if a rule needs them."""
 
     def message(self) -> str:
         """Return the exception's text."""
 
     def places(self) -> list[str]:
-        """Return the places of all frames, innermost last: the same whatever code is the application's."""
+        """Return the places of all frames, innermost last. They do not depend on which code is own."""
 
     def clue(self, name: str) -> str:
-        """Return one fact the exception or its frames hold, empty if unknown: see `rules`."""
+        """Return one fact about the exception or its frames; empty if unknown. `rules` lists the names."""
 
 
 @dataclass(slots=True)
 class Raised:
-    """One exception as the core sees it.
+    """One exception, as input of the core.
 
     Attributes:
-        type: Qualified name.
-        bases: Qualified names of its class and all it inherits from, as far as known.
+        type: Qualified name of the class.
+        bases: Qualified names of the class and its bases, as far as known.
         own: Names of the application's frames, innermost last.
         every: Names of all frames, innermost last.
-        line: Source line of the innermost own frame; None where it cannot be read here.
-        facts: More, on demand.
-        cause: What led to it.
-        members: The exceptions of a group, what led to it included; None if it is no group.
-        known_details: What `rules.details_of` has found.
-        details: Further parts, where the frames of an event do not identify the failure.
+        line: Source line of the innermost own frame; empty without one, None if it cannot be read.
+        facts: Further facts, read on demand.
+        cause: The next exception of the chain: cause or context.
+        members: The exceptions of a group, including its cause; None if it is not a group.
+        known_details: Cached result of `rules.details_of`.
+        details: Further parts, if the frames of an event do not identify the failure.
     """
 
     type: str
@@ -85,10 +86,10 @@ def make(parts: Sequence[str], site: str, *, notes: Sequence[str] = (), aliases:
     """Return the fingerprint over the parts.
 
     Args:
-        parts: What is hashed, in order.
+        parts: The input of the digest, in order.
         site: See `Fingerprint`.
-        notes: Said in the parts, not hashed.
-        aliases: Keys; the fingerprint's own is left out.
+        notes: Texts that are added to the parts, but not hashed.
+        aliases: Other keys; the fingerprint's own key is removed.
     """
     key = key_of(parts)
     return Fingerprint(
@@ -101,7 +102,7 @@ def make(parts: Sequence[str], site: str, *, notes: Sequence[str] = (), aliases:
 
 
 def key_of(parts: Sequence[str]) -> str:
-    """Return version and digest of the parts, whose borders count."""
+    """Return version and digest of the parts. The digest depends on the borders between them."""
     joined = "\0".join(parts)
     if joined.count("\0") >= len(parts):
         joined = "\0".join([part.replace("\0", "\ufffd") for part in parts])

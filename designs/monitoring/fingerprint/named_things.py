@@ -1,7 +1,7 @@
-"""What a failure's text names, as far as that is part of the program: tables, modules, attributes, templates, codes.
+"""Names in the text of a failure that are part of the program: tables, modules, attributes, templates, codes. Pure.
 
-Where no frame is the application's, the frames of a database driver are the same for whichever table is missing; then
-these names count. What is data never does: values, paths, and the numbers and ids in names.
+They count if no frame is the application's: the frames of a database driver are the same for any missing table. Data
+never counts: values, paths, and the numbers and ids in names.
 """
 
 from __future__ import annotations
@@ -37,16 +37,16 @@ _SCHEMA = re.compile(
     rf"|\b(?:enum|for type) (?P<type>{_NAME})(?=:|$|\n)"
     r"|\bcast type (?P<cast>[\w ]{1,60} to [\w ]{1,60})"
     r"|\boperator does not exist: (?P<operator>[\w \[\]]{1,40}[^\w\s]{1,4} ?[\w \[\]]{0,40})"
-    # The size of a type is that of a column.
+    # The size of a type belongs to a column.
     r"|\btype (?P<sized>(?:(?:character|bit)(?: varying)?|n?varchar2?|n?char|numeric|decimal)"
     r"\(\d{1,9}(?:, ?\d{1,5})?\))"
-    # SQLite: one class for whatever is wrong, so that the words count.
+    # SQLite has one class for most failures, so the words count.
     rf"|\b(?P<absent>no such [a-z ]{{4,20}}: {_NAME})"
     rf"|^(?P<there>(?:table|index|view|trigger) {_NAME} (?:already exists|has (?:no column named {_NAME}|\d)))"
     rf"|\b(?P<column_name>(?:ambiguous|duplicate) column name: {_NAME})|\b(?P<failed>constraint failed: {_NAME})"
     rf"|\b(?P<again_there>already another table or index with this name: {_NAME})"
     rf"|\b(?P<called>[a-z ]{{4,40}} function {_NAME}\(\))|\bcannot modify (?P<view>{_NAME}) because"
-    # Numbers and codes that say what kind of failure it is: MySQL's, Oracle's.
+    # Numbers and codes of kinds of failures: MySQL's, Oracle's.
     r"|^\((?P<error>\d{4}), |\b(?P<ora>ORA-\d{5})\b",
     re.IGNORECASE,
 )
@@ -96,7 +96,7 @@ _REDIS = re.compile(r"^(?P<kind>[A-Z]{3,12})\b|unknown command [`'\"](?P<command
 
 _SETTING = r"[A-Z][A-Z0-9]{1,30}_[A-Z0-9_]{1,60}"
 _SETTINGS = re.compile(rf"\b(?P<setting>{_SETTING})\b")
-# Of any type: a code that says what kind of failure it is, or a setting that is wrong.
+# For exceptions of any type: the code of a kind of failure, or a setting that is wrong.
 _CODES = re.compile(
     r"\b(?:HTTP(?: ?Error| status)?|(?:HTTP )?status(?:[ _]code)?|exit(?:ed)?(?: with)?(?: (?:code|status))?"
     r"|return(?:ed)? code|exit[ _](?:code|status)|exitcode|signal|errno|SQLSTATE)"
@@ -110,7 +110,7 @@ _CODES = re.compile(
 _BY_PATTERN: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = (
     (_SCHEMA, ("DatabaseError", "InterfaceError", "ProgrammingError", "OperationalError", "IntegrityError")),
     (_SCHEMA, ("DataError", "InternalError", "NotSupportedError", "DBAPIError", "PostgresError")),
-    # Of drivers that are not loaded where an event is read.
+    # Classes of drivers, for events that are read without the driver being loaded.
     (_SCHEMA, ("UndefinedTable", "UndefinedColumn", "UndefinedFunction", "UndefinedObject", "DuplicateTable")),
     (_SCHEMA, ("DuplicateColumn", "InvalidCatalogName", "InvalidSchemaName", "InsufficientPrivilege")),
     (_QUOTED, ("AttributeError", "NameError")),
@@ -134,17 +134,17 @@ _BY_PATTERN: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = (
     (_REDIS, ("ResponseError",)),
     (_FILES, ("ValueError",)),
 )
-# Nearer to what is meant than their own bases.
+# Base classes whose patterns do not apply, because those of the class itself are more specific.
 _NOT_FOR = {
     "KeyError": frozenset({"LookupError"}),
     "HTTPError": frozenset({"OSError"}),
     "UnicodeError": frozenset({"ValueError"}),
 }
-# What follows is a choice of the moment, a guess, or a place on this machine.
+# The start of text that varies: the choices at that moment, a guess, or a place on this machine.
 _REST = re.compile(
     r"\. Did you mean|\. Choices are|Must be one of|\. Perhaps |\(most likely| \(consider | \(/| \([A-Z]:\\"
 )
-# Words alone: neither an id nor a secret of a known shape.
+# Words only: neither an id nor a secret of a known form.
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z_.:]{0,39}")
 _UUID = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECASE)
 _HEX = re.compile(
@@ -159,14 +159,14 @@ _ANY_NUMBER = re.compile(r"\d{1,64}")
 
 
 def names_in(bases: frozenset[str], text: str) -> list[str]:
-    """Return what the text of an exception names, with the numbers and ids in names made general.
+    """Return the names in the text of an exception, at most six; numbers and ids in them are replaced.
 
     Args:
-        bases: Qualified names of its class and all that it inherits from.
+        bases: Qualified names of its class and all base classes.
         text: Its message.
     """
     sources = _sources_of(bases)
-    # What follows the first line repeats it, or shows the statement and its values.
+    # Further lines repeat the first, or show the statement and its values.
     text = text[:_MAX_CHARS].strip().partition("\n")[0]
     rest = _REST.search(text)
     found = _found(sources, text[: rest.start()] if rest is not None else text)
@@ -174,11 +174,11 @@ def names_in(bases: frozenset[str], text: str) -> list[str]:
 
 
 def clean_identifier(name: str, is_key: bool = False) -> str:
-    """Return a name without what differs from one occurrence to the next; ``sha256`` and ``oauth2`` stay.
+    """Return a name without parts that differ between occurrences; ``sha256`` and ``oauth2`` stay.
 
     Args:
-        name: A table's, module's, template's or the like.
-        is_key: Whether it may be data, so that no number in it counts.
+        name: The name of a table, module, template or the like.
+        is_key: Whether it may be data. Then all numbers in it are replaced.
     """
     if _PLAIN.fullmatch(name):
         return name
@@ -197,7 +197,7 @@ def _found(sources: tuple[re.Pattern[str], ...], text: str) -> Iterator[str]:
 
 def _spelt(kind: str, match: re.Match[str], name: str) -> str:
     if kind in {"errno", "status", "status2", "error", "ora", "code"}:
-        # The number says which kind of failure it is.
+        # The number identifies the kind of failure.
         return f"{kind.rstrip('2')} {name}"
     if kind == "sized":
         return f"type {name.lower()}"
@@ -205,7 +205,7 @@ def _spelt(kind: str, match: re.Match[str], name: str) -> str:
     if kind == "again":
         return name.lower()
     if kind == "single" and stated is not None and stated.lower() == "table":
-        # MySQL's begins with the database, which is another on each deployment.
+        # In MySQL, the name begins with the database, which differs between deployments.
         name = name.rpartition(".")[2]
     if match.re is _REVERSE or match.re is _SYNTAX:
         stated = kind
@@ -217,5 +217,5 @@ def _spelt(kind: str, match: re.Match[str], name: str) -> str:
 def _sources_of(bases: frozenset[str]) -> tuple[re.Pattern[str], ...]:
     short = {name.rpartition(".")[2] for name in bases}
     short -= {base for name in short for base in _NOT_FOR.get(name, ())}
-    # The database's patterns are one however many of its classes are among the bases.
+    # Several of a database's classes may be among the bases; their common pattern is used once.
     return (*dict.fromkeys(pattern for pattern, names in _BY_PATTERN if not short.isdisjoint(names)), _CODES)

@@ -1,4 +1,4 @@
-"""What the application says about the grouping itself: an attribute of the exception, or a hook from the settings."""
+"""The application's own grouping: ``error_fingerprint`` of an exception, or the hook of the settings."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ __all__ = ["entries_of", "from_exception", "from_hook", "hook_failures"]
 _MAX_ENTRIES = 20
 _MAX_ENTRY_CHARS = 300
 _MAX_SECONDS = 0.05
-_REST_SECONDS = 60.0
+_PAUSE_SECONDS = 60.0
 
 hook_failures: Counter[str] = Counter()
-"""Answers of the hook that were ignored, by reason: ``raised``, ``slow``, ``unusable``, ``resting``."""
+"""Count of ignored results of the hook by reason: ``raised``, ``slow``, ``unusable``, ``resting`` (not called)."""
 
 _lock = threading.RLock()
-_rests_until = 0.0
+_paused_until = 0.0
 
 
 def from_exception(exc: BaseException, message: Callable[[], str]) -> list[str] | None:
-    """Return what ``error_fingerprint`` of the exception, an attribute or a method, asks for."""
+    """Return the entries of the exception's ``error_fingerprint``, an attribute or a method; None without entries."""
     wanted = attribute_of(exc, "error_fingerprint")
     if wanted is not None and callable(wanted):
         try:
@@ -43,7 +43,7 @@ def from_exception(exc: BaseException, message: Callable[[], str]) -> list[str] 
         except REFUSED:
             return None
         except BaseException as error:
-            # The exception's own code must not break its record.
+            # The exception's own code must not prevent its record.
             if is_stop(error):
                 raise
             return None
@@ -51,42 +51,43 @@ def from_exception(exc: BaseException, message: Callable[[], str]) -> list[str] 
 
 
 def from_hook(record: Callable[[], Mapping[str, Any]], message: Callable[[], str]) -> list[str] | None:
-    """Return what ``ENGINEL_FINGERPRINT_HOOK`` asks for; its failures are counted and otherwise ignored.
+    """Return the entries of ``ENGINEL_FINGERPRINT_HOOK``; its failures are counted and otherwise ignored.
 
-    A slow hook's answer is ignored, and so is the hook for a minute: code that runs cannot be stopped from here.
+    The result of a slow hook is ignored, and the hook is not called for a minute, because a running hook cannot be
+    stopped.
     """
-    global _rests_until  # noqa: PLW0603 - one hook, one rest
+    global _paused_until  # noqa: PLW0603 - one hook, one pause
     hook = conf.fingerprint_hook
     if hook is None:
         return None
     began = time.monotonic()
-    if began < _rests_until:
-        _ignored("resting")
+    if began < _paused_until:
+        _count_ignored("resting")
         return None
     try:
         wanted = _load(hook)(record())
     except BaseException as error:
-        # A hook must not break the record.
+        # A hook must not prevent the record.
         if is_stop(error):
             raise
-        _ignored("raised")
+        _count_ignored("raised")
         return None
     if time.monotonic() - began > _MAX_SECONDS:
-        _rests_until = time.monotonic() + _REST_SECONDS
-        _ignored("slow")
+        _paused_until = time.monotonic() + _PAUSE_SECONDS
+        _count_ignored("slow")
         return None
     if wanted is None:
         return None
     entries = entries_of(wanted, message)
     if not entries:
-        _ignored("unusable")
+        _count_ignored("unusable")
     return entries
 
 
 def entries_of(wanted: object, message: Callable[[], str]) -> list[str] | None:
-    """Return the entries as text; one that equals the message is cleaned as messages are."""
+    """Return the entries as text, None if there are none. An entry equal to the message is normalized."""
     try:
-        # By type: a lazy object would load what it stands for.
+        # By type: isinstance() would make a lazy object load its value.
         kind = type(wanted)
         listed: Iterable[object] = [wanted] if issubclass(kind, str) else cast("Iterable[object]", wanted)
         if not issubclass(kind, str | list | tuple):
@@ -101,19 +102,19 @@ def entries_of(wanted: object, message: Callable[[], str]) -> list[str] | None:
     except REFUSED:
         return None
     except BaseException as error:
-        # Lists may be anybody's subclass.
+        # The list may be of a foreign subclass.
         if is_stop(error):
             raise
         return None
 
 
 def forget_rest() -> None:
-    """Let a hook that was slow be asked again now."""
-    global _rests_until  # noqa: PLW0603 - one hook, one rest
-    _rests_until = 0.0
+    """End the pause after a slow hook, so that the next failure calls it again."""
+    global _paused_until  # noqa: PLW0603 - one hook, one pause
+    _paused_until = 0.0
 
 
-def _ignored(reason: str) -> None:
+def _count_ignored(reason: str) -> None:
     with _lock:
         hook_failures[reason] += 1
 
