@@ -1,1 +1,1 @@
-"""Export-controlled and classified designs: the names and words that may leave, and the origin of exceptions."""
+"""Export-controlled and classified designs: names and words that reports may contain, and the origin of exceptions."""

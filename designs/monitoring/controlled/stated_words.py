@@ -1,6 +1,6 @@
-"""The words that the program states as facts of a failure: stages, reasons, codes, signals. Pure.
+"""Words that the program itself uses as facts of a failure: stages, reasons, codes, signals. Pure.
 
-Reports of controlled designs keep a stated word only if it stands here. Any other may be a part's name.
+Reports of controlled designs keep such a word only if it is listed here. Any other may be the name of a part.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ not_acceptable not_authenticated not_found organization_limit_exceeded parse_err
 storage_quota_exceeded task_timeout throttled unit_conversion_error unsupported_media_type user_limit_exceeded
 """
 _OUTCOMES = "done failed signal timeout ready queued processing uploaded"
-# How Sentry's SDK calls the places where it catches exceptions.
+# The names of the mechanisms by which Sentry's SDK catches exceptions.
 _MECHANISMS = "asgi atexit celery chained django excepthook generic logging stdlib threading unraisablehook wsgi"
 _SECTIONS = "HEADER ANCHOR REFERENCE DATA S G D P T"
 _METHODS = "GET HEAD POST PUT PATCH DELETE OPTIONS"
@@ -31,10 +31,10 @@ _stated = {
 
 
 def state_words(words: Iterable[str]) -> None:
-    """Add words that the program states, such as the reasons of a closed list."""
+    """Add words that the program uses, such as the reasons of a closed list."""
     _stated.update(words)
 
 
 def is_word(text: str) -> bool:
-    """Return whether a text is a word that the program states."""
+    """Return whether a text is a listed word."""
     return text in _stated

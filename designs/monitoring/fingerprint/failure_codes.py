@@ -183,7 +183,7 @@ def _is_close(number: _Number) -> bool:
 
 
 def _is_rejection(number: _Number) -> bool:
-    # Not "failed 500 times", nor the counts of passed and failed in a summary.
+    # Excludes "failed 500 times" and the counts of passed and failed in a summary.
     return number.value[0] in "45" and number.before[-2:] in {" (", ": "} and _is_answer(number)
 
 
@@ -225,5 +225,5 @@ _RULES_OF_WORDS: tuple[tuple[frozenset[str], Callable[[_Number], bool]], ...] = 
     # HTTP/1.1" 404
     (frozenset({"0", "1", "2", "3"}), lambda number: _AFTER_VERSION.search(number.before) is not None),
 )
-# A word of several rules gets the first of them.
+# If a word belongs to several rules, the first one applies.
 _RULES = {word: rule for words, rule in reversed(_RULES_OF_WORDS) for word in words}

@@ -1,7 +1,7 @@
 """Classification of code as own or foreign: by folder, or by package if the application is installed like a library.
 
 An application in ``site-packages`` or ``dist-packages`` (a wheel, a Debian package), an editable install or a zip file
-is outside of its configured folders. Its packages are found by name: those of the setting, else the project's own apps.
+is outside of its configured folders. Its packages are found by name, from the setting or else the project's own apps.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Qualified names for the bare function names in Sentry's JSON, from source that is loaded here.
+"""Qualified names for the bare function names in Sentry's JSON, found in the source of imported modules.
 
-Two classes of one module may both have a ``get``: without the class their failures would be one group. Only files of
-modules that this process has imported are read; for others the bare name stays.
+Two classes of one module may both have a ``get``. Without the class, their failures would become one group. Only files
+of modules that this process has imported are read; otherwise the bare name stays.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class _Scope(NamedTuple):
 
 
 def qualified_name(module: str, filename: str, function: str, line: int) -> str:
-    """Return the function's qualified name, without ``<locals>``; the name itself where it cannot be found."""
+    """Return the function's qualified name without ``<locals>``; the given name if it cannot be found."""
     loaded = loaded_file(module, filename)
     if not loaded or function == "<module>":
         return function

@@ -1,4 +1,4 @@
-"""Paths and where their links lead: a checkout may be reached by one, be given as one, or hold some."""
+"""Resolution of symbolic links in paths, because the path of a checkout, or a path inside of it, may be a link."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MAX_ENTRIES = 200
 
 @lru_cache(maxsize=4_096)
 def real_path(path: str) -> str:
-    """Return where the links of a path lead; the path itself if it is relative and no file here."""
+    """Return the path with its links resolved; unchanged if it is relative and does not exist here."""
     try:
         return os.path.realpath(path) if PurePath(path).is_absolute() or Path(path).exists() else path
     except (OSError, ValueError):
@@ -25,20 +25,20 @@ def real_path(path: str) -> str:
 
 
 def spellings(path: str) -> set[str]:
-    """Return the path as it is given and the real one."""
+    """Return the given path and the one with its links resolved."""
     return {path, real_path(path)}
 
 
 def is_same_file(first: str, second: str) -> bool:
-    """Return whether both paths lead to one file."""
+    """Return whether both paths are of one file."""
     return first == second or (bool(second) and real_path(first) == real_path(second))
 
 
 def folders_of(roots: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the folders that the roots name, with a slash behind each: as given, and where their links lead.
+    """Return the folders of the roots, each with a trailing slash: as given, and with their links resolved.
 
-    Relative ones begin at ``BASE_DIR`` or in the working directory. The entries of ``sys.path`` that lead to a root are
-    among them: asked at the start, this still knows them after a deployment has turned their link to another release.
+    Relative roots start at ``BASE_DIR`` or the working directory. The result includes entries of ``sys.path`` that are
+    links to a root. Called at start, it keeps them after a deployment has changed such a link to another release.
     """
     base = str(getattr(settings, "BASE_DIR", ""))
     relative = any(root and not PurePath(root).is_absolute() for root in roots)
@@ -51,7 +51,7 @@ def _folders_of(roots: tuple[str, ...], base: str, working: str) -> tuple[str, .
         os.path.normpath(Path(start, root)) for root in roots if root for start in (base, working) if start or root
     }
     named -= {folder for folder in named if not PurePath(folder).is_absolute()}
-    # A relative root must not make everything the application's, as in a daemon, which works in "/".
+    # A relative root must not make all code own: a daemon's working directory is "/".
     named -= {"/"} - set(roots)
     folders = named | {real_path(folder) for folder in named}
     folders |= {alias for folder in folders for alias in _aliases(folder)}
@@ -59,7 +59,7 @@ def _folders_of(roots: tuple[str, ...], base: str, working: str) -> tuple[str, .
 
 
 def _aliases(folder: str) -> Iterator[str]:
-    """Give the names that a folder, or what is imported from it, has by ``sys.path``."""
+    """Yield other paths of a folder, or of folders in it, by the links in ``sys.path``."""
     for entry in sys.path[:_MAX_ENTRIES]:
         real = real_path(entry)
         if not PurePath(entry).is_absolute() or real == os.path.normpath(entry):

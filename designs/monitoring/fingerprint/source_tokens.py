@@ -1,7 +1,8 @@
-"""Python source as tokens and logical lines, alike on each version of the interpreter.
+"""Tokens and logical lines of Python source, the same on all versions of the interpreter.
 
-The standard library's tokenizer splits f-strings from 3.12 on, and neither it nor the parser reads the few lines around
-a failure that an event holds. A logical line is a simple statement, the header of a compound one, or a decorator.
+The standard library's tokenizer splits f-strings since 3.12. Neither it nor the parser can read the incomplete source
+in an event, a few lines around the failure. A logical line is a simple statement, the header of a compound one, or a
+decorator.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import NamedTuple
 __all__ = ["Lines", "Token", "logical_line_within", "long_lines", "partners", "tokens_of"]
 
 # No group is repeated possessively: Python 3.11.2 reads such patterns wrongly.
-# What follows an opening quote, up to the closing one.
+# The rest of a string after the opening quote, including the closing one.
 _BODIES = {
     '"""': re.compile(r'(?:[^\\"]++|\\.|"(?!""))*"""', re.DOTALL),
     "'''": re.compile(r"(?:[^\\']++|\\.|'(?!''))*'''", re.DOTALL),
@@ -31,7 +32,7 @@ _LITERALS = {
 _SPECIFIER = re.compile(r"[^{}\n]++")
 _PREFIX = re.compile(r"(?<!\w)[A-Za-z]{1,2}\Z")
 _PREFIXES = frozenset({"r", "u", "b", "f", "t", "br", "rb", "fr", "rf", "tr", "rt"})
-# Text, comments, strings and brackets that begin and end on one line; what may be an f-string has no field.
+# Text, comments, one-line strings, and brackets around those. Strings with a brace are excluded: it may start a field.
 _FLAT = r"""[^'"#\\()\[\]{}\n]++|"(?!"")[^"\\\n{]*+"|'(?!'')[^'\\\n{]*+'"""
 _NESTED = rf"[(\[{{](?:{_FLAT}|[(\[{{](?:{_FLAT}|[(\[{{](?:{_FLAT})*[)\]}}])*[)\]}}])*[)\]}}]"
 _PLAIN = re.compile(rf"(?:\n|{_FLAT}|{_NESTED}|\#[^\n]*+)*")
@@ -50,14 +51,14 @@ _MAX_NESTING = 20
 
 
 class Lines(NamedTuple):
-    """The first and the last physical line of something, counted from 1."""
+    """The first and the last physical line of a token or logical line, counted from 1."""
 
     first: int
     last: int
 
 
 class Token(NamedTuple):
-    """A ``word``, ``number``, ``string`` or ``mark`` as it is in the source, and its lines."""
+    """A ``word``, ``number``, ``string`` or ``mark``, its source text and its lines."""
 
     kind: str
     text: str
@@ -65,7 +66,7 @@ class Token(NamedTuple):
 
 
 def partners(tokens: Sequence[Token]) -> dict[int, int]:
-    """Return the places of opening brackets with those of the brackets that close them."""
+    """Return the places of the closing brackets, by the places of their opening brackets."""
     found: dict[int, int] = {}
     opened: list[int] = []
     for at, (kind, text, _) in enumerate(tokens):
@@ -77,13 +78,13 @@ def partners(tokens: Sequence[Token]) -> dict[int, int]:
 
 
 class _Scan:
-    """What one walk over a text finds.
+    """One scan of a text for logical lines.
 
     Attributes:
         ranges: Logical lines of more than one physical line.
         strings: Strings of more than one line.
-        lost: The last line of what began before the text; 0 if nothing did.
-        unended: The first line of what does not end within the text; 0 if all does.
+        lost: The last line of a logical line that began before the text; 0 without one.
+        unended: The first line of a logical line or string that does not end within the text; 0 without one.
     """
 
     def __init__(self, text: str, begin: int) -> None:
@@ -91,10 +92,10 @@ class _Scan:
         self.strings: list[Lines] = []
         self.lost = self.unended = 0
         self._depth = 0
-        # Of the logical line that is being read; -1 if that is before the text.
+        # First line of the current logical line; 0 between logical lines, -1 if it began before the text.
         self._first = -1 if begin else 0
         line = 1 + text.count("\n", 0, begin)
-        for kind, line, last in _events(text, begin, line):  # noqa: B020 - it ends with the last line
+        for kind, line, last in _events(text, begin, line):  # noqa: B020 - afterwards, `line` is the last line
             self._take(kind, line, last)
         if self._depth or self.unended:
             self.unended = max(self._first, 1) if self._first else line
@@ -112,7 +113,7 @@ class _Scan:
         elif kind == "close" and self._depth:
             self._depth -= 1
         elif kind == "close":
-            # All so far was within brackets.
+            # An unmatched bracket: all text so far was within brackets.
             self.ranges.clear()
             self._first = -1
         elif kind == "string" and line < last:
@@ -131,16 +132,16 @@ class _Scan:
 def long_lines(text: str) -> list[Lines] | None:
     """Return the logical lines of a whole source that have more than one physical line.
 
-    None if its brackets or strings do not match.
+    None if brackets or strings are not closed.
     """
     scan = _Scan(text, 0)
     return None if scan.lost or scan.unended else scan.ranges
 
 
 def logical_line_within(lines: list[str], at: int) -> Lines | None:
-    """Return the logical line around the line ``at`` of some consecutive lines, if they hold all of it.
+    """Return the logical line at the line ``at`` of some consecutive lines; None if it is not complete there.
 
-    They may begin within a string or within brackets.
+    The lines may begin within a string or within brackets.
     """
     text = "\n".join(lines)
     for quote in ("", '"""', "'''"):
@@ -155,7 +156,7 @@ def logical_line_within(lines: list[str], at: int) -> Lines | None:
 
 
 def tokens_of(text: str) -> list[Token] | None:
-    """Return the tokens without comments and white space; None if it does not read as Python."""
+    """Return the tokens without comments and white space; None if the text is not Python."""
     found: list[Token] = []
     at, line = 0, 1
     while (match := _TOKEN.match(text, at)) is not None:
@@ -177,7 +178,7 @@ def tokens_of(text: str) -> list[Token] | None:
 
 
 def _events(text: str, at: int, line: int) -> Iterator[tuple[str, int, int]]:
-    """Give brackets, strings and ends of lines: kind, line and last line. What is plain is passed over at once."""
+    """Yield brackets, strings and ends of lines as kind, line and last line. Other text is skipped by one pattern."""
     while True:
         begin, at = at, _end_of(_PLAIN, text, at)
         if passed := text.count("\n", begin, at):
@@ -208,7 +209,7 @@ def _end_of(pattern: re.Pattern[str], text: str, at: int) -> int:
 
 
 def _string_end(text: str, at: int, nesting: int = 0) -> int:
-    """Return where the string ends whose quote is there; -1 if it does not end."""
+    """Return the end of the string whose opening quote is at this place; -1 if it does not end."""
     quote = text[at : at + 3]
     if quote not in _BODIES or len(quote) < 3:
         quote = text[at]
@@ -216,7 +217,7 @@ def _string_end(text: str, at: int, nesting: int = 0) -> int:
     prefix = _PREFIX.search(text, max(at - 3, 0), at)
     if prefix is not None and prefix[0].lower() in _PREFIXES and not {"f", "t"}.isdisjoint(prefix[0].lower()):
         end = _formatted_end(text, begin, quote, nesting)
-        # Each level that tried twice would double the time.
+        # No second attempt inside of fields: each level would double the time.
         if end >= 0 or nesting:
             return end
     body = _BODIES[quote].match(text, begin)
@@ -224,7 +225,7 @@ def _string_end(text: str, at: int, nesting: int = 0) -> int:
 
 
 def _formatted_end(text: str, at: int, quote: str, nesting: int) -> int:
-    """Return where an f-string ends: its fields may hold strings in its own quotes from Python 3.12 on."""
+    """Return the end of an f-string, or -1. Since Python 3.12, its fields may contain strings with the same quotes."""
     while (literal := _LITERALS[quote].match(text, at)) is not None:
         at = literal.end()
         if text.startswith(quote, at):
@@ -238,7 +239,7 @@ def _formatted_end(text: str, at: int, quote: str, nesting: int) -> int:
 
 
 def _field_end(text: str, at: int, nesting: int) -> int:
-    """Return where a field of an f-string ends: behind its brace."""
+    """Return the end of a field of an f-string, after its closing brace; -1 if it does not end."""
     depth = 0
     while (match := _TOKEN.match(text, at)) is not None and match.lastgroup != "end":
         mark, at = match["mark"], match.end()
@@ -258,7 +259,7 @@ def _field_end(text: str, at: int, nesting: int) -> int:
 
 
 def _specifier_end(text: str, at: int, nesting: int) -> int:
-    """Return where a field ends whose format begins there; the format may have fields itself."""
+    """Return the end of a field whose format begins at this place; -1 if it does not end. A format may have fields."""
     while True:
         at = _end_of(_SPECIFIER, text, at)
         if text[at : at + 1] == "}":

@@ -1,7 +1,7 @@
-"""One text for a statement, however it is laid out.
+"""Canonical text of a statement, independent of its layout.
 
-Comments, line breaks and spaces do not count, nor do parentheses and trailing commas that mean nothing: what the parser
-reads is the same without them. Strings stay as they are.
+Comments, line breaks and spaces do not count. Neither do redundant parentheses and trailing commas: the syntax tree is
+the same without them. Strings stay unchanged.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _KEYWORDS = frozenset(keyword.kwlist) - {"None", "True", "False"}
 _MAYBE_UNARY = frozenset({"-", "+", "*", "**", "@"})
 _TRAILING = frozenset({(",", ")"), (",", "]"), (",", "}")})
 _TIGHT = frozenset({".", "**", "!"})
-# What a clause needs around it to be a statement that can be parsed.
+# Code that a clause needs before and after it, so that it can be parsed.
 _BEFORE = {"else": "if x: pass\n", "except": "try: pass\n", "finally": "try: pass\n", "case": "match x:\n "}
 _COMPOUND = frozenset(
     {"if", "elif", "else", "for", "while", "with", "async", "try", "except", "finally", "def", "class", "case"}
@@ -37,35 +37,35 @@ _AFTER = {"try": "\nfinally: pass", "@": "\ndef f(): pass"}
 
 
 def canonical(source: str, scope: str = "", line: int = 1) -> str | None:
-    """Return the text of a statement, or of the header of a compound one; None if it does not read as Python.
+    """Return the text of a statement, or of the header of a compound one; None if it is not Python.
 
     Args:
         source: The statement.
-        scope: ``<lambda>`` or ``<genexpr>`` where that is what failed: of a larger statement only the way to its item
-            counts then, or the handlers of a table would be one group, which each change of the table would split.
+        scope: ``<lambda>`` or ``<genexpr>`` if such an expression failed. Then only its item of a larger statement
+            counts. Otherwise all handlers in a table would form one group, and each change of the table a new one.
         line: The failing line within the source, counted from 1.
     """
     read = tokens_of(source)
     if read is None:
         return None
-    tokens = item_around(read, scope, line) if scope else _that_may_fail(read)
+    tokens = item_around(read, scope, line) if scope else _fallible_part(read)
     if len(tokens) <= _MAX_TOKENS:
-        tokens = _reduced(tokens)
+        tokens = _without_redundant(tokens)
     return bounded(_joined(tokens))
 
 
 def bounded(text: str) -> str:
-    """Return a text of at most 300 characters; of a longer one a digest stands for its end."""
+    """Return a text of at most 300 characters; a digest replaces the end of a longer one."""
     if len(text) <= _MAX_CHARS:
         return text
     digest = hashlib.blake2b(text.encode("utf-8", "backslashreplace"), digest_size=6).hexdigest()
     return f"{text[:_SHOWN_CHARS]}... {digest}"
 
 
-def _that_may_fail(tokens: Sequence[Token]) -> Sequence[Token]:
-    """Return the header or the body of a compound statement on one line where the other one cannot fail.
+def _fallible_part(tokens: Sequence[Token]) -> Sequence[Token]:
+    """Return only the header or the body of a one-line compound statement if the other one cannot fail.
 
-    A formatter gives each a line of its own.
+    A formatter writes them on separate lines.
     """
     first = tokens[0].text if tokens else ""
     if first not in _COMPOUND:
@@ -80,7 +80,7 @@ def _that_may_fail(tokens: Sequence[Token]) -> Sequence[Token]:
 
 
 def _end_of_header(tokens: Sequence[Token]) -> int:
-    """Return the place of the colon that ends it; that of the last token if there is none."""
+    """Return the place of the colon that ends the header; that of the last token if there is none."""
     pairs, lambdas, at = partners(tokens), 0, 0
     while at < len(tokens):
         text = tokens[at].text
@@ -94,38 +94,38 @@ def _end_of_header(tokens: Sequence[Token]) -> int:
     return len(tokens) - 1
 
 
-def _reduced(tokens: Sequence[Token]) -> Sequence[Token]:
-    """Leave out the parentheses and trailing commas without which the parser reads the same."""
+def _without_redundant(tokens: Sequence[Token]) -> Sequence[Token]:
+    """Return the tokens without parentheses and trailing commas that do not change the syntax tree."""
     texts = [token.text for token in tokens]
     commas = [{at} for at, two in enumerate(pairwise(texts)) if two in _TRAILING]
-    pairs = [{begin, end} for begin, end in partners(tokens).items() if _may_go(tokens, begin, end)]
+    pairs = [{begin, end} for begin, end in partners(tokens).items() if _is_removable(tokens, begin, end)]
     if not commas and not pairs:
         return tokens
-    meaning = _meaning(tokens)
-    if meaning is None:
+    syntax = _syntax(tokens)
+    if syntax is None:
         return tokens
-    gone: set[int] = set()
+    removed: set[int] = set()
     small = len(tokens) <= _MAX_TRIED_TOKENS
     for wanted in ([*commas, *pairs], commas, *([[one] for one in [*commas, *pairs][:_MAX_TRIALS]] if small else ())):
-        trial = gone.union(*wanted)
-        if trial != gone and _meaning(_without(tokens, trial)) == meaning:
-            gone = trial
-    return _without(tokens, gone)
+        trial = removed.union(*wanted)
+        if trial != removed and _syntax(_without(tokens, trial)) == syntax:
+            removed = trial
+    return _without(tokens, removed)
 
 
-def _may_go(tokens: Sequence[Token], begin: int, end: int) -> bool:
-    """Return whether these are parentheses around something, and not those of a call."""
+def _is_removable(tokens: Sequence[Token], begin: int, end: int) -> bool:
+    """Return whether these are parentheses around an expression, and not those of a call."""
     if tokens[begin].text != "(" or end == begin + 1:
         return False
     return begin == 0 or _is_operator(tokens, begin - 1)
 
 
-def _without(tokens: Sequence[Token], gone: Iterable[int]) -> list[Token]:
-    return [token for at, token in enumerate(tokens) if at not in gone]
+def _without(tokens: Sequence[Token], removed: Iterable[int]) -> list[Token]:
+    return [token for at, token in enumerate(tokens) if at not in removed]
 
 
-def _meaning(tokens: Sequence[Token]) -> list[object] | None:
-    """Return what the parser reads, without the strings: their text does not matter here and makes it warn."""
+def _syntax(tokens: Sequence[Token]) -> list[object] | None:
+    """Return the nodes of the syntax tree, with empty strings: their text is irrelevant, and may cause warnings."""
     blank = [token._replace(text=_blank(token.text)) if token.kind == "string" else token for token in tokens]
     first, last = blank[0].text, blank[-1].text
     text = _joined(blank)
@@ -141,7 +141,7 @@ def _meaning(tokens: Sequence[Token]) -> list[object] | None:
 
 
 def _nodes(tree: ast.AST) -> list[object]:
-    """Return the nodes and their values in order, without recursion: its limit depends on the caller."""
+    """Return the nodes and their values in order, without recursion, whose limit depends on the caller."""
     found: list[object] = []
     waiting: list[object] = [tree]
     while waiting:
@@ -183,7 +183,7 @@ def _joined(tokens: Sequence[Token]) -> str:
 
 
 def _tightness(tokens: Sequence[Token], at: int, bracket: str) -> tuple[bool, bool]:
-    """Return whether no space comes before the token, and whether none comes behind it."""
+    """Return whether the token has no space before it, and whether it has none after it."""
     text = tokens[at].text
     if tokens[at].kind != "mark" or text == "...":
         return False, False
@@ -200,7 +200,7 @@ def _tightness(tokens: Sequence[Token], at: int, bracket: str) -> tuple[bool, bo
 
 
 def _is_operator(tokens: Sequence[Token], at: int) -> bool:
-    """Return whether an operand comes behind this token: after operators, opening brackets and keywords."""
+    """Return whether an operand follows this token: an operator, an opening bracket or a keyword."""
     kind, text, _ = tokens[at]
     if kind == "mark":
         return text not in {")", "]", "}", "..."}

@@ -1,7 +1,7 @@
-"""The statement around a line: from source that this process can read, or from the lines that an event holds.
+"""The statement at a line, from source that this process can read, or from the lines in an event.
 
-A failing expression on the third line of a call belongs to the whole call, on each version of the interpreter. Of a
-compound statement only the header belongs to it. Where the statement cannot be found the line itself stands for it.
+A failing expression on the third line of a call belongs to the whole call, on all versions of the interpreter. For a
+line in the header of a compound statement, only the header counts. If no statement is found, the line itself is used.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ __all__ = ["loaded_file", "statement_at", "statement_beyond", "statement_beyond_
 _MAX_FILES = 256
 _MAX_LINES = 30_000
 _MAX_CHARS = 20_000
-# Templates are compiled to code, too, and have lines of their own language.
+# Templates are also compiled to code, but their lines are not Python.
 _PYTHON = frozenset({"", ".py", ".pyw", ".pyx"})
 
 _files: dict[str, tuple[list[str], list[Lines] | None]] = {}
 
 
 def statement_at(filename: str, line: int, scope: str = "") -> str | None:
-    """Return the statement around a line of a file; None if the line cannot be read.
+    """Return the statement at a line of a file; None if the line cannot be read.
 
     Args:
-        filename: As the code object or the module names it.
+        filename: The name from the code object or the module.
         line: Counted from 1.
         scope: See `canonical`.
     """
@@ -47,7 +47,7 @@ def statement_at(filename: str, line: int, scope: str = "") -> str | None:
 
 
 def statement_beyond(filename: str, line: int, reach: int) -> str:
-    """Return the statement around a line of a file if it has lines further away than ``reach``; else nothing."""
+    """Return the statement at a line of a file if it extends more than ``reach`` lines from there; else empty."""
     lines = linecache.getlines(filename)
     ranges = _long_lines_of(filename, lines) if 0 < line <= len(lines) else None
     around = _around(ranges or [], line)
@@ -57,7 +57,7 @@ def statement_beyond(filename: str, line: int, reach: int) -> str:
 
 
 def statement_beyond_in_event(module: str, path: str, line: int, text: str, reach: int) -> str:
-    """Return what `statement_beyond` does for a frame of an event, where its module is loaded here; else nothing."""
+    """Return `statement_beyond` for the frame of an event if its module is imported here; else empty."""
     loaded = loaded_file(module, path)
     number = _same_line(linecache.getlines(loaded), line, text) if loaded else 0
     return statement_beyond(loaded, number, reach) if number else ""
@@ -66,14 +66,14 @@ def statement_beyond_in_event(module: str, path: str, line: int, text: str, reac
 def statement_in_event(
     module: str, path: str, line: int, context: tuple[Sequence[str], str, Sequence[str]], scope: str = ""
 ) -> str | None:
-    """Return the statement around the line of a frame of an event; None if the event has no line.
+    """Return the statement at the line of a frame of an event; None if the event has no line.
 
-    The file is read where its module is loaded here and its line is the one of the event.
+    The file is read if its module is imported here and has the same line as the event.
 
     Args:
         module: Name of the frame's module.
         path: Its file.
-        line: Number of the line, 0 if it is not known.
+        line: Number of the line; 0 if unknown.
         context: The lines before, the line itself and the lines after it.
         scope: See `canonical`.
     """
@@ -90,7 +90,7 @@ def statement_in_event(
 
 
 def loaded_file(module: str, path: str) -> str:
-    """Return the file of a module that is loaded here, if it is this one; else nothing."""
+    """Return the file of an imported module if the path is of the same file; else empty."""
     loaded = getattr(sys.modules.get(module), "__file__", None)
     return loaded if isinstance(loaded, str) and is_same_file(loaded, path) else ""
 
@@ -101,14 +101,14 @@ def _around(ranges: list[Lines], line: int) -> Lines:
 
 
 def _same_line(lines: list[str], line: int, text: str) -> int:
-    """Return the number of the event's line in the file here; 0 if it is not the same there."""
+    """Return the number of the event's line if the file has the same line here; else 0."""
     if not 0 < line <= len(lines):
         return 0
     shown = text.strip()
     here = lines[line - 1].strip()
     if shown in {"", here} or (shown.endswith("...") and here.startswith(shown[:-3])):
         return line
-    # The SDK counts form feeds as ends of lines when it cuts out the context.
+    # The SDK counts form feeds as ends of lines when it extracts the context.
     counted = "".join(lines).splitlines()
     return line if line <= len(counted) and counted[line - 1].strip() == shown else 0
 

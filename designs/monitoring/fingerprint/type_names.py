@@ -1,4 +1,4 @@
-"""Names of exception types: qualified, without what differs between runs."""
+"""Qualified names of exception types, without parts that differ between runs."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ __all__ = ["bases_of", "class_named", "name_of", "qualified"]
 
 _MAX_TYPES = 4_096
 _SCRIPTS = frozenset({"__main__", "__mp_main__"})
-# Python 3.13 gave it another name; the old one is still known to all.
+# Renamed in Python 3.13. The old name is the same on all versions.
 _RENAMED = {"re.PatternError": "re.error"}
 _known: dict[int, tuple[type, str, frozenset[str]]] = {}
 
 
 def name_of(kind: type) -> str:
-    """Return module and qualified name; ``builtins`` and ``<locals>`` are left out."""
+    """Return module and qualified name without ``builtins`` and ``<locals>``."""
     return _described(kind)[1]
 
 
 def bases_of(kind: type) -> frozenset[str]:
-    """Return the names of the class and all it inherits from."""
+    """Return the names of the class and its bases."""
     return _described(kind)[2]
 
 
 def qualified(module: str, name: str, stem: str = "") -> str:
-    """Return the name of a type; a script goes by the stem of its file."""
+    """Return the name of a type. For a script, the module is the stem of its file name."""
     name = name.replace("<locals>.", "")
     if module in _SCRIPTS:
         module = stem or PurePath(str(getattr(sys.modules.get(module), "__file__", None) or module)).stem
@@ -36,7 +36,7 @@ def qualified(module: str, name: str, stem: str = "") -> str:
 
 
 def class_named(module: str, name: str) -> type | None:
-    """Return the exception class of this name if it is loaded here."""
+    """Return the exception class of this name; None if it is not imported here."""
     found: object = sys.modules.get(module or "builtins")
     try:
         for step in name.split(".")[:8]:
@@ -47,7 +47,7 @@ def class_named(module: str, name: str) -> type | None:
 
 
 def _described(kind: type) -> tuple[type, str, frozenset[str]]:
-    # By id, holding the class: a metaclass may break its hash.
+    # By id, with the class kept alive: the metaclass may break its hash.
     found = _known.get(id(kind))
     if found is None:
         if len(_known) >= _MAX_TYPES:

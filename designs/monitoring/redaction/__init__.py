@@ -1,4 +1,4 @@
-"""Removing secrets from values of any kind before they are stored, logged or sent."""
+"""Redaction of secrets in values of any type before they are stored, logged or sent."""
 
 from designs.monitoring.redaction.values import (
     FILTERED,
