@@ -32,7 +32,7 @@ _HOLDERS = ("task_request", "request")
 _CARRYING = "designs.context_propagation"
 _THREAD = "threading"
 _ORIGIN = "enginel_origin"
-_ASKED = "__enginel_asked__"
+_LAST_CHECK = "__enginel_asked__"
 _MAX_CODES = 8_192
 
 _roles: dict[int, tuple[CodeType, str]] = {}
@@ -53,13 +53,13 @@ def comes_from_controlled(exc: BaseException) -> bool:
         return False
     # One report calls this several times. The result changes only with new frames or more controlled work.
     state = (id(traceback_of(exc)), getattr(context.carrier, "met", 0))
-    if dict.get(attributes_of(exc), _ASKED) == state:
+    if dict.get(attributes_of(exc), _LAST_CHECK) == state:
         return False
-    for link in _family(exc):
+    for link in _related(exc):
         if _is_tagged(attributes_of(link)) or _is_in_controlled_frames(link):
             tag(exc)
             return True
-    dict.__setitem__(attributes_of(exc), _ASKED, state)
+    dict.__setitem__(attributes_of(exc), _LAST_CHECK, state)
     return False
 
 
@@ -71,7 +71,7 @@ def _is_tagged(attributes: dict[str, object]) -> bool:
     return type(cells) is tuple and any(cells)
 
 
-def _family(exc: BaseException) -> Iterator[BaseException]:
+def _related(exc: BaseException) -> Iterator[BaseException]:
     """Yield an exception, those of its chain and groups, and those among its arguments and attributes."""
     waiting, seen = [exc], set[int]()
     while waiting and len(seen) < _MAX_EXCEPTIONS:

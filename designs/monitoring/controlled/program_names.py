@@ -103,7 +103,7 @@ def known_stack(text: str) -> str:
 def foreign_names(exc: BaseException) -> set[str]:
     """Return the names in an exception, its chain and its groups that may hold data; mostly none."""
     names: set[str] = set()
-    for link in _family(exc):
+    for link in _related(exc):
         if not _has_known_type(link):
             module, bare = type_names(link)
             names.update((bare, *type_name(link).split("."), *(() if _module(module) else module.split("."))))
@@ -146,7 +146,7 @@ def _steps(step: TracebackType | None) -> Iterator[TracebackType]:
         step = step.tb_next
 
 
-def _family(exc: BaseException) -> Iterator[BaseException]:
+def _related(exc: BaseException) -> Iterator[BaseException]:
     waiting, seen = [exc], set[int]()
     while waiting and len(seen) < _MAX_EXCEPTIONS:
         link = waiting.pop()

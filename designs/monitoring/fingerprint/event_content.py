@@ -203,12 +203,12 @@ def _stack(event: dict[str, Any], exceptions: list[dict[str, Any]], reader: Fram
     wanted = exceptions[-1]["thread"] if exceptions else None
     threads = [as_dict(thread) for thread in items_of(event.get("threads"), "values")[:_MAX_THREADS]]
     # An exception's stack must be that of its own, the crashed or the current thread.
-    ways = [
+    candidates = [
         [thread for thread in threads if wanted is not None and thread.get("id") == wanted],
         *([thread for thread in threads if thread.get(flag) is True] for flag in ("crashed", "current")),
         *([[thread for thread in threads if thread.get("main") is True], threads] if not exceptions else []),
     ]
-    for thread in chain.from_iterable(ways):
+    for thread in chain.from_iterable(candidates):
         if frames := reader.of_holder(thread):
             return frames, thread.get("crashed") is True
     return [], False

@@ -32,8 +32,8 @@ def summary_of(event: dict[str, Any]) -> list[str]:
     if not (kind or title) or as_text(event.get("type")) == "transaction":
         return []
     where = [as_text(metadata.get("function")), as_text(event.get("culprit"))]
-    said = [f"type {kind}" if kind else "", f"message {wording(text or title)}"]
-    return ["summary of an event", *filter(None, said), *(f"in {_place(place)}" for place in where if place)]
+    stated = [f"type {kind}" if kind else "", f"message {wording(text or title)}"]
+    return ["summary of an event", *filter(None, stated), *(f"in {_place(place)}" for place in where if place)]
 
 
 def facts_of(event: dict[str, Any]) -> list[str]:
@@ -68,12 +68,12 @@ def _csp(event: dict[str, Any]) -> list[str]:
     if not report:
         return []
 
-    def said(*names: str) -> str:
+    def stated(*names: str) -> str:
         return next(filter(None, (as_text(report.get(name)) for name in names)), "")
 
-    directive = said("effective_directive", "effective-directive", "effectiveDirective")
-    directive = directive or said("violated_directive", "violated-directive", "violatedDirective").split(" ")[0]
-    blocked = said("blocked_uri", "blocked-uri", "blockedURL", "blockedURI")
+    directive = stated("effective_directive", "effective-directive", "effectiveDirective")
+    directive = directive or stated("violated_directive", "violated-directive", "violatedDirective").split(" ")[0]
+    blocked = stated("blocked_uri", "blocked-uri", "blockedURL", "blockedURI")
     return ["csp report", f"directive {directive}", f"blocked {_origin(blocked)}"]
 
 

@@ -97,17 +97,17 @@ class LiveFacts:
     def _view(self) -> str:
         for frame, module in self._frames():
             if module in {"rest_framework.views", "django.views.generic.base"}:
-                me = frame.f_locals.get("self")
-                if me is not None:
-                    return name_of(type(me))
+                instance = frame.f_locals.get("self")
+                if instance is not None:
+                    return name_of(type(instance))
         return ""
 
     def _alias(self) -> str:
         for frame, module in self._frames():
             if module.startswith("django.db."):
-                me = frame.f_locals.get("self")
-                alias = getattr(me, "alias", None) if module.startswith("django.db.backends.") else None
-                alias = alias or getattr(me, "using", None)
+                instance = frame.f_locals.get("self")
+                alias = getattr(instance, "alias", None) if module.startswith("django.db.backends.") else None
+                alias = alias or getattr(instance, "using", None)
                 if isinstance(alias, str):
                     return alias
         return ""

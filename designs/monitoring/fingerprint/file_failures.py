@@ -16,17 +16,17 @@ from designs.monitoring.untrusted.exceptions import attributes_of
 __all__ = ["of_file", "of_file_event"]
 
 _MODULE = "designs.exceptions"
-_ASKED = "error_fingerprint"
+_ATTRIBUTE = "error_fingerprint"
 
 
 def of_file(exc: BaseException) -> Fingerprint | None:
     """Return the fingerprint of a failure that a file caused; None for any other, or if the exception sets its own."""
     # Bypasses the metaclass, whose code could raise: this runs for every failure.
     module = type.__getattribute__(type(exc), "__module__")
-    if type(module) is not str or module != _MODULE or dict.__contains__(attributes_of(exc), _ASKED):
+    if type(module) is not str or module != _MODULE or dict.__contains__(attributes_of(exc), _ATTRIBUTE):
         return None
     entries = cast("Any", exc).error_fingerprint()
-    return None if entries is None else _made(*entries)
+    return None if entries is None else _fingerprint_of(*entries)
 
 
 def of_file_event(module: str, name: str, *, stage: str, signal: str) -> Fingerprint | None:
@@ -36,5 +36,5 @@ def of_file_event(module: str, name: str, *, stage: str, signal: str) -> Fingerp
 
 
 @lru_cache(maxsize=256)
-def _made(kind: str, stage: str, *more: str) -> Fingerprint:
+def _fingerprint_of(kind: str, stage: str, *more: str) -> Fingerprint:
     return make(["custom", kind, stage, *more], f"{kind.removeprefix('type ')} in {stage}")

@@ -192,17 +192,17 @@ class _Reader:
 
     def _tree(self, place: int, depth: int) -> Raised:
         first = last = self.one(self.values[place])
-        held = self.children.get(place, ())
+        children = self.children.get(place, ())
         for _ in range(MAX_CHAIN - 1):
-            if last.members is not None or len(held) != 1:
+            if last.members is not None or len(children) != 1:
                 break
-            last.cause = last = self.one(self.values[held[0]])
-            held = self.children.get(held[0], ())
-        if last.members is None and len(held) > 1:
+            last.cause = last = self.one(self.values[children[0]])
+            children = self.children.get(children[0], ())
+        if last.members is None and len(children) > 1:
             # Several causes without a group: they are handled like the members of a group.
             last.cause = last = Raised("several causes", frozenset(), [], [], "", last.facts, None, [])
         if last.members is not None and depth < MAX_CHAIN:
-            last.members += [self._tree(member, depth + 1) for member in held]
+            last.members += [self._tree(member, depth + 1) for member in children]
         return first
 
     def one(self, value: dict[str, Any]) -> Raised:
@@ -277,12 +277,12 @@ class EventFacts:
     def _local(self, clue: str) -> str:
         for frame in reversed(self._frames):
             module, found = as_text(frame.get("module")), as_dict(frame.get("vars"))
-            me = as_text(found.get("self"))
+            instance = as_text(found.get("self"))
             if clue == "view" and module in {"rest_framework.views", "django.views.generic.base"}:
-                if view := _OBJECT.search(me):
+                if view := _OBJECT.search(instance):
                     return view[1].replace("<locals>.", "")
             elif clue == "alias" and module.startswith("django.db."):
-                if alias := _ALIAS.search(me):
+                if alias := _ALIAS.search(instance):
                     return alias[1]
             elif clue == "template" and module.startswith("django.template") and "template_name" in found:
                 return as_text(found["template_name"]).strip("'\"")[:200]

@@ -95,7 +95,7 @@ def names_of(chain: Iterable[tuple[frozenset[str], Callable[[], str]]]) -> tuple
 
 def _chain_parts(raised: Raised, task: str) -> tuple[list[str], bool]:
     """Return the parts, and whether they come from neither a rule nor a group."""
-    rule = rule_for(raised, task, _where)
+    rule = rule_for(raised, task, _innermost_own_frame)
     if rule is not None:
         if not rule.goes_on or raised.cause is None:
             return rule.parts, False
@@ -185,14 +185,14 @@ def _notes(raised: Raised) -> list[str]:
     return ["the source line cannot be read here"] if missing else []
 
 
-def _where(raised: Raised) -> str:
+def _innermost_own_frame(raised: Raised) -> str:
     """Return the innermost own frame of the deepest exception that has one."""
     where = ""
     for link in links(raised):
         if link.own:
             where = link.own[-1]
         if link.members is not None:
-            where = min(filter(None, map(_where, _leaves(link))), default=where)
+            where = min(filter(None, map(_innermost_own_frame, _leaves(link))), default=where)
     return where
 
 
@@ -200,7 +200,7 @@ def _site(raised: Raised, task: str) -> str:
     kind = raised.type
     if raised.members is not None and len(kinds := {leaf.type for leaf in _leaves(raised)}) == 1:
         kind = kinds.pop()
-    where = _where(raised) or task
+    where = _innermost_own_frame(raised) or task
     return f"{kind} in {where}" if where else kind
 
 

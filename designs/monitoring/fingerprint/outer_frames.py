@@ -63,7 +63,7 @@ _OUTER = re.compile(
 
 
 @lru_cache(maxsize=8_192)
-def _seen(name: str) -> tuple[bool, str]:
+def _classified(name: str) -> tuple[bool, str]:
     """Return whether a frame belongs to the standard library, and its name in the key; no name for an outer frame."""
     top = name.partition(".")[0]
     is_standard = top in sys.stdlib_module_names
@@ -80,7 +80,7 @@ def is_outer(name: str) -> bool:
 
 def has_inner(names: Sequence[str]) -> bool:
     """Return whether any of the frames is an inner one; mostly the innermost is."""
-    return any(_seen(name)[1] for name in reversed(names))
+    return any(_classified(name)[1] for name in reversed(names))
 
 
 def inner_frames(names: Sequence[str]) -> list[str]:
@@ -91,7 +91,7 @@ def inner_frames(names: Sequence[str]) -> list[str]:
     kept: list[str] = []
     is_within = False
     for name in names:
-        is_standard, shown = _seen(name)
+        is_standard, shown = _classified(name)
         if shown and not (is_standard and is_within):
             kept.append(shown)
         is_within = is_standard and (is_within or bool(shown))

@@ -18,12 +18,12 @@ _known: dict[int, tuple[type, str, frozenset[str]]] = {}
 
 def name_of(kind: type) -> str:
     """Return module and qualified name without ``builtins`` and ``<locals>``."""
-    return _described(kind)[1]
+    return _entry_of(kind)[1]
 
 
 def bases_of(kind: type) -> frozenset[str]:
     """Return the names of the class and its bases."""
-    return _described(kind)[2]
+    return _entry_of(kind)[2]
 
 
 def qualified(module: str, name: str, stem: str = "") -> str:
@@ -46,7 +46,7 @@ def class_named(module: str, name: str) -> type | None:
     return found if isinstance(found, type) and issubclass(found, BaseException) else None
 
 
-def _described(kind: type) -> tuple[type, str, frozenset[str]]:
+def _entry_of(kind: type) -> tuple[type, str, frozenset[str]]:
     # By id, with the class kept alive: the metaclass may break its hash.
     found = _known.get(id(kind))
     if found is None:
