@@ -1,1 +1,1 @@
-"""Finding secrets in text: their names, shapes and places. Imports nothing else of the monitoring."""
+"""Detection of secrets in text by name, shape and context. Imports nothing else of the monitoring."""

@@ -1,4 +1,4 @@
-"""Numbers of payment cards. Pure."""
+"""Detection of payment card numbers in text. Pure."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ __all__ = ["filter_cards", "is_measure", "may_hold_card"]
 _ID_MAX_CHARS = 36
 _BEFORE_MAX_CHARS = 48
 
-# Cards begin with 2 to 6; times in milliseconds, as long, with 1.
+# Card numbers begin with 2 to 6. Times in milliseconds have the same length and begin with 1.
 _CARD = re.compile(r"(?<![\d.-])[2-6](?:[ -]?\d){12,18}(?![\d-])", re.ASCII)
 _DIGITS = re.compile(r"\d[\d -]{11,}+", re.ASCII)
 _CARD_LIKE = re.compile(r"\d[\d -]{12}", re.ASCII)
-# An id of 32 hexadecimal digits, hyphened or not; one in a thousand holds digits that would do for a card.
+# An id of 32 hexadecimal digits, with or without hyphens. One in a thousand contains a valid card number.
 _HEX_ID = re.compile(r"[0-9A-Fa-f]{8}(-?)[0-9A-Fa-f]{4}(?:\1[0-9A-Fa-f]{4}){3}[0-9A-Fa-f]{8}\Z")
 _HEX_TOKEN = re.compile(r"[\w-]*", re.ASCII)
-_AS_THEY_ARE = bytes.maketrans(b"0123456789", bytes(range(10)))
+_UNCHANGED = bytes.maketrans(b"0123456789", bytes(range(10)))
 _DOUBLED = bytes.maketrans(b"0123456789", bytes(digit * 2 - 9 * (digit > 4) for digit in range(10)))
-# A number of a thing, a size or a time: one in ten of these has the check digit of a card.
+# Names of item numbers, sizes and times: one in ten such numbers has a valid card check digit.
 _MEASURES = (
     r"part|serial|article|item|drawing|order|invoice|batch|lot|tolerance|bytes?|size|length|volume|area|mass|weight"
     r"|offset|time|timestamp|duration|elapsed|ns|us|µs|nanos|epoch|inode|seed|hash|checksum|crc|id|ids|count|total|sequence|seq|counter"
@@ -39,17 +39,17 @@ _UNIT_BEHIND = re.compile(r"[ ]?(?:[mµnk]?m[²³23]?|[mµn]s|k?g|bytes?|[kKMG]i
 
 
 def may_hold_card(text: str) -> bool:
-    """Tell whether `filter_cards` might change the text."""
+    """Return whether `filter_cards` might change the text."""
     return _CARD_LIKE.search(text) is not None
 
 
 def is_measure(name: str) -> bool:
-    """Tell whether a name is of a number that is no card's."""
+    """Return whether a name belongs to a number that is not a card number."""
     return "card" not in name.lower() and _MEASURE_NAME.search(name) is not None
 
 
 def filter_cards(text: str) -> str:
-    """Return the text without numbers of payment cards."""
+    """Return the text with payment card numbers replaced."""
     pieces: list[str] = []
     done = 0
     for run in _DIGITS.finditer(text):
@@ -78,4 +78,4 @@ def _is_in_id(text: str, at: int) -> bool:
 def _is_card(number: str) -> bool:
     # The check digit of ISO/IEC 7812-1.
     digits = number.encode().translate(None, b" -")
-    return (sum(digits[-1::-2].translate(_AS_THEY_ARE)) + sum(digits[-2::-2].translate(_DOUBLED))) % 10 == 0
+    return (sum(digits[-1::-2].translate(_UNCHANGED)) + sum(digits[-2::-2].translate(_DOUBLED))) % 10 == 0

@@ -1,6 +1,6 @@
-"""Secrets on command lines: options of one letter, and arguments whose place says what they are. Pure.
+"""Secrets on command lines: values of one-letter options, and secret positional arguments. Pure.
 
-A command is found by its program's name, as text (`mysql -pS`) and as the list that an exception of subprocess prints.
+A command is found by its program's name, in text (`mysql -pS`) and in the argument list of a subprocess exception.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from designs.patterns import compile_pattern
 __all__ = ["argument_secrets", "filter_arguments", "filter_commands", "may_hold_command"]
 
 Found = Iterator[tuple[int, int]]
-"""Of an argument: its place, and where in it the secret begins."""
+"""Index of each argument that contains a secret, and the offset where the secret begins in it."""
 
 
-def _glued(*options: str) -> Callable[[Sequence[str]], Found]:
+def _attached_to(*options: str) -> Callable[[Sequence[str]], Found]:
     def find(arguments: Sequence[str]) -> Found:
         for place, argument in enumerate(arguments):
             for option in options:
@@ -28,7 +28,7 @@ def _glued(*options: str) -> Callable[[Sequence[str]], Found]:
     return find
 
 
-def _behind(*options: str, only: str = "") -> Callable[[Sequence[str]], Found]:
+def _value_of(*options: str, only: str = "") -> Callable[[Sequence[str]], Found]:
     def find(arguments: Sequence[str]) -> Found:
         if only and only not in arguments:
             return
@@ -39,30 +39,30 @@ def _behind(*options: str, only: str = "") -> Callable[[Sequence[str]], Found]:
     return find
 
 
-def _of_user(sign: str, *options: str) -> Callable[[Sequence[str]], Found]:
-    """Find the password behind a user's name: `-u bob:S`, `-ubob:S`, `-U bob%S`."""
+def _password_of_user(sign: str, *options: str) -> Callable[[Sequence[str]], Found]:
+    """Find the password after a user name: `-u bob:S`, `-ubob:S`, `-U bob%S`."""
 
     def find(arguments: Sequence[str]) -> Found:
         for place, argument in enumerate(arguments):
             before = arguments[place - 1] if place else ""
-            glued = next((option for option in options if argument.startswith(option) and argument != option), "")
+            attached = next((option for option in options if argument.startswith(option) and argument != option), "")
             if (
-                (before in options or glued or _is_cluster(before, options))
-                and sign in argument[len(glued) :]
+                (before in options or attached or _is_combined(before, options))
+                and sign in argument[len(attached) :]
                 and "://" not in argument
             ):
-                yield place, argument.index(sign, len(glued)) + 1
+                yield place, argument.index(sign, len(attached)) + 1
 
     return find
 
 
-def _is_cluster(argument: str, options: Sequence[str]) -> bool:
-    """Tell whether options of one letter, written as one, end with one of these: `-su bob:S`."""
+def _is_combined(argument: str, options: Sequence[str]) -> bool:
+    """Return whether combined one-letter options end with one of these options: `-su bob:S`."""
     return _is_letters(argument) and f"-{argument[-1]}" in options
 
 
-def _behind_mode(mode: str) -> Callable[[Sequence[str]], Found]:
-    """Find the last argument where options of one letter hold a letter: `htpasswd -nb bob S`."""
+def _last_with_mode(mode: str) -> Callable[[Sequence[str]], Found]:
+    """Find the last argument if combined one-letter options contain a letter: `htpasswd -nb bob S`."""
 
     def find(arguments: Sequence[str]) -> Found:
         if len(arguments) > 1 and any(_is_letters(argument) and mode in argument for argument in arguments[:-1]):
@@ -71,8 +71,8 @@ def _behind_mode(mode: str) -> Callable[[Sequence[str]], Found]:
     return find
 
 
-def _of_subcommand(options: dict[str, str]) -> Callable[[Sequence[str]], Found]:
-    """Find the value of the option that takes a secret in a subcommand: `security unlock-keychain -p S`."""
+def _secret_option_of(options: dict[str, str]) -> Callable[[Sequence[str]], Found]:
+    """Find the value of the secret option of a subcommand: `security unlock-keychain -p S`."""
 
     def find(arguments: Sequence[str]) -> Found:
         option = options.get(arguments[0]) if arguments else None
@@ -82,8 +82,8 @@ def _of_subcommand(options: dict[str, str]) -> Callable[[Sequence[str]], Found]:
     return find
 
 
-def _last_behind(word: str) -> Callable[[Sequence[str]], Found]:
-    """Find the last argument of a subcommand that takes a secret as its only plain one: `openssl passwd -6 S`."""
+def _last_after(word: str) -> Callable[[Sequence[str]], Found]:
+    """Find the last argument of a subcommand whose only positional argument is secret: `openssl passwd -6 S`."""
 
     def find(arguments: Sequence[str]) -> Found:
         if len(arguments) > 1 and arguments[0] == word and not arguments[-1].startswith(("-", "/")):
@@ -97,7 +97,7 @@ def _is_letters(argument: str) -> bool:
 
 
 def _from_literal(arguments: Sequence[str]) -> Found:
-    """Find the values of a secret that a command makes: `create secret generic x --from-literal=key=S`."""
+    """Find the values of a secret that a command creates: `create secret generic x --from-literal=key=S`."""
     if "secret" in arguments:
         for place, argument in enumerate(arguments):
             if argument.startswith("--from-literal=") and argument.count("=") > 1:
@@ -105,7 +105,7 @@ def _from_literal(arguments: Sequence[str]) -> Found:
 
 
 def _argument(number: int, *, after: str = "") -> Callable[[Sequence[str]], Found]:
-    """Find an argument by its number among those that are no options, behind a word where there is one."""
+    """Find the positional argument with this number, counted after the word ``after`` if one is given."""
 
     def find(arguments: Sequence[str]) -> Found:
         start = arguments.index(after) + 1 if after in arguments else (len(arguments) if after else 0)
@@ -116,22 +116,22 @@ def _argument(number: int, *, after: str = "") -> Callable[[Sequence[str]], Foun
     return find
 
 
-_MYSQL = (_glued("-p"),)
-_LOGIN = (_behind("-p", only="login"), _glued("--password="))
-_LDAP = (_behind("-w"), _glued("-w"))
-_MONGO = (_behind("-p"), _glued("-p"))
-_SNMP = (_behind("-c", "-A", "-X"), _glued("-c", "-A", "-X"))
-_ZIP = (_behind("-P"),)
-_MOSQUITTO = (_behind("-P", "--pw"),)
-_ORACLE = (_of_user("/"),)
+_MYSQL = (_attached_to("-p"),)
+_LOGIN = (_value_of("-p", only="login"), _attached_to("--password="))
+_LDAP = (_value_of("-w"), _attached_to("-w"))
+_MONGO = (_value_of("-p"), _attached_to("-p"))
+_SNMP = (_value_of("-c", "-A", "-X"), _attached_to("-c", "-A", "-X"))
+_ZIP = (_value_of("-P"),)
+_MOSQUITTO = (_value_of("-P", "--pw"),)
+_ORACLE = (_password_of_user("/"),)
 _TOOLS: dict[str, tuple[Callable[[Sequence[str]], Found], ...]] = {
     **dict.fromkeys(("mysql", "mysqldump", "mysqladmin", "mysqlimport", "mysqlcheck", "mysqlshow", "mariadb"), _MYSQL),
     **dict.fromkeys(("mariadb-dump", "mariadb-admin", "mysqlbinlog", "mysqlslap", "xtrabackup", "mydumper"), _MYSQL),
-    **dict.fromkeys(("7z", "7za", "7zr", "unrar", "rar", "unar"), (_glued("-p", "-hp"),)),
-    "sshpass": (_behind("-p"), _glued("-p")),
+    **dict.fromkeys(("7z", "7za", "7zr", "unrar", "rar", "unar"), (_attached_to("-p", "-hp"),)),
+    "sshpass": (_value_of("-p"), _attached_to("-p")),
     **dict.fromkeys(("docker", "podman", "nerdctl", "buildah", "skopeo", "helm", "oc", "az", "crane", "oras"), _LOGIN),
     **dict.fromkeys(
-        ("cf", "ibmcloud", "argocd", "doctl", "heroku", "npm", "twine"), (*_LOGIN, _behind("-p", only="upload"))
+        ("cf", "ibmcloud", "argocd", "doctl", "heroku", "npm", "twine"), (*_LOGIN, _value_of("-p", only="upload"))
     ),
     **dict.fromkeys(
         ("mongo", "mongosh", "mongodump", "mongorestore", "mongoexport", "mongoimport", "mongostat"), _MONGO
@@ -154,26 +154,28 @@ _TOOLS: dict[str, tuple[Callable[[Sequence[str]], Found], ...]] = {
             "crackmapexec",
             "nxc",
         ),
-        (_behind("-p"),),
+        (_value_of("-p"),),
     ),
-    **dict.fromkeys(("redis-cli", "valkey-cli", "keydb-cli", "redis-benchmark"), (_behind("-a"), _glued("-a"))),
-    **dict.fromkeys(("curl", "wget", "aria2c"), (_of_user(":", "-u", "--user", "-U", "--proxy-user"),)),
-    **dict.fromkeys(("http", "https", "xh", "httpie"), (_of_user(":", "-a", "--auth"),)),
+    **dict.fromkeys(("redis-cli", "valkey-cli", "keydb-cli", "redis-benchmark"), (_value_of("-a"), _attached_to("-a"))),
+    **dict.fromkeys(("curl", "wget", "aria2c"), (_password_of_user(":", "-u", "--user", "-U", "--proxy-user"),)),
+    **dict.fromkeys(("http", "https", "xh", "httpie"), (_password_of_user(":", "-a", "--auth"),)),
     **dict.fromkeys(
         ("ldapsearch", "ldapmodify", "ldapadd", "ldapdelete", "ldappasswd", "ldapwhoami", "ldapcompare"), _LDAP
     ),
-    **dict.fromkeys(("sqlcmd", "bcp", "isql", "osql", "tsql", "ipmitool", "bteq"), (_behind("-P"), _glued("-P"))),
+    **dict.fromkeys(
+        ("sqlcmd", "bcp", "isql", "osql", "tsql", "ipmitool", "bteq"), (_value_of("-P"), _attached_to("-P"))
+    ),
     **dict.fromkeys(("zip", "unzip", "zipcloak"), _ZIP),
     **dict.fromkeys(("mosquitto_pub", "mosquitto_sub"), _MOSQUITTO),
     **dict.fromkeys(("snmpwalk", "snmpget", "snmpset", "snmpbulkwalk", "snmptrap"), _SNMP),
-    **dict.fromkeys(("plink", "pscp", "psftp"), (_behind("-pw"),)),
+    **dict.fromkeys(("plink", "pscp", "psftp"), (_value_of("-pw"),)),
     **dict.fromkeys(
         ("smbclient", "rpcclient", "net", "winexe"),
-        (_of_user("%", "-U", "--user"), _argument(2, after="/user"), _argument(2, after="password")),
+        (_password_of_user("%", "-U", "--user"), _argument(2, after="/user"), _argument(2, after="password")),
     ),
-    # Of macOS and Windows.
+    # macOS and Windows.
     "security": (
-        _of_subcommand(
+        _secret_option_of(
             {
                 **dict.fromkeys(("add-generic-password", "add-internet-password"), "-w"),
                 **dict.fromkeys(("unlock-keychain", "create-keychain"), "-p"),
@@ -182,13 +184,13 @@ _TOOLS: dict[str, tuple[Callable[[Sequence[str]], Found], ...]] = {
             }
         ),
     ),
-    "signtool": (_of_subcommand({"sign": "/p"}),),
-    **dict.fromkeys(("certutil", "altool"), (_behind("-p"),)),
-    **dict.fromkeys(("xfreerdp", "wfreerdp", "mstsc"), (_glued("/p:"),)),
-    **dict.fromkeys(("psexec", "wmic", "schtasks"), (_behind("-p", "/p", "/rp"),)),
-    "lftp": (_of_user(",", "-u"), _of_user(":", "-u")),
-    "openssl": (_behind("-k", "-K"), _glued("pass:"), _last_behind("passwd")),
-    "htpasswd": (_behind_mode("b"),),
+    "signtool": (_secret_option_of({"sign": "/p"}),),
+    **dict.fromkeys(("certutil", "altool"), (_value_of("-p"),)),
+    **dict.fromkeys(("xfreerdp", "wfreerdp", "mstsc"), (_attached_to("/p:"),)),
+    **dict.fromkeys(("psexec", "wmic", "schtasks"), (_value_of("-p", "/p", "/rp"),)),
+    "lftp": (_password_of_user(",", "-u"), _password_of_user(":", "-u")),
+    "openssl": (_value_of("-k", "-K"), _attached_to("pass:"), _last_after("passwd")),
+    "htpasswd": (_last_with_mode("b"),),
     "kubectl": (_from_literal,),
     "rabbitmqctl": (
         _argument(2, after="add_user"),
@@ -204,10 +206,10 @@ _TOOLS: dict[str, tuple[Callable[[Sequence[str]], Found], ...]] = {
 _STARTS = tuple(
     sorted({name[:4] if name.startswith(("mysq", "mari", "mong", "ldap", "snmp")) else name for name in _TOOLS})
 )
-# A text that holds none of these holds no start: "zip" stands in "unzip", too.
+# The starts that contain no other start: "unzip" contains "zip". A text without these contains none of all starts.
 _PARTS = tuple(start for start in _STARTS if not any(other in start for other in _STARTS if other != start))
 _OPTION_SIGNS = (" -", "'-", '"-', "\t-", " /u", " /p", "'/p")
-# Programs whose secrets stand without an option.
+# Programs that take a secret without an option.
 _WITHOUT_OPTIONS = ("rabbitmqctl", "wpa_passphrase", "vault login", "aws configure", "nmcli", "vault', 'login")
 _TOOL = compile_pattern(r"(?<![\w.-])(?:[\w./-]{0,200}/)?([\w-]{2,14})(?:\.exe)?\\{0,8}[\"']?(?=,?\s)", re.ASCII)
 _NAME_AROUND = compile_pattern(r"[\w-]*", re.ASCII)
@@ -222,7 +224,7 @@ _AUTH_LENGTHS = (2, 3)
 
 
 def may_hold_command(text: str) -> bool:
-    """Tell whether text may hold a command whose secret no name gives."""
+    """Return whether text may contain a command whose secret has no sensitive name."""
     for sign in _OPTION_SIGNS:
         if sign in text:
             for part in _PARTS:
@@ -236,7 +238,7 @@ def may_hold_command(text: str) -> bool:
 
 
 def filter_commands(text: str) -> str:
-    """Return the text without the secrets of command lines in it."""
+    """Return the text with the secrets of command lines replaced."""
     if not may_hold_command(text):
         return text
     pieces: list[str] = []
@@ -256,17 +258,17 @@ def filter_commands(text: str) -> str:
 
 
 def argument_secrets(tool: str, arguments: Sequence[str]) -> Found:
-    """Yield the secrets among a program's arguments: the place of each, and where in it the secret begins."""
+    """Yield the index of each argument that contains a secret, and the offset where the secret begins in it."""
     for find in _TOOLS.get(tool, ()):
         yield from find(arguments)
 
 
 def filter_arguments(items: Sequence[object], copy: list[Any]) -> None:
-    """Replace the secrets of a command that is a list, in the copy of the list."""
+    """Replace in ``copy`` the secrets of the command that the list ``items`` contains."""
     if not items or type(items[0]) is not str or len(items) > _ARGUMENTS_MAX:
         return
     if items[0].upper() == "AUTH" and len(items) in _AUTH_LENGTHS:
-        # Of Redis: the password, or a user's name and that.
+        # Redis: a password, or a user name and a password.
         copy[-1] = FILTERED
         return
     for start, item in enumerate(items):
@@ -282,7 +284,7 @@ def filter_arguments(items: Sequence[object], copy: list[Any]) -> None:
 
 
 def _commands(text: str) -> Iterator[tuple[int, int, str]]:
-    """Yield where the arguments of commands begin and end; each goes to the next program's name or its line's end."""
+    """Yield start and end of each command's arguments, up to the next program or the end of the line; and its name."""
     found = [(match.end(), match[1]) for match in _tools(text)]
     for number, (start, tool) in enumerate(found):
         limit = min(len(text), start + _COMMAND_MAX_CHARS)
@@ -308,14 +310,14 @@ def _begins_word(text: str, at: int) -> bool:
 
 
 def _quotes(argument: str) -> tuple[int, int]:
-    """Return how many characters of an argument are its quotes, before and behind."""
+    """Return the number of quote characters before and after an argument."""
     before = len(argument) - len(argument.lstrip("\\\"'"))
     if not before and argument[-1:] in ("'", '"'):
-        # Glued to an option: -p'S'. The quotes go with the secret.
+        # Attached to an option: -p'S'. The quotes are replaced with the secret.
         return 0, 0
     return before, len(argument) - len(argument.rstrip("\\\"'"))
 
 
 def _unquoted(argument: str) -> str:
-    before, behind = _quotes(argument)
-    return argument[before : len(argument) - behind]
+    before, after = _quotes(argument)
+    return argument[before : len(argument) - after]

@@ -1,7 +1,7 @@
-"""Secrets of lines whose first words say what they are: settings of network devices and what programs are fed. Pure.
+"""Secrets in the settings of network devices, and secrets that shells pipe into programs. Pure.
 
-Devices write `snmp-server community S RO`, shells `echo S | sudo -S true`. No telling name with a sign stands before
-these secrets.
+Devices write `snmp-server community S RO`, shells `echo S | sudo -S true`. No sensitive name with a sign precedes these
+secrets; the first words of the line identify them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ __all__ = ["filter_devices", "filter_input", "filter_typed", "may_hold_device", 
 
 _WORD = r"(?:\"[^\"\n]++\"|'[^'\n]++'|[^\s\"',;]++)"
 _GAP = r"[ \t]{1,8}+"
-# How a device stores a password, as a digit before it: 0 is plain.
+# The digit before a stored password states its encoding: 0 is plain text.
 _TYPE = rf"(?:\d{{1,2}}{_GAP})?"
 _HOST = r"(?:default|localhost|\S*[\d.:/]\S*)"
 _LINE_END = r"(?=[ \t]*+(?:\d{1,5}[ \t]*+)?(?:\r?\n|#|\Z))"
@@ -25,12 +25,12 @@ _SNMP = (
         rf"(snmp-server host{_GAP}\S++{_GAP}(?:vrf \S++{_GAP})?(?:(?:traps|informs){_GAP})?"
         rf"(?:version (?:1|2c|3){_GAP}(?:(?:noauth|auth|priv){_GAP})?)?){_WORD}"
     )),
-    # Of Net-SNMP and others; elsewhere communities are people.
+    # Net-SNMP and others. In other text, a community is a group of people.
     ("community", compile_pattern(
         rf"(community6?{_GAP}(?:string{_GAP})?)(?:(?<=r[ow]community )|(?<=r[ow]community6 )"
         rf"|(?=\S{{1,64}}+{_GAP}(?:RO|RW|ro|rw|authorization)\b)){_WORD}"
     )),
-    # Settings of Net-SNMP: the source or the host before a community has a dot, a colon or a digit.
+    # Net-SNMP settings: the source or host before a community contains a dot, a colon or a digit.
     ("com2sec", compile_pattern(
         rf"(com2sec6?{_GAP}(?:-Cn{_GAP}\S++{_GAP})?\S++{_GAP}{_HOST}{_GAP}){_WORD}{_LINE_END}"
     )),
@@ -72,7 +72,7 @@ _PASSWORDS = tuple(
     )
     for word in ("password", "secret")
 )
-# In prose no digit stands in the last word of these.
+# In prose, the last word of these phrases contains no digit.
 _LINES = tuple(
     (
         word,
@@ -110,11 +110,11 @@ _FED = compile_pattern(rf"(<<< {{0,2}}+)(?![\"']?\$|\[filtered\]){_WORD}")
 _LINE_MAX_CHARS = 200
 
 
-# A search for one character is forty times as fast as one for a word, so it comes first below.
+# The functions below first search for one character: that is forty times as fast as the search for a word.
 
 
 def may_hold_device(text: str) -> bool:
-    """Tell whether `filter_devices` might change the text."""
+    """Return whether `filter_devices` might change the text."""
     return (
         ("-" in text and "-server " in text)
         or "communit" in text
@@ -125,7 +125,7 @@ def may_hold_device(text: str) -> bool:
 
 
 def filter_devices(text: str) -> str:
-    """Return the text without communities of SNMP, keys of servers, and passwords of network drives."""
+    """Return the text with SNMP communities, server keys, and passwords of network drives and users replaced."""
     if any(sign in text for sign in ("snmp", "communit", "com2sec", "createUser", "sink ")):
         for word, pattern in _SNMP:
             text = replaced_at(text, text, word, pattern)
@@ -135,7 +135,7 @@ def filter_devices(text: str) -> str:
 
 
 def may_hold_typed(text: str) -> bool:
-    """Tell whether `filter_typed` might change the text."""
+    """Return whether `filter_typed` might change the text."""
     return (
         "password " in text
         or ("$" in text and "secret " in text)
@@ -145,19 +145,19 @@ def may_hold_typed(text: str) -> bool:
 
 
 def filter_typed(text: str) -> str:
-    """Return the text without keys and passwords as devices store them, most behind a digit for the way."""
+    """Return the text with stored keys and passwords of devices replaced; a digit for the encoding precedes most."""
     for word, pattern in (*_PASSWORDS, *_LINES, *_KEYS):
         text = replaced_at(text, text, word, pattern)
     return text
 
 
 def may_hold_input(text: str) -> bool:
-    """Tell whether `filter_input` might change the text."""
+    """Return whether `filter_input` might change the text."""
     return ("|" in text and ("echo " in text or "printf " in text)) or ("<" in text and "<<<" in text)
 
 
 def filter_input(text: str) -> str:
-    """Return the text without what a shell feeds to a program that reads a secret."""
+    """Return the text with the input replaced that a shell feeds to programs that read a secret."""
     if "|" in text:
         for word in ("echo ", "printf "):
             text = _filter_fed(text, word)
@@ -182,7 +182,7 @@ def _line_before(text: str, floor: int, at: int) -> str:
 
 
 def _reads(command: str) -> bool:
-    """Tell whether a command reads a secret from its standard input."""
+    """Return whether a command reads a secret from its standard input."""
     if "sudo " in command and _READS.search(command):
         return True
     return command.lstrip().startswith("su ") or any(reader in command for reader in _READERS)

@@ -1,4 +1,4 @@
-"""Secrets that the structure around them gives away: elements and attributes, statements and calls, files. Pure."""
+"""Secrets identified by their context: elements and attributes, SQL statements, calls, protocols, files. Pure."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ __all__ = ["filter_calls", "filter_fields", "filter_lines", "filter_markup", "fi
 
 _ELEMENT = compile_pattern(r"(<([\w:.-]{1,100}+)(?:\s[^<>]{0,200}+)?>\s*+)(?:<!\[CDATA\[[^<>]++>|[^<>]++)(?=\s*+</)")
 _TAG = compile_pattern(r"<[A-Za-z][\w:.-]*+\s[^<>]*+>")
-_NAMING = compile_pattern(
+_NAME_ATTRIBUTE = compile_pattern(
     r"\b(?:name|key|id|property|type|n)\s?=\s?\\{0,8}[\"']([^\"'\\<>]{1,200})\\{0,8}[\"']", re.IGNORECASE
 )
-_GIVING = compile_pattern(r"(\b(?:value|content|val|v)\s?=\s?\\{0,8}([\"']))[^\"'<>]*?(?=\\{0,8}\2)", re.IGNORECASE)
-# What a named element holds: text, or an element of its own that holds it.
-_HELD = compile_pattern(r"((?:\s*+<(?:value|string|data)(?:\s[^<>]*+)?>)?\s*+)([^<>\s][^<>]*+)(?=</)", re.IGNORECASE)
+_VALUE_ATTRIBUTE = compile_pattern(
+    r"(\b(?:value|content|val|v)\s?=\s?\\{0,8}([\"']))[^\"'<>]*?(?=\\{0,8}\2)", re.IGNORECASE
+)
+# Content of a named element: text, or a nested element with the text.
+_CONTENT = compile_pattern(r"((?:\s*+<(?:value|string|data)(?:\s[^<>]*+)?>)?\s*+)([^<>\s][^<>]*+)(?=</)", re.IGNORECASE)
 _NAMED_KEY = compile_pattern(
     r"(<key>([^<>]{1,200}+)</key>\s*+<(?:string|data)>)[^<>]++(?=</)|(<(?:name|key)>([^<>]{1,200}+)</(?:name|key)>\s*+<value>)[^<>]++(?=</)",
     re.IGNORECASE,
@@ -41,17 +43,19 @@ _CALL = compile_pattern(
     rf"{_QUOTED}(?=\s*+\))",
     re.IGNORECASE,
 )
-# Of functions of databases: the password is the first argument, or the key is the second.
+# Database functions: the first argument is the password, or the second argument is the key.
 _CRYPTS = compile_pattern(
     rf"(\b(?:crypt|(?:en|de)cryptbypassphrase)\s?\(\s{{0,20}}+)[ne]?{_QUOTED}(?=\s*+,)"
     rf"|(\b(?:pgp_sym_(?:en|de)crypt(?:_bytea)?|(?:aes_)?(?:en|de)crypt(?:_iv)?)\s?\(\s{{0,20}}+(?:[nbe]?{_QUOTED}"
     rf"|[\w.\"%?$:]{{1,200}}+(?:\([^()\n]{{0,200}}+\))?)(?:::\w{{1,40}}+)?\s{{0,20}}+,\s{{0,20}}+)[nbe]?{_QUOTED}",
     re.IGNORECASE,
 )
-_MADE = re.compile(rf"(\b(?:Secret(?:Str|String|Bytes|Text)?|Password|PASSWORD|MaskedString)\(){_QUOTED}(?=\s*+\))")
+_CONSTRUCTOR = re.compile(
+    rf"(\b(?:Secret(?:Str|String|Bytes|Text)?|Password|PASSWORD|MaskedString)\(){_QUOTED}(?=\s*+\))"
+)
 
 # Lines of protocols and files.
-# Of `.pgpass`, from the port on: host, port, database, user, password. The host is looked for from there backwards.
+# `.pgpass`, from the port on: host, port, database, user, password. The host is searched backwards from the port.
 _PGPASS = compile_pattern(r"(:(?:\d{2,5}|\*):(?!\d+:)[\w*$-]{1,64}+:[\w$.@*-]{1,64}+:)(?=[^\s:]{6})[^\s\"']++")
 _HOST_MAX_CHARS = 255
 _IP4_HOST = compile_pattern(r"\d{1,3}(?:\.\d{1,3}){3}")
@@ -78,38 +82,38 @@ _ORACLE = compile_pattern(
 
 
 def filter_markup(text: str) -> str:
-    """Return the text without what elements and attributes hold under a telling name."""
+    """Return the text with the values of elements and attributes replaced that have a sensitive name."""
     if "</" in text:
-        text = _ELEMENT.sub(lambda m: m[1] + FILTERED if _is_telling(m[2]) and m[2].lower() != "key" else m[0], text)
-        text = _NAMED_KEY.sub(lambda m: (m[1] or m[3]) + FILTERED if _is_telling(m[2] or m[4]) else m[0], text)
+        text = _ELEMENT.sub(lambda m: m[1] + FILTERED if _is_sensitive(m[2]) and m[2].lower() != "key" else m[0], text)
+        text = _NAMED_KEY.sub(lambda m: (m[1] or m[3]) + FILTERED if _is_sensitive(m[2] or m[4]) else m[0], text)
     if "='" not in text and '="' not in text and '=\\"' not in text:
         return text
     pieces: list[str] = []
     done = 0
     for tag in _TAG.finditer(text):
         if tag.start() < done or not any(
-            _is_telling(name[1]) for name in _NAMING.finditer(text, tag.start(), tag.end())
+            _is_sensitive(name[1]) for name in _NAME_ATTRIBUTE.finditer(text, tag.start(), tag.end())
         ):
             continue
-        given = _GIVING.search(text, tag.start(), tag.end())
-        if given:
-            pieces += (text[done : given.end(1)], FILTERED)
-            done = given.end()
-        elif held := _HELD.match(text, tag.end()):
-            pieces += (text[done : held.start(2)], FILTERED)
-            done = held.end()
+        value = _VALUE_ATTRIBUTE.search(text, tag.start(), tag.end())
+        if value:
+            pieces += (text[done : value.end(1)], FILTERED)
+            done = value.end()
+        elif content := _CONTENT.match(text, tag.end()):
+            pieces += (text[done : content.start(2)], FILTERED)
+            done = content.end()
     return "".join((*pieces, text[done:])) if pieces else text
 
 
 def filter_fields(text: str) -> str:
-    """Return the text without values that stand before their telling name."""
+    """Return the text with the values replaced that precede their sensitive name."""
     if not _VALUE_ENDS.search(text):
         return text
     return _FIELD_BEFORE_NAME.sub(lambda m: m[1] + FILTERED + m[2] if is_secret_key(m[3]) else m[0], text)
 
 
 def filter_parameters(text: str) -> str:
-    """Return the text without the parameters of a statement that names a secret."""
+    """Return the text with the parameters of a statement replaced if the statement names a secret."""
     found = _STATEMENT_PARAMETERS.search(text)
     if found is None or not any(is_secret_name(word) for word in set(_WORD.findall(text[: found.start()])[-200:])):
         return text
@@ -121,15 +125,15 @@ _WORD = compile_pattern(r"[\w-]{3,64}")
 
 
 def filter_calls(text: str) -> str:
-    """Return the text without the secrets of calls: the last argument of a login, the key of an encryption."""
+    """Return the text with the secrets of calls replaced: the last argument of a login, the key of an encryption."""
     if "(" not in text:
         return text
     text = _CRYPTS.sub(lambda m: (m[1] or m[2]) + FILTERED, text) if "crypt" in text.lower() else text
-    return _MADE.sub(rf"\1{FILTERED}", _CALL.sub(rf"\1{FILTERED}", text))
+    return _CONSTRUCTOR.sub(rf"\1{FILTERED}", _CALL.sub(rf"\1{FILTERED}", text))
 
 
 def may_hold_line(text: str) -> bool:
-    """Tell whether `filter_lines` might change the text."""
+    """Return whether `filter_lines` might change the text."""
     return (
         "AUTH" in text or "PASS" in text or "LOGIN" in text or text.count(":") > 3
         or "PuTTY" in text or "kty" in text or "@" in text or ("login" in text and "password" in text)
@@ -137,12 +141,12 @@ def may_hold_line(text: str) -> bool:
 
 
 def filter_lines(text: str) -> str:
-    """Return the text without the secrets of lines of protocols and files."""
+    """Return the text with the secrets in lines of protocols and files replaced."""
     if "AUTH" in text or "PASS" in text or "LOGIN" in text:
         text = _AUTH_LINE.sub(rf"\1{FILTERED}", text)
         text = _filter_words(_LOGIN_LINE.sub(rf"\1{FILTERED}", text))
     if text.count(":") >= 4:
-        text = _PGPASS.sub(lambda m: m[1] + FILTERED if _is_behind_a_host(text, m.start()) else m[0], text)
+        text = _PGPASS.sub(lambda m: m[1] + FILTERED if _follows_host(text, m.start()) else m[0], text)
     if "login" in text and "password" in text:
         text = _NETRC.sub(rf"\1{FILTERED}", text)
     if "PuTTY-User-Key" in text:
@@ -165,7 +169,7 @@ def _filter_words(text: str) -> str:
     return "".join((*pieces, text[done:])) if pieces else text
 
 
-def _is_behind_a_host(text: str, end: int) -> bool:
+def _follows_host(text: str, end: int) -> bool:
     begin, floor = end, max(0, end - _HOST_MAX_CHARS)
     while begin > floor and ((char := text[begin - 1]).isalnum() or char in "_.*-"):
         begin -= 1
@@ -174,5 +178,5 @@ def _is_behind_a_host(text: str, end: int) -> bool:
     return is_word and text[begin - 1 : begin] not in {":", "/"}
 
 
-def _is_telling(name: str) -> bool:
+def _is_sensitive(name: str) -> bool:
     return len(name) <= MAX_KEY_CHARS and is_secret_name(name)

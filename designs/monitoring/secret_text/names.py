@@ -1,4 +1,4 @@
-"""Names whose values must not be shown. Pure."""
+"""Detection of names whose values are secret, such as passwords, tokens and keys. Pure."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ MAX_KEY_CHARS = 200
 
 
 class NameKind(Enum):
-    """What a name says about its value."""
+    """Kind of a name, by the secrecy of its value."""
 
     HARMLESS = 0
     SECRET = 1
     COUNTED = 2
     """A secret, unless the value is a number: a count, a time, an id."""
     RANDOM = 3
-    """A secret where the value looks random: many sorts of keys are none."""
+    """A secret if the value looks random: many kinds of keys are not secret."""
 
 
-# What makes a key a secret one. Most keys of a program (of a sort, a cache, a table) are none.
+# Words before "key" that make it secret. Most keys of a program (of a sort, a cache, a table) are not.
 _KEY_OWNERS = (
     r"api|access|private|account|master|shared|ssh|license|subscription|(?:en|de)crypt(?:ion)?|crypt(?:o|ion)?|cipher"
     r"|signing|sign|session|fernet|hmac|aes(?:\d{3})?|rsa|dsa|ecdsa|ed25519|pgp|gpg|jws|jwe|tls|ssl|cookie"
@@ -43,10 +43,10 @@ _WORDS = (
     r"|connection[_-]?string|(?:totp|otp|mfa|2fa)[ _-]?seed|requirepass|masterauth|dockerconfig(?:json)?"
     r"|one[ _-]time[ _-]pass\w*"
     r"|tls[._-]key|(?:client|server)[ _-]?cert[ _-]?key"
-    # At the end of a name: a password, unless English has such a word.
+    # Endings that mean a password, except in English words.
     r"|(?<!by)(?<!com)(?<!sur)(?<!tres)(?<!over)(?<!under)(?<!low)(?<!high)(?<!band)(?<!all)(?<!multi)(?<!single)"
     r"(?<=[a-z])pass(?=[_-]?\d{0,3}\Z)|(?:(?<=[a-z])|(?<![^\W_]))p(?:w|ass?wd)(?=[_-]?\d{0,3}\Z)"
-    # Words of their own only: footprint, classname and passenger hold them too.
+    # Only as separate words: footprint, classname and passenger contain them too.
     r"|(?-i:(?<![A-Za-z])(?:pass|t?otp|ssn|dsn|sid|psk)(?![a-z])|(?<![A-Za-z])(?:PASS|T?OTP|SSN|DSN|SID|PSK)(?![A-Za-z])"
     r"|(?<![A-Z])(?:Pass|T?otp|Otp|Ssn|Dsn|Sid|Psk)(?![a-z]))"
 )
@@ -55,7 +55,7 @@ _ANY_KEY = re.compile(
     r"(?:key|_auth|auth)(?:[_.-]?(?:data|b64|base64|hex|pem|value|material|old|new|\d{1,3}))?\Z", re.IGNORECASE
 )
 _NO_KEY = re.compile(r"(?:public|foreign|hot|host|tur|mon|don|whis|hoc)[_-]?key", re.IGNORECASE)
-# Names that hold one of the words and say something about the secret, not the secret.
+# Names that contain one of the words but describe a property of the secret.
 _HARMLESS_KEY = re.compile(
     r"(?:\A|[_.\s-]|(?<=[a-z])(?=[A-Z]))(?i:token[_-]?type|csrf[_-]?failure|count|len|length|changed[_-]?at|method|urls?|uri|endpoint|path|file|filename|dir"
     r"|directory|name|kind|type|mode|backends?|domain|version|ttl|age|policy|required|enabled|disabled|valid|invalid|verified"
@@ -73,7 +73,7 @@ _COUNTED = re.compile(
     r"|(?i:tokens|cookies|keys|sessions|secrets|passwords|credentials|signatures|codes)\Z"
     r"|\A(?i:n|num|max|min|total|avg|count)_",
 )
-# Without one of these no name is telling; looking for them costs a hundredth of the pattern.
+# Every sensitive name contains one of these. The search for them costs a hundredth of the pattern.
 _STEMS = (
     "pass", "pwd", "secret", "token", "key", "auth", "cred", "cookie", "session", "csrf", "xsrf", "dsn", "jwt",
     "bearer", "signature", "otp", "code", "cvv", "cvc", "ssn", "card", "connection", "psk", "pw", "sid",
@@ -81,14 +81,14 @@ _STEMS = (
     "crypt", "login(", "hasło", "haslo", "heslo", "senord", "lozinka", "jelsz", "salasana",
     "adgangskode", "ifre", "geheim", "parola",
     "dockerconfig",
-    # Of SQL: identified by 'secret'.
+    # SQL: identified by 'secret'.
     "identified",
 )  # fmt: skip
 
 
 @lru_cache(maxsize=2048)
 def name_kind(name: str) -> NameKind:
-    """Return what a name of a bounded length says about its value."""
+    """Return the kind of a name; its length must be bounded, because the result is cached."""
     if not _KEY.search(name):
         return NameKind.RANDOM if _ANY_KEY.search(name) and not _NO_KEY.search(name) else NameKind.HARMLESS
     if _HARMLESS_KEY.search(name):
@@ -97,14 +97,14 @@ def name_kind(name: str) -> NameKind:
 
 
 def is_secret_key(key: str) -> bool:
-    """Tell whether a value under this name must not be shown: a telling word anywhere in the name."""
+    """Return whether values with this name are secret: a sensitive word is anywhere in the name."""
     if len(key) <= MAX_KEY_CHARS:
         return is_secret_name(key)
     return bool(_KEY.search(key)) and not _HARMLESS_KEY.search(key)
 
 
 def is_secret_name(name: str) -> bool:
-    """Tell what `is_secret_key` does; for names of a bounded length that come again and again."""
+    """Return the result of `is_secret_key`, cached; for names of bounded length that repeat."""
     return name_kind(name) in _SECRET_KINDS
 
 
@@ -112,7 +112,7 @@ _SECRET_KINDS = frozenset({NameKind.SECRET, NameKind.COUNTED})
 
 
 def has_stem(lowered: str) -> bool:
-    """Tell whether text, in small letters, may hold a telling name."""
+    """Return whether lower-case text may contain a sensitive name."""
     stems = _ASCII_STEMS if lowered.isascii() else _STEMS
     for stem in stems:  # noqa: SIM110 - any() takes three times as long for text of a line
         if stem in lowered:
@@ -124,7 +124,7 @@ _ASCII_STEMS = tuple(stem for stem in _STEMS if stem.isascii())
 
 
 def stems_at(lowered: str) -> list[int]:
-    """Return where the stems of telling names stand in text of small letters, in order."""
+    """Return the positions of the stems of sensitive names in lower-case text, in order."""
     hits: list[int] = []
     for stem in _ASCII_STEMS if lowered.isascii() else _STEMS:
         at = lowered.find(stem)

@@ -1,8 +1,8 @@
-"""Finding the secrets inside text, in linear time. Pure.
+"""Redaction of secrets in text, in linear time. Pure.
 
-Credentials in URLs and headers, values under telling names (`secret_names`) in the many ways text has to give one,
-known shapes (`secret_shapes`). Plain text is looked for first: it is ten times as fast as a pattern, and most text
-holds none. No pattern has two adjacent quantifiers that can match the same text.
+Secrets are credentials in URLs and headers, values with sensitive names (`secret_text.names`) in many notations, and
+tokens of known shapes (`secret_text.shapes`). Plain substrings are searched first: that is ten times as fast as a
+pattern, and most text contains none. No pattern has two adjacent quantifiers that can match the same text.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ from designs.patterns import compile_pattern
 
 __all__ = ["FILTERED", "is_plain", "is_secret_key", "is_secret_name", "redact_text"]
 
-# A user's name, and a password up to the last @ before a slash; one with slashes only where no port stands.
+# A user name, and a password up to the last @ before a slash. A password with slashes must not begin like a port.
 _URL_CREDENTIALS = compile_pattern(
     r"(://)(?:[^\s/@:'\"]{0,256}+:(?:(?:[^\s/'\"@:]++|:(?!//))*+@)++"
     r"|[^\s/@:'\"]{0,256}+:(?!\d{1,5}(?:[/?#\s]|\Z))(?:[^\s'\"@:]++|:(?!//))*+@"
@@ -73,7 +73,7 @@ _SQL_PASSWORD = compile_pattern(
     r"(?:\s{1,9}+(?:values|password))?)\s{0,9}+)(?<=[\s=])[en]?\\{0,64}+(?:'[^'\n]++'|\"[^\"\n]++\"|\$\$[^$\n]++\$\$)",
     re.IGNORECASE,
 )
-# Without quotes, as Oracle has it.
+# Without quotes, as in Oracle.
 _SQL_USER = compile_pattern(
     r"(user\s{1,9}+\S{1,128}+\s{1,9}+identified\s{1,9}+by\s{1,9}+)(?!values\b|password\b|\[filtered\])[^\s'\";]++",
     re.IGNORECASE,
@@ -84,28 +84,28 @@ _SCHEME = compile_pattern(
 )
 _EMAIL = compile_pattern(r"(?<![\w.%+'-])[\w.%+'-]{1,256}+@[\w-]{1,63}+(?:\.[\w-]{1,63}+){1,8}")
 _IP4 = compile_pattern(r"(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?!\d|\.\d)", re.ASCII)
-# What looks like one; `ipaddress` knows.
+# Candidates; `ipaddress` validates them.
 _IP6 = compile_pattern(
     r"(?<![\w.])(?=[A-Fa-f:]{0,38}+\d)[0-9A-Fa-f]{0,4}+:[0-9A-Fa-f:]{1,38}(?:(?<=:)(?:\d{1,3}\.){3}\d{1,3})?(?!\w|\.\d)",
     re.ASCII,
 )
 _ENTITY = compile_pattern(r"&(?:quot|apos|amp|lt|gt|#\d{2,3}|#x[0-9a-fA-F]{2});")
-# A query's `sid` and, beside a `state`, its `code` let one in.
+# The `code` of a query grants access if there is a `state` too.
 _QUERY_CODE = compile_pattern(r"([?&]code=)(?=[\w%.~/+-]{10})[\w%.~/+-]++")
 _ENCODED = compile_pattern(r"%[0-9A-Fa-f]{2}")
 
-# A value has one of these before it, whatever its name.
+# One of these precedes the value of every name.
 _NAMED = compile_pattern(r"[=:('<\"\s\uff1a]")
 _SCHEMES_WITHOUT_STEM = ("basic ", "negotiate ")
 _SCHEMES = ("bearer ", "token ", *_SCHEMES_WITHOUT_STEM)
 
 
 def is_plain(text: str) -> bool:
-    """Tell whether `redact_text` would surely leave a text as it is, at a fraction of its cost.
+    """Return whether `redact_text` certainly returns a text unchanged, at a fraction of its cost.
 
-    Texts joined by a ``|`` are plain if each of them is: nothing that is redacted goes without one of these signs.
+    Texts joined by a ``|`` are plain if each of them is: every redacted text contains one of the signs checked here.
     """
-    # Percent-encoding, credentials of a URL, and whatever is not printable ASCII.
+    # Percent-encoding, credentials in URLs, HTML entities, and characters other than printable ASCII.
     if not (text.isascii() and text.isprintable()) or "%" in text or "@" in text or "&" in text:
         return False
     if conf.redact_email or conf.redact_ip or may_hold_shape(text) or may_hold_card(text):
@@ -122,8 +122,8 @@ def is_plain(text: str) -> bool:
 
 
 def redact_text(text: str) -> str:
-    """Return the text with the secrets inside it replaced."""
-    # Text holds most often none of the marks of a secret: looking for those first is cheaper.
+    """Return the text with its secrets replaced."""
+    # Most text contains no mark of a secret, so the search for marks comes first: it is cheaper.
     text = filter_private_keys(text)
     text = _filter_urls(text)
     if may_hold_line(text):
@@ -140,16 +140,16 @@ def redact_text(text: str) -> str:
         lowered, schemes = _lowered(text), _SCHEMES
     for scheme in schemes:
         if scheme in lowered:
-            text, lowered = _filter_behind(text, lowered, scheme, _SCHEME)
+            text, lowered = _filter_after(text, lowered, scheme, _SCHEME)
     text = filter_cards(filter_tokens(text))
     if conf.redact_email:
         text = _EMAIL.sub("[email]", text)
     if conf.redact_ip:
-        text = _IP4.sub("[ip]", _IP6.sub(_instead_of_ip6, text))
-    # As in HTML: the quotes and signs of a text that a page shows.
+        text = _IP4.sub("[ip]", _IP6.sub(_replace_ip6, text))
+    # HTML entities hide the quotes and signs of a text.
     if "&" in text and ";" in text and _ENTITY.search(text):
         text = _filter_decoded(text, unescape(text))
-    # A URL within a URL hides its signs; decoded, it shows them.
+    # Percent-encoding hides the signs of a URL within a URL.
     return _filter_decoded(text, unquote(text)) if "%" in text and _ENCODED.search(text) else text
 
 
@@ -164,7 +164,7 @@ def _filter_urls(text: str) -> str:
                 done = following = found.end()
             at = text.find("://", following)
         text = "".join((*pieces, text[done:])) if pieces else text
-    # A sign-in's code stands beside its state; the code of an error does not.
+    # An authorization code comes with a state; the code of an error does not.
     if "code=" in text and "state=" in text:
         text = _QUERY_CODE.sub(rf"\1{FILTERED}", text)
     return text
@@ -174,7 +174,7 @@ def _may_be_named(text: str) -> bool:
     return _NAMED.search(text) is not None
 
 
-def _instead_of_ip6(match: re.Match[str]) -> str:
+def _replace_ip6(match: re.Match[str]) -> str:
     try:
         IPv6Address(match[0])
     except ValueError:
@@ -183,7 +183,7 @@ def _instead_of_ip6(match: re.Match[str]) -> str:
 
 
 def _filter_decoded(text: str, decoded: str) -> str:
-    """Return the scrubbed decoded text if it shows a secret, else the text as it was."""
+    """Return the redacted decoded text if it contains a secret, else the text unchanged."""
     if decoded == text:
         return text
     scrubbed = redact_text(decoded)
@@ -191,13 +191,13 @@ def _filter_decoded(text: str, decoded: str) -> str:
 
 
 def _lowered(text: str) -> str:
-    # The long s is small already, and an s to every pattern that ignores case.
+    # The long s (U+017F) is lower case already, but patterns that ignore case match it as s.
     return text.lower() if text.isascii() else text.lower().replace("\u017f", "s")
 
 
 def _filter_named(text: str, lowered: str) -> str:
-    text, lowered = _filter_behind(text, lowered, "authorization", _AUTHORIZATION)
-    text, lowered = _filter_behind(text, lowered, "cookie", _COOKIES)
+    text, lowered = _filter_after(text, lowered, "authorization", _AUTHORIZATION)
+    text, lowered = _filter_after(text, lowered, "cookie", _COOKIES)
     if "[parameters: " in lowered or "args=" in lowered or "params=" in lowered or "parameters" in lowered:
         text = filter_parameters(text)
     if "<" in text:
@@ -214,20 +214,20 @@ def _filter_named(text: str, lowered: str) -> str:
     if "'" in text or '"' in text or ("$" in text and "$$" in text) or "identified" in lowered:
         lowered = _lowered(text)
         if "identified" in lowered:
-            text, lowered = _filter_behind(text, lowered, "user", _SQL_USER)
+            text, lowered = _filter_after(text, lowered, "user", _SQL_USER)
         for word in ("password", "identified"):
-            text, lowered = _filter_behind(text, lowered, word, _SQL_PASSWORD)
+            text, lowered = _filter_after(text, lowered, word, _SQL_PASSWORD)
         text = filter_calls(text)
     return text
 
 
-def _filter_behind(text: str, lowered: str, word: str, pattern: re.Pattern[str]) -> tuple[str, str]:
-    """Replace what the pattern, which begins with the word, matches but for its first group."""
+def _filter_after(text: str, lowered: str, word: str, pattern: re.Pattern[str]) -> tuple[str, str]:
+    """Replace each match of a pattern that begins with the word, except its first group."""
     if word not in lowered:
         return text, lowered
     if len(lowered) == len(text):
         filtered = replaced_at(text, lowered, word, pattern)
     else:
-        # Some capitals are two characters when small, and the places do not agree.
+        # Some capitals become two characters in lower case, so the positions differ.
         filtered = pattern.sub(rf"\1{FILTERED}", text)
     return filtered, lowered if filtered is text else _lowered(filtered)

@@ -1,7 +1,6 @@
-"""What may stand behind a telling name: how values are written, and which of them are no secrets. Pure.
+"""Values after sensitive names: their notations, and the values that are not secret. Pure.
 
-A repetition here is possessive, or it ends before a sign that the next part needs, so that no text takes more than a
-walk over it.
+Each repetition is possessive, or ends before a sign that the next part requires, so each text takes one pass.
 """
 
 from __future__ import annotations
@@ -14,25 +13,25 @@ from designs.patterns import compile_pattern
 
 __all__ = ["is_harmless", "is_random", "value_at", "value_below"]
 
-# A literal's prefix, as languages have them: f"", rb'', L"", $"", @"", u8"".
+# Prefixes of string literals in various languages: f"", rb'', L"", $"", @"", u8"".
 _PREFIX = r"(?:[A-Za-z$@]{1,2}8?(?=\\{0,64}[\"'`]))?"
-# What makes a text of a literal and holds it in parentheses.
-_MAKER = r"(?:(?:new )?(?:String|str|bytes|Secret\w{0,20}|Password|PASSWORD|SecureString)\((?=[bru]{0,2}[\"']))?"
+# A constructor call around a literal.
+_CONSTRUCTOR = r"(?:(?:new )?(?:String|str|bytes|Secret\w{0,20}|Password|PASSWORD|SecureString)\((?=[bru]{0,2}[\"']))?"
 _QUOTED = (
     r"(?:\"\"\"(?:[^\"]|\"(?!\"\"))*+(?:\"\"\")?|'''(?:[^']|'(?!''))*+(?:''')?"
     r"|\\{1,64}+\"[^\"\n\\]++(?:\\{1,64}+\")?|\\{1,64}+'[^'\n\\]++(?:\\{1,64}+')?"
     r"|\"(?:[^\"\n\\]|\\{1,64}+.)++\"?|'(?:[^'\n\\]|\\{1,64}+.)++'?|`[^`\n]++`?)"
 )
 _BRACKETED = r"\[[^\[\]\n]++\]|\{[^{}\n]++\}|\([^()\n]++\)"
-# A quote within a word is one of its characters.
+# A quote inside a word is part of the word.
 _BARE = r"[^\s\"'`,;&)}\]\\]++(?:[\"'](?=\w)[^\s\"'`,;&)}\]\\]++)*+"
 _VALUE = compile_pattern(
     r"\[filtered\]|(?:(?:PLAIN|LOGIN|[Dd]igest|ApiKey|Key|SharedKey|SSWS|[Bb]earer|[Bb]asic|[Tt]oken"
     r"|[Nn]egotiate|BEARER|BASIC|TOKEN) )?"
-    rf"(?:{_MAKER}{_PREFIX}{_QUOTED}|{_BRACKETED}|{_BARE})"
+    rf"(?:{_CONSTRUCTOR}{_PREFIX}{_QUOTED}|{_BRACKETED}|{_BARE})"
 )
 _LINE_END = r"(?:\r?\n|(?:\\{1,8}r)?\\{1,8}n)"
-# On the next line: behind a sign of a block (YAML), a parenthesis or backslash (a language), or nothing.
+# A value on the next line: after a block sign (YAML), a parenthesis or backslash (source code), or nothing.
 _BLOCK = compile_pattern(rf"[|>][-+\d]{{0,2}}+[ \t]*+{_LINE_END}([ \t]++)[^\n\\]++(?:{_LINE_END}\1[^\n\\]++)*+")
 _NEXT_LINE = compile_pattern(
     rf"(?:\(|\\(?=[ \t\r]*+\n))?[ \t]*+{_LINE_END}(?:([ \t]++)(?:- )?+|(?=[bru]{{0,2}}\\{{0,8}}[\"']))"
@@ -47,20 +46,20 @@ _PROSE = (
 )
 _HARMLESS = compile_pattern(
     r"(?:"
-    # No value at all, or one that was taken out before.
+    # No value, or a value that was removed before.
     r"[\"']?(?:true|false|none|null|nil|undefined|unset|empty|nan|\*{2,}|x{4,}|\.{3,}|-+|\[(?:redacted|filtered|hidden|removed|masked)\]|"
     r"<(?:[A-Z]\w{0,40}: ?[^>\n]{0,100}|redacted|filtered|hidden|removed|masked|secret|unset|empty|none|null"
     r"|your[\w -]{0,30}|[A-Z]\w{0,40}: ?[^>]{0,100}|[a-z_]{1,30})>)"
     r"[\"']?(?=[\s,;&)}\]>\"']|\.?\Z|\.\s)"
-    # A place for one: of a template, a format, a statement, an environment.
+    # A placeholder of a template, a format, a statement or an environment.
     r"|[\"']?(?:\$\{[^}\n]{1,100}\}|\{\{[^}\n]{1,100}\}\}|%\(\w{1,100}\)s|%[sdr]|\$\d{1,3}|\$[A-Z_][A-Z0-9_]{2,}|\?|:[a-z_]{1,40}|\{(?-i:[a-z_]{0,30}\d?)\})"
     r"[\"']?(?=[\s,;&)}\]\"']|\Z)"
-    # Code that gets one.
+    # Code that obtains a value.
     r"|(?:[A-Za-z_]\w*\.)+[A-Za-z_]\w*[(\[]|(?:get|read|load|fetch|os|env|input|prompt|make|create|generate"
     r"|check|find|open|hash)\w*\(|def |lambda |self\b"
     r"|\(self\b|\[\]|\{\}|\(\)|[\"']{2}(?![\"'])"
     r"|[\"'][^\w\s\"']{1,3}[\"'](?!\w)"
-    # A sentence, of a form's error for one.
+    # A sentence, such as the error of a form.
     rf"|(?:\[)?[\"']?{_PROSE}(?:[ ]+[A-Za-z_'-]{{1,40}}){{2,}}|{_PROSE}[ ]+[A-Za-z]|{_PROSE}(?=[,.;:)]|\Z|\s*\n)"
     r")",
     re.IGNORECASE,
@@ -82,7 +81,7 @@ _CODE_LIKE = compile_pattern(r"[A-Z][a-z]+(?:[A-Z][a-z]+)+\d?\b|[A-Za-z_]+\.[A-Z
 
 
 _PLAIN_WORD = compile_pattern(r"[^\s\"'`,;&()\[\]{}\\]++")
-_GOES_ON = frozenset("\"'`()[]{}\\")
+_CONTINUING = frozenset("\"'`()[]{}\\")
 _SCHEMES = frozenset(
     {"plain", "login", "digest", "apikey", "key", "sharedkey", "ssws", "bearer", "basic", "token", "negotiate", "new"}
 )
@@ -95,18 +94,18 @@ _LAST_LETTERS = frozenset("eEsS")
 
 
 def value_at(text: str, at: int) -> re.Match[str] | None:
-    """Return the value that begins here, on this line."""
-    # A plain word is most common, and four times as fast by itself.
+    """Return the match of the value that begins at this position, within its line."""
+    # A plain word is the most common value, and its own pattern is four times as fast.
     if (word := _PLAIN_WORD.match(text, at)) and (
-        (behind := text[word.end() : word.end() + 1]) not in _GOES_ON
-        and not (behind == " " and word[0].lower() in _SCHEMES)
+        (following := text[word.end() : word.end() + 1]) not in _CONTINUING
+        and not (following == " " and word[0].lower() in _SCHEMES)
     ):
         return word
     return _VALUE.match(text, at)
 
 
 def value_below(text: str, at: int) -> tuple[int, int] | None:
-    """Return where the value on the lines below begins and ends, where the line of its name ends here."""
+    """Return the span of a value on the following lines, if the line of its name ends at this position."""
     if block := _BLOCK.match(text, at):
         return block.start(1) - 1, block.end()
     line = _NEXT_LINE.match(text, at)
@@ -115,24 +114,25 @@ def value_below(text: str, at: int) -> tuple[int, int] | None:
     value = _VALUE.match(text, line.end())
     if value is None or _HARMLESS.match(text, value.start()):
         return None
-    # A value is the only word of its line.
+    # Only a word that is alone on its line is a value.
     rest = text[value.end() : value.end() + 3].lstrip(" \t,);")
     return (value.start(), value.end()) if not rest or rest[0] in "\r\n\\\"'" else None
 
 
 def is_harmless(text: str, start: int, kind: NameKind, name: str) -> bool:
-    """Tell whether the value there is no secret under a name of this kind.
+    """Return whether the value at this position is not secret, for a name of this kind.
 
-    Its end, which may be far, is not looked for: names stand within harmless values too, and each would look again.
+    The end of the value is not searched, because it may be far away: a harmless value may contain more names, and each
+    would repeat the search.
     """
     if kind is NameKind.COUNTED and _NUMBER.match(text, start):
         return True
-    # Most values are a word that begins no sentence: one look at it is a tenth of the pattern for all the others.
+    # Most values are a word that begins no sentence. Checking it takes a tenth of the time of the full pattern.
     word = _FIRST_WORD.match(text, start)
-    behind = text[word.end() : word.end() + 1] if word else ""
-    if behind == "." and _is_identifier(text, start, name):
+    following = text[word.end() : word.end() + 1] if word else ""
+    if following == "." and _is_identifier(text, start, name):
         return True
-    if word is None or behind in _CODE_SIGNS or word[1].lower() in _FIRST_WORDS:
+    if word is None or following in _CODE_SIGNS or word[1].lower() in _FIRST_WORDS:
         if text.startswith("[filtered]", start):
             return False
         if _HARMLESS.match(text, start):
@@ -143,11 +143,11 @@ def is_harmless(text: str, start: int, kind: NameKind, name: str) -> bool:
         text.startswith(name.rpartition(".")[2], start) and _is_identifier(text, start, name)
     ):
         return True
-    return name[-1:] in _LAST_LETTERS and _says_else(text, start, name)
+    return name[-1:] in _LAST_LETTERS and _has_other_meaning(text, start, name)
 
 
 def _is_identifier(text: str, start: int, name: str) -> bool:
-    """Tell whether code gives the name of a variable: its own, or an attribute with a telling name."""
+    """Return whether the value is a variable in code: the name itself, or an attribute with a sensitive name."""
     found = _DOTTED.match(text, start)
     if found is None:
         return False
@@ -160,19 +160,19 @@ def _is_identifier(text: str, start: int, name: str) -> bool:
 
 _DOTTED = compile_pattern(r"[A-Za-z_][\w.]{0,200}+(?=[\s,;&)}\]\"']|\Z)")
 _SIGNED = compile_pattern(r"[\"']?[\w+/=.%:~-]{12,400}+")
-# How often something went over something.
+# A number of passes.
 _FEW = compile_pattern(r"\d{1,3}(?=[\s,;&)}\]]|\.?\Z)")
 _PASS_RESULT = compile_pattern(r"\d{1,6}\b|[a-z]\w*(?=[\s.,:\[/(]|\Z)|<")
 
 
-def _says_else(text: str, start: int, name: str) -> bool:
+def _has_other_meaning(text: str, start: int, name: str) -> bool:
     lowered = name[-9:].lower()
     if lowered == "signature":
         return _SIGNED.match(text, start) is None
     if lowered.endswith("pass") and _FEW.match(text, start):
         return True
     if lowered == "pass":
-        # Of a test or a run, not of a user.
+        # The result of a test or a run, not a password.
         return (
             len(name) == 4
             and text[start - 2 : start] == ": "
@@ -185,7 +185,7 @@ def _says_else(text: str, start: int, name: str) -> bool:
 
 
 def is_random(text: str, start: int) -> bool:
-    """Tell whether the word there, quoted or not, looks as if a machine had made it."""
+    """Return whether the word at this position, quoted or not, looks machine-generated."""
     if text[start : start + 1] in "\"'`":
         if _QUOTED_RANDOM.match(text, start + 1):
             return True
@@ -199,12 +199,12 @@ _WORD = compile_pattern(r"[\w.+/=~!#$%^*@-]{0,400}+")
 
 
 _MIXED_MIN_CHARS = 12
-# Words of a name are longer: capitals and small letters change at every third letter.
+# In a name of several words, the case changes at every third letter at most.
 _MIXED_MIN_CHANGES = 0.4
 
 
 def _is_mixed(word: str) -> bool:
-    """Tell whether capitals and small letters change as in no name that somebody chose."""
+    """Return whether the case changes more often than in a name that a person chose."""
     if len(word) < _MIXED_MIN_CHARS or not word.isalnum():
         return False
     return sum(a.isupper() != b.isupper() for a, b in pairwise(word)) > _MIXED_MIN_CHANGES * len(word)

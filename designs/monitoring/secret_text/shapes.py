@@ -1,7 +1,7 @@
-"""Secrets known by their shape, whatever stands before them: tokens, hashes of passwords, private keys. Pure.
+"""Secrets with a known shape, independent of the text before them: tokens, password hashes, private keys. Pure.
 
-Shapes are found by plain text that all of them hold, a sign first (most text has no dollar) and then how they begin:
-looking for text is a tenth of what a pattern for all of them costs.
+Shapes are found by plain substrings: first by a sign that they contain (most text has no dollar), then by their
+beginnings. This costs a tenth of a pattern for all of them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ FILTERED = "[filtered]"
 
 @dataclass(frozen=True)
 class _Shape:
-    """How one sort of secret looks. A first group of the pattern stays; ``probes`` stand for all beginnings."""
+    """Shape of one kind of secret. The first group of the pattern stays. Each beginning contains one of ``probes``."""
 
     pattern: re.Pattern[str]
     beginnings: tuple[str, ...]
@@ -33,7 +33,7 @@ def _anywhere(pattern: str, *beginnings: str) -> _Shape:
 
 _HASH = r"\$[\w$=,./+-]{16,}"
 _BY_SIGN: tuple[tuple[str, tuple[_Shape, ...]], ...] = (
-    # A JSON web token may hold the beginnings of others, so it goes first.
+    # A JSON web token may contain the beginnings of other shapes, so it comes first.
     ("eyJ", (_token(r"eyJ(?:[\w-]{8,}(?:\.[\w-]{1,}){1,2}|[\w-]{30,})", "eyJ"),)),
     ("dapi", (_token(r"dapi[0-9a-f]{32}(?:-\d)?", "dapi"),)),
     ("4b1d", (_token(r"4b1d[A-Za-z0-9]{38}\b", "4b1d"),)),
@@ -205,7 +205,7 @@ _BY_SIGN: tuple[tuple[str, tuple[_Shape, ...]], ...] = (
             ),
             _anywhere(r"(\.)atlasv1\.[\w=-]{40,}", ".atlasv1."),
             _token(r"1//0[\w-]{30,}", "1//0"),
-            # A bot's token of Discord: its id in base64, a time, a signature.
+            # Discord bot token: the id in base64, a time, a signature.
             _token(
                 r"[MNO][\w-]{23,28}\.[\w-]{6,7}\.[\w-]{27,}",
                 *("MT", "MD", "Mj", "Mz", "ND", "NT", "Nj", "Nz", "OD", "OT"),
@@ -225,7 +225,7 @@ _BY_SIGN: tuple[tuple[str, tuple[_Shape, ...]], ...] = (
             ),
         ),
     ),
-    # A bot's token of Telegram, a signature of Azure's.
+    # Telegram bot token; Azure signature.
     (":AA", (_anywhere(r"(?<=\d)(:)AA[\w-]{30,}", ":AA"),)),
     ("sig=", (_anywhere(r"([?&]sig=)[\w%+/=.-]{16,}", "?sig=", "&sig="),)),
 )
@@ -242,7 +242,7 @@ _PRIVATE_KEY = re.compile(
 
 
 def may_hold_shape(text: str) -> bool:
-    """Tell whether any function of this module might change the text, at a fraction of their cost."""
+    """Return whether any function of this module might change the text, at a fraction of their cost."""
     for sign, probes in _PROBES_BY_SIGN:
         if sign in text:
             for probe in probes:
@@ -252,12 +252,12 @@ def may_hold_shape(text: str) -> bool:
 
 
 def filter_private_keys(text: str) -> str:
-    """Return the text without private keys; one that is cut off goes to its end."""
+    """Return the text with private keys replaced; a key that is cut off extends to the end of the text."""
     return _PRIVATE_KEY.sub(FILTERED, text) if "-----BEGIN " in text else text
 
 
 def filter_tokens(text: str) -> str:
-    """Return the text without tokens of known shapes and hashes of passwords."""
+    """Return the text with tokens of known shapes and password hashes replaced."""
     for sign, shapes in _BY_SIGN:
         if sign not in text:
             continue
@@ -271,13 +271,13 @@ def filter_tokens(text: str) -> str:
 
 
 def replaced_at(text: str, searched: str, beginning: str, pattern: re.Pattern[str]) -> str:
-    """Return the text with what the pattern matches replaced, but for its first group.
+    """Return the text with the matches of a pattern replaced, except their first group.
 
     Args:
-        text: What holds it.
-        searched: The text, or as many characters that stand for it.
-        beginning: A match begins where this stands in ``searched``.
-        pattern: What to match there.
+        text: The text.
+        searched: The text, or a form of it with the same positions, such as lower case.
+        beginning: Matches begin where ``searched`` contains this.
+        pattern: The pattern.
     """
     at = searched.find(beginning)
     if at < 0:

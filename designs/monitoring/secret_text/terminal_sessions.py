@@ -1,6 +1,6 @@
-"""Secrets that are typed into a session: what a script answers to a prompt, Redis's own words, hashes in SQL. Pure.
+"""Secrets in terminal sessions: answers of scripts to prompts, Redis commands, texts that SQL hashes. Pure.
 
-No name stands before these secrets: a prompt for a password comes earlier, or the function or command says it.
+No name precedes these secrets: a password prompt comes earlier, or the function or command identifies them.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _KEYED = compile_pattern(
     re.IGNORECASE,
 )
 _HASHES = (("md5", _HASHED), ("sha", _HASHED), ("digest", _HASHED), ("hmac", _KEYED), ("hashbytes", _KEYED))
-# Outside of a statement only what looks like no name of a file and no digest.
+# Outside of a statement, only a text that looks like neither a file name nor a digest.
 _LIKE_A_SECRET = compile_pattern(r"(?=[^\d]*\d)(?=[^A-Za-z]*[A-Za-z])(?![0-9a-f]{8,128}\Z)[^\s./]{6,}+\Z")
 
 
@@ -58,7 +58,7 @@ def _may_be_hashed(text: str) -> bool:
 
 
 def filter_sessions(text: str) -> str:
-    """Return the text without answers to prompts, passwords of Redis and texts that SQL hashes."""
+    """Return the text with answers to prompts, Redis passwords and texts that SQL hashes replaced."""
     if "send" in text:
         text = _filter_sent(text)
     if _may_be_redis(text):
@@ -100,7 +100,7 @@ def _filter_sent(text: str) -> str:
 def _filter_hashed(text: str) -> str:
     lowered = text.lower()
     if len(lowered) != len(text):
-        # The places of some capitals do not agree; SQL has none.
+        # Some capitals become two characters in lower case, so the positions differ. SQL contains none of them.
         return text
     places = [(at, pattern) for word, pattern in _HASHES for at in _places_of(word, lowered)]
     found = [match for at, pattern in places if (match := pattern.match(text, at)) and not text[at - 1 : at].isalnum()]
