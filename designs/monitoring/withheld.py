@@ -1,7 +1,7 @@
-"""What may be said of a failure that concerns an export-controlled or classified design: ids and own words.
+"""Redaction of failures in export-controlled or classified designs: only ids and words of the program pass.
 
 A message passes whole if it is a literal of the code that raised it, or a text that one of our exceptions declares as
-fixed. Any other may quote a file or a name; what is said instead is the fixed text of its class. Contexts keep ids and
+fixed. Any other message may quote a file or a name, so the fixed text of its class replaces it. Contexts keep ids and
 a few facts by name. Pure.
 """
 
@@ -46,12 +46,12 @@ __all__ = [
 ]
 
 WITHHELD = "[withheld: export-controlled or classified design]"
-"""Stands for a text that may hold content."""
+"""Replaces a text that may contain design content."""
 
 _POOL = "concurrent.futures.thread"
-_CARRYING = "designs.context_propagation"
+_PROPAGATION = "designs.context_propagation"
 _MAX_FRAMES = 100
-_MAX_WRITER_FRAMES = 30
+_MAX_CALLER_FRAMES = 30
 _MAX_TEXT_CHARS = 2_048
 _MAX_ITEMS = 100
 _MAX_DEPTH = 4
@@ -67,7 +67,7 @@ _LOGGER = re.compile(r"[a-z_][a-z_.]{0,99}\Z")
 _SEGMENT = re.compile(rf"(?:[a-z][a-z_-]{{0,39}}|\d{{1,19}}|{_UUID}|)\Z")
 _ROUTE = re.compile(r"[A-Za-z0-9_<>:/^$.-]{0,200}\Z")
 
-# Facts of ours: numbers and words of the program under these names.
+# Names of facts that the program records: numbers, and its own words.
 _NUMBERS = frozenset(
     {
         "attempt", "status", "duration_seconds", "duration_ms", "peak_memory_bytes", "damage_lines", "seconds", "bytes",
@@ -78,12 +78,12 @@ _NUMBERS = frozenset(
 _WORDS = frozenset(
     {"stage", "reason", "step", "section", "signal", "limit", "kernel", "method", "mechanism", "failure", "outcome"}
 )
-# Names that the program gives itself.
+# Names of facts whose values are names in the program.
 _NAMES = frozenset({"view", "task", "operation", "component", "required", "current", "required_role", "current_role"})
 _NESTED = frozenset({"details"})
 _FACTS = _NUMBERS | _WORDS | _NAMES | {"id", "design", "series", "organization", "user", "trace", "logger", "route"}
 _FACT = re.compile(r"(?:is|has|was|are|can)_[a-z_]{1,30}\Z|[a-z_]{1,30}_ids?\Z")
-# How the parts of a key begin that say types, frames, source lines and rules, never values.
+# Prefixes of fingerprint parts made of types, frames, source lines and rules, never of values.
 _OWN_PARTS = (
     "type ", "frame ", "line ", "recursion ", "group", "leaf", "all frames", "rule ", "task ", "view ", "codes ",
     "family ", "dependency ", "constraint ", "sqlstate ", "library ", "note: ",
@@ -91,13 +91,13 @@ _OWN_PARTS = (
 
 
 class OwnWords(str):
-    """A text without content, whoever looks at it next."""
+    """A text that is known to be free of design content, so later checks pass it unchanged."""
 
     __slots__ = ()
 
 
 def is_withheld(error: object = None) -> bool:
-    """Return whether what runs now, or this exception, concerns a controlled design."""
+    """Return whether the running work, or this exception, concerns a controlled design."""
     if context.is_controlled() or (context.carrier is not None and context.carrier.is_at_an_end()):
         return True
     if not is_exception(error):
@@ -110,9 +110,9 @@ def is_withheld(error: object = None) -> bool:
 
 
 def is_withheld_line(record: logging.LogRecord) -> bool:
-    """Return whether a log line concerns a controlled design: by where it was logged, or by its exceptions."""
+    """Return whether a log record concerns a controlled design, by the logging work or by its exceptions."""
     held, exc_info = vars(record), record.exc_info
-    # Whatever the call gave.
+    # The caller may have passed any value.
     error = exc_info[1] if type(exc_info) is tuple and len(exc_info) > 1 else None
     if context.TAG in held or context.is_controlled() or (error is not None and is_withheld(error)):
         return True
@@ -120,26 +120,26 @@ def is_withheld_line(record: logging.LogRecord) -> bool:
         return False
     args = record.args
     given = [record.msg, *(args.values() if isinstance(args, Mapping) else args or ()), *held.values()]
-    # By type: a lazy object would load what it stands for.
+    # Checked by type: isinstance would make a lazy object load its value.
     return any(issubclass(type(one), BaseException) and is_withheld(one) for one in given)
 
 
 def is_id(value: object) -> bool:
-    """Return whether a value is a number or a text that is the id of something."""
+    """Return whether a value is an integer, a UUID, or a text with the form of an id."""
     if type(value) is int or type(value) is uuid.UUID:
         return True
     return type(value) is str and bool(_ID.match(value) or _DIGITS.match(value))
 
 
 def own_words(exc: BaseException) -> str:
-    """Return an exception's text if it holds no content, else what its class says in general."""
+    """Return an exception's text if it contains no design content, else the general text of its class."""
     text = raw_text(exc)
     if _is_fixed(exc) or _is_literal(text, _codes_of(exc)) or not text:
         return text
     if issubclass(type(exc), OSError):
-        return _of_the_system(exc)
+        return _os_error_text(exc)
     if type(exc).__module__.partition(".")[0] == "billiard":
-        # How a process of the pool ended; nothing of what it was doing.
+        # The exit of a pool process, without data of its work.
         return text
     general = _of_class(exc, "default_detail")
     if general is None:
@@ -152,30 +152,30 @@ def own_words(exc: BaseException) -> str:
 
 
 def said_in_own_words(message: object) -> str:
-    """Return a reported message if it is a literal of the code that reports it."""
+    """Return a reported message if it is a literal of the code that reports it, else `WITHHELD`."""
     if type(message) is OwnWords:
         return str.__str__(message)
     text = raw_text(message)
-    return text if _is_literal(text, _codes_of_writers()) else WITHHELD
+    return text if _is_literal(text, _codes_of_callers()) else WITHHELD
 
 
 def stands_in_code(name: str) -> bool:
-    """Return whether the code that runs has a text, or a name of an argument, as a literal."""
-    constants = (constant for code in _codes_of_writers() for constant in code.co_consts)
-    return any(constant == name if type(constant) is str else _has(constant, name) for constant in constants)
+    """Return whether the running code contains a text as a literal, or as the name of an argument."""
+    constants = (constant for code in _codes_of_callers() for constant in code.co_consts)
+    return any(constant == name if type(constant) is str else _contains_name(constant, name) for constant in constants)
 
 
-def _has(constant: object, name: str) -> bool:
-    # Python keeps the names of the arguments of a call together.
+def _contains_name(constant: object, name: str) -> bool:
+    # Python stores the argument names of a call in one tuple.
     return type(constant) is tuple and name in constant
 
 
 def line_in_own_words(record: logging.LogRecord) -> OwnWords:
-    """Return the message of a log record with ids and numbers only where it has arguments."""
+    """Return the message of a log record; of its arguments, only ids, numbers and known words."""
     template = record.msg
     if type(template) is OwnWords:
         return template
-    if type(template) is not str or not (template == _REQUEST_LINE or _is_literal(template, _codes_of_writers())):
+    if type(template) is not str or not (template == _REQUEST_LINE or _is_literal(template, _codes_of_callers())):
         return OwnWords(WITHHELD)
     args: Any = record.args
     try:
@@ -184,17 +184,17 @@ def line_in_own_words(record: logging.LogRecord) -> OwnWords:
         if isinstance(args, Mapping):
             return OwnWords(template % {name: _argument(value) for name, value in args.items()})
         return OwnWords(template % tuple(map(_argument, args)))
-    except Exception:  # noqa: BLE001 - a format that wants a number where a text was withheld
+    except Exception:  # noqa: BLE001 - a number format fails for a withheld text
         return OwnWords(WITHHELD)
 
 
 def logger_in_own_words(name: object) -> str:
-    """Return a logger's name if it is that of a module, or looks like one; others may be made of anything."""
+    """Return a logger's name if it is the name of a module or looks like one; other names may contain data."""
     return name if type(name) is str and (name in sys.modules or _LOGGER.match(name)) else WITHHELD
 
 
 def ids_only(value: object, depth: int = 0) -> dict[str, Any]:
-    """Return of a context its ids and the facts known by name, and how many others were left out."""
+    """Return the ids and known facts of a context, and the number of other entries as ``withheld``."""
     if not issubclass(type(value), dict):
         return {"withheld": 1}
     given = cast("dict[Any, Any]", value)
@@ -211,11 +211,11 @@ def ids_only(value: object, depth: int = 0) -> dict[str, Any]:
 
 
 def path_of_ids(path: str, known: str | None = None) -> str:
-    """Return a URL path without what is neither an id nor a plain word, and without its query.
+    """Return a URL path without its query; segments that are neither ids nor plain words are replaced.
 
     Args:
         path: The path.
-        known: A path that has the only words that may be kept; without it all plain words are.
+        known: A path; only its words are kept. None keeps all plain words.
     """
     words = None if known is None else {*known.split("/"), ""}
     return "/".join(
@@ -225,17 +225,17 @@ def path_of_ids(path: str, known: str | None = None) -> str:
 
 
 def without_words(fingerprint: Fingerprint, exc: BaseException) -> Fingerprint:
-    """Return a fingerprint that is made of types, frames and rules only; mostly the one that was given.
+    """Return a fingerprint made of types, frames and rules only; usually the given one.
 
-    Without aliases: they may hold words, and would lead to the group of an open failure with the same words.
+    It has no aliases: they may contain words, and would lead to the group of an uncontrolled failure with these words.
     """
     if (of_its_file := of_file(exc)) is not None and of_its_file.key == fingerprint.key:
-        # Made of words of closed sets.
+        # Its parts are words of closed sets.
         return of_its_file
     parts, site = fingerprint.parts, fingerprint.site
     kept = [part for part in parts if part.startswith(_OWN_PARTS)] if parts[:1] != ("custom",) else []
     if names := foreign_names(exc):
-        # A source line of code that was made at run time may hold anything, too.
+        # A source line of generated code may contain anything, too.
         kept = [part for part in kept if not (part.startswith("line ") or any(name in part for name in names))]
         site = known_type_name(exc) if any(name in site for name in names) else site
     if len(kept) == len(parts) and site == fingerprint.site:
@@ -245,13 +245,13 @@ def without_words(fingerprint: Fingerprint, exc: BaseException) -> Fingerprint:
 
 
 def _is_of_a_pool(exc: BaseException) -> bool:
-    """Return whether a thread of a pool raised an exception in work that does not know what submitted it."""
+    """Return whether a pool thread raised the exception in work without the context of its submitter."""
     names = set()
     step = traceback_of(exc)
     while step is not None:
         names.add(step.tb_frame.f_globals.get("__name__"))
         step = step.tb_next
-    return _POOL in names and _CARRYING not in names
+    return _POOL in names and _PROPAGATION not in names
 
 
 def _is_harmless(name: str, value: object) -> bool:
@@ -273,22 +273,22 @@ def _is_harmless(name: str, value: object) -> bool:
 
 
 def _is_known_fact(name: str) -> bool:
-    """Return whether the program gives a fact this name: a caller may make names of data."""
+    """Return whether the program itself uses this name for a fact: a caller may make names from data."""
     return bool(name in _FACTS or _FACT.match(name))
 
 
 def _argument(value: object) -> object:
-    """Return an argument of a log line if it is an id, a number or known from the context; else what stands for it."""
+    """Return an argument of a log record if it is an id, a number or known from the context; else a placeholder."""
     kind = type(value)
     if value is None or kind in {int, float, bool, uuid.UUID}:
         return value
     if kind is str:
         text = str(value)
-        # A part may be named by a word, too: one of the program stands in its code.
+        # A part of a design may have a word as its name, too. Words of the program are literals in its code.
         if (
             _ID.match(text)
             or (text.isupper() and is_word(text))
-            or (_WORD.match(text) and _is_literal(text, _codes_of_writers()))
+            or (_WORD.match(text) and _is_literal(text, _codes_of_callers()))
         ):
             return text
         run = context.current()
@@ -303,13 +303,13 @@ def _is_fixed(exc: BaseException) -> bool:
     return dict.get(attributes_of(exc), "is_fixed") is True
 
 
-def _of_the_system(exc: BaseException) -> str:
+def _os_error_text(exc: BaseException) -> str:
     number = attribute_of(exc, "errno")
     return f"[Errno {number}] {os.strerror(number)}" if type(number) is int else WITHHELD
 
 
 def _of_class(exc: BaseException, name: str) -> str | None:
-    """Return a text that the class of an exception states, never one of the exception itself."""
+    """Return a text attribute of the class of an exception, never of the instance."""
     for base in type.__getattribute__(type(exc), "__mro__"):
         value = type.__getattribute__(base, "__dict__").get(name)
         if value is not None:
@@ -324,11 +324,11 @@ def _is_literal(text: str, codes: Iterator[CodeType]) -> bool:
 
 
 def _codes_of(exc: BaseException) -> Iterator[CodeType]:
-    """Give the code of an exception's frames, as far as it stands in files: generated code may hold anything."""
+    """Return the code objects of an exception's frames. Generated code may contain anything, so it is skipped."""
     step = traceback_of(exc)
     if step is None:
-        # Made to be reported, and never raised.
-        return _codes_of_writers()
+        # The exception was created for a report and never raised.
+        return _codes_of_callers()
     codes: list[CodeType] = []
     while step is not None:
         codes.append(step.tb_frame.f_code)
@@ -336,9 +336,9 @@ def _codes_of(exc: BaseException) -> Iterator[CodeType]:
     return (code for code in reversed(codes[-_MAX_FRAMES:]) if not code.co_filename.startswith("<"))
 
 
-def _codes_of_writers() -> Iterator[CodeType]:
+def _codes_of_callers() -> Iterator[CodeType]:
     frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - what `inspect.currentframe` returns
-    for _ in range(_MAX_WRITER_FRAMES):
+    for _ in range(_MAX_CALLER_FRAMES):
         if frame is None:
             return
         if not frame.f_code.co_filename.startswith("<"):

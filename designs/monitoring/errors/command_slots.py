@@ -1,13 +1,14 @@
-"""Telling a command that was lost from one whose answer was lost: slots with a sequence each.
+"""Slots with sequence numbers, which make record commands idempotent: a repeated command counts once.
 
-A command that got no answer may have been carried out, or may be still (a server that hung finds it in its socket). It
-has to be sent again, and must not count twice. Remembering every occurrence in Redis for as long as an outage may last
-costs memory just when a storm needs it, and fails the outage that lasts longer. So each process has a few slots, each
-for one command at a time: Redis keeps the last sequence of every slot, in the same atomic call that counts, and takes
-what is not beyond it as a repetition. A command without an answer holds its slot until it has one.
+A command without an answer may have been executed, or may still be (a hung server finds it in its socket). It must be
+sent again, and must not count twice. To store the id of every occurrence in Redis would cost memory during a storm,
+when memory is short, and would fail if the outage outlasts the stored ids. So each process has a few slots, each for
+one command at a time. Redis stores the last sequence of each slot in the same atomic call that counts, and treats a
+sequence that is not higher as a repetition. A command without an answer keeps its slot until it gets one.
 
-Cost: one key of some 100 bytes for each slot a process ever used at once, however many occurrences there are. Safe for
-as long as the key lives (two days beyond the slot's last use); a server that loses it has lost the counts too.
+Cost: one key of about 100 bytes per slot that a process ever used at the same time, for any number of occurrences. The
+protection lasts as long as the key (two days after the slot's last use); a server that loses it has lost the counts
+too.
 """
 
 from __future__ import annotations
@@ -19,14 +20,14 @@ from itertools import count
 __all__ = ["Slot", "Slots"]
 
 MAX_SLOTS = 64
-"""As many as connections. With all of them taken nothing new is sent: it waits, and is exact."""
+"""As many as connections. While all are in use, new occurrences wait in the backlog, and their counts stay exact."""
 
 
 class Slot:
-    """One command at a time; ``sequence`` is that of the command that holds it, or held it last.
+    """A slot for one command at a time; ``sequence`` belongs to its current or its last command.
 
     Args:
-        name: No other slot of any process has it.
+        name: Unique among the slots of all processes.
     """
 
     __slots__ = ("name", "sequence")
@@ -45,7 +46,7 @@ class Slots:
         self._numbers = count()
 
     def acquire(self) -> Slot | None:
-        """Return a slot with its next sequence; None when all are taken."""
+        """Return a free slot with its next sequence; None if all slots are in use."""
         try:
             slot = self._free.pop()
         except IndexError:

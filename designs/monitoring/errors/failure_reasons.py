@@ -1,7 +1,7 @@
-"""Reasons of failures: the words by which a group counts its occurrences. Pure.
+"""Failure reasons: words by which a group counts its occurrences. Pure.
 
-A reason is ``details["reason"]`` of an exception, a word of the program. Whatever it is, a group counts at most
-`MAX_REASONS` and the rest as `OTHER`, and no other text than such a word is kept.
+A reason is ``details["reason"]`` of an exception, a word of the program. A group counts at most `MAX_REASONS` reasons
+and the rest as `OTHER`. Only such words are stored.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from designs.monitoring.untrusted.object_text import attribute_of
 __all__ = ["MAX_REASONS", "OTHER", "add_reasons", "reason_of", "reasons_in", "reasons_text", "words_of"]
 
 MAX_REASONS = 32
-"""Reasons counted of each group; ``record_error.lua`` has the number, too."""
+"""Maximum number of reasons per group; ``record_error.lua`` contains the same number."""
 
 OTHER = "other"
 
@@ -30,11 +30,11 @@ _COUNTED = re.compile(r"([a-z][a-z0-9_]{0,39})=([0-9]{1,18})(?: |\Z)")
 
 
 def reason_of(error: object, withheld: bool = False) -> str:
-    """Return the reason that an exception states; `OTHER` for one that is no word, empty for none.
+    """Return the reason that an exception states; `OTHER` if it is not a word, empty if there is none.
 
     Args:
         error: The exception; anything else has no reason.
-        withheld: It concerns a controlled design, so that words of the program count only.
+        withheld: Whether it concerns a controlled design; then only words of the program are returned.
     """
     value = _detail(error, "reason")
     if value is None or value == "":
@@ -43,7 +43,7 @@ def reason_of(error: object, withheld: bool = False) -> str:
 
 
 def words_of(error: object, withheld: bool = False) -> dict[str, str]:
-    """Return ``stage``, ``reason`` and ``signal`` of an exception, as far as they are words of that shape."""
+    """Return ``stage``, ``reason`` and ``signal`` of an exception, if they have the form of such words."""
     stage, signal = (_detail(error, name) or "" for name in ("stage", "signal"))
     shown = _is_shown(stage) and (not withheld or is_word(stage))
     found = {
@@ -55,7 +55,7 @@ def words_of(error: object, withheld: bool = False) -> dict[str, str]:
 
 
 def add_reasons(counts: dict[str, int], more: Mapping[str, int]) -> None:
-    """Add counts to others; a reason beyond `MAX_REASONS` counts as `OTHER`."""
+    """Add ``more`` to ``counts``; a reason beyond `MAX_REASONS` counts as `OTHER`."""
     for reason, number in more.items():
         is_one_more = reason not in counts and len(counts) >= MAX_REASONS
         name = OTHER if is_one_more else reason
@@ -63,12 +63,12 @@ def add_reasons(counts: dict[str, int], more: Mapping[str, int]) -> None:
 
 
 def reasons_text(counts: Mapping[str, int]) -> str:
-    """Return counts as the store keeps them: ``syntax=9 truncated=3``."""
+    """Return counts in their stored form: ``syntax=9 truncated=3``."""
     return " ".join([f"{reason}={number}" for reason, number in counts.items()])
 
 
 def reasons_in(text: str) -> list[dict[str, Any]]:
-    """Return counts that the store keeps, the most frequent first."""
+    """Return the counts of a stored text, the most frequent first."""
     counts: dict[str, int] = {}
     for reason, number in _COUNTED.findall(text):
         counts[reason] = counts.get(reason, 0) + int(number)
@@ -77,15 +77,15 @@ def reasons_in(text: str) -> list[dict[str, Any]]:
 
 
 def _detail(error: object, name: str) -> str | None:
-    """Return a text of the exception's details; `OTHER` in place of a value that is none."""
+    """Return a text of the exception's details; `OTHER` for any other value, None if there is none."""
     details = attribute_of(error, "details") if is_exception(error) else None
-    # By type: a lazy object would load what it stands for.
+    # Checked by type: isinstance would make a lazy object load its value.
     value = dict.get(cast("dict[str, object]", details), name) if issubclass(type(details), dict) else None
     if value is None:
         return None
     if not issubclass(type(value), str) or str.__len__(cast("str", value)) > _MAX_CHARS:
         return OTHER
-    # A member of an enumeration is its value, whatever its class says.
+    # The value of an enumeration member, even if its class defines another text.
     return str.__getitem__(cast("str", value), slice(None))
 
 

@@ -57,7 +57,7 @@ def read_groups(redis: FailFastRedis, limit: int | None) -> list[dict[str, Any]]
 
 
 def read_group(redis: FailFastRedis, key: str, now_ms: int) -> dict[str, Any] | None:
-    """Return one group in full, by its key or an alias of it; None when it is unknown.
+    """Return one group in full, by its key or an alias; None if it is unknown.
 
     Raises:
         RedisUnavailable: Redis does not answer.

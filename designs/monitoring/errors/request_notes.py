@@ -1,7 +1,7 @@
-"""What a request remembers of the failures recorded in it.
+"""Notes on a request object about the failures recorded while it is served.
 
-The notes lie on the request object: every thread, coroutine and eager task that serves the request finds the same
-ones, and they go when the request goes. An id would not do: clients choose request ids, and may choose one twice.
+They are stored on the request object: every thread, coroutine and eager task that serves the request finds the same
+notes, and they are freed with the request. A map by request id would fail: clients choose the ids, and may repeat one.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class RequestNotes:
     """Notes of one request.
 
     Attributes:
-        failure_id: Record of the latest failure of severity ERROR or above; empty where there was none.
+        failure_id: Record id of the latest failure of severity ERROR or above; empty if there is none.
         logged: Ids of the records that have a log line.
     """
 
@@ -34,7 +34,7 @@ class RequestNotes:
 
 
 def note(event_id: str, severity: str, *, is_logged: bool) -> None:
-    """Remember a recorded failure on the request that is being served, if there is one."""
+    """Add a recorded failure to the notes of the current request, if there is one."""
     facts = getattr(run_context.current_request(), "__dict__", None)
     if facts is None:
         return
@@ -46,17 +46,17 @@ def note(event_id: str, severity: str, *, is_logged: bool) -> None:
 
 
 def notes_of(request: object) -> RequestNotes | None:
-    """Return the notes of a request, None where nothing was recorded in it."""
+    """Return the notes of a request; None if no failure was recorded in it."""
     found: Any = getattr(request, "__dict__", {}).get(_ATTRIBUTE)
     return found if isinstance(found, RequestNotes) else None
 
 
 def was_logged(error: object, request: object = None, status: object = 0) -> bool:
-    """Return whether a failure has its log line already.
+    """Return whether a failure already has its log line.
 
     Args:
-        error: The exception, or None where only the response is known.
-        request: The request that failed, where it is one.
+        error: The exception, or None if only the response is known.
+        request: The failed request, if there is one.
         status: Status code of its response.
     """
     mark = mark_of(error)
@@ -65,6 +65,6 @@ def was_logged(error: object, request: object = None, status: object = 0) -> boo
     notes = notes_of(request)
     if error is not None or notes is None or not isinstance(status, int):
         return False
-    # The record that the response names; else, for a response that is a failure by itself, the one that explains it.
+    # The record that the response names; else, for a response from 500 on, the record that explains it.
     event_id = getattr(request, "enginel_error_id", None) or (notes.failure_id if status >= _SERVER_ERROR else "")
     return event_id in notes.logged

@@ -1,4 +1,4 @@
-"""The forms a record takes on its way into Redis and out of it. Pure."""
+"""Serialization of error records to Redis and back. Pure."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ def facts_of(event: ErrorEvent, fingerprint: Fingerprint) -> str:
             "message": event.error_message,
             "severity": event.severity,
             "site": fingerprint.site,
-            # A group has one a line; each process adds its own.
+            # A group has one release per line; each process adds its own.
             "releases": event.release,
             "aliases": " ".join(fingerprint.aliases),
-            # The key is made of the parts as they are; what is shown of them is scrubbed like everything else.
+            # The key is computed from the parts unchanged. The displayed parts are scrubbed like all other text.
             "parts": json.dumps([redact_text(part) for part in fingerprint.parts]),
         }
     )
 
 
 def counter_of(event: ErrorEvent, fingerprint: Fingerprint) -> str:
-    """Return under what an occurrence is counted in all: ``kind|severity|source``, few values each.
+    """Return the field of the totals that counts an occurrence: ``kind|severity|source``, few values each.
 
     The kind is that of the rule that made its group (``client``, ``outage``, ``limit``), else ``message`` or
     ``exception``.
@@ -66,7 +66,7 @@ def record_of(event_json: str | bytes, key: str, occurrences: int, traceback: st
 
 
 def decoded(text: str | bytes) -> Any:
-    """Decode JSON without lone surrogates: an earlier version may have stored some, and no answer can hold them."""
+    """Decode JSON and replace lone surrogates, which an earlier version may have stored and no response can contain."""
     value = json.loads(text)
     if (b"\\ud" if isinstance(text, bytes) else "\\ud") not in text:  # type: ignore[operator]
         return value
@@ -74,7 +74,7 @@ def decoded(text: str | bytes) -> Any:
 
 
 def split_type(qualified: str) -> tuple[str, str]:
-    """Return module and name of a type as versions up to now stored it: in one text, without ``builtins``."""
+    """Return module and name of a type that an earlier version stored as one text, without ``builtins``."""
     module, _, name = qualified.rpartition(".")
     return module or ("" if name == "message" else "builtins"), name
 

@@ -1,4 +1,4 @@
-"""The five severities, and the words and numbers of other systems that mean one of them. Pure."""
+"""The five severities, and their equivalents: words and levels of other logging systems. Pure."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _MAX_WORD_CHARS = 64
 
 
 def severity_of(value: object) -> str:
-    """Return the severity that a word or a level of `logging` means; ERROR for what means none.
+    """Return the severity of a word or a level of `logging`; ERROR if it has none.
 
     Args:
         value: A word in any case, a level such as 30, or either as text or as the value of an `enum.Enum`.
@@ -34,19 +34,19 @@ def severity_of(value: object) -> str:
 
 
 def known_severity(value: object) -> str | None:
-    """Return the severity that a word or a level means; None for what means none."""
-    # Exactly as it is named: by far the most frequent.
+    """Return the severity of a word or a level of `logging`; None if it has none."""
+    # Fast path: the exact name is by far the most frequent.
     if type(value) is str and (name := _SEVERITY_OF.get(value)) is not None:
         return name
     try:
-        # By type, not by isinstance: a lazy object would load what it stands for.
+        # Checked by type: isinstance would make a lazy object load its value.
         if issubclass(type(value), Enum) and not issubclass(type(value), str | int):
             value = cast("Enum", value).value
         if issubclass(type(value), str):
             return _of_word(str.__getitem__(cast("str", value), slice(_MAX_WORD_CHARS)))
         if issubclass(type(value), int) and type(value) is not bool:
             return _of_level(int.__index__(cast("int", value)))
-    except Exception:  # noqa: BLE001 - the object's code is not ours
+    except Exception:  # noqa: BLE001 - foreign code may raise anything
         return None
     return None
 
@@ -57,11 +57,11 @@ def _of_word(word: str) -> str | None:
         return name
     if word.isascii() and word.isdecimal():
         return _of_level(int(word))
-    # A level the application has added to `logging`.
+    # A level that the application added to `logging`.
     level = logging.getLevelNamesMapping().get(word)
     return None if level is None else _of_level(level)
 
 
 def _of_level(level: int) -> str | None:
-    """Return the severity of a level as `logging` compares them: 35 is at least a warning, and no error."""
+    """Return the severity that a level reaches, as in `logging`: 35 is WARNING."""
     return next((name for least, name in _LEVELS if level >= least), None)

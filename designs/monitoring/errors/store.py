@@ -1,4 +1,4 @@
-"""The error store in Redis: ring, groups and totals, one Lua call an occurrence; a backlog while Redis is away.
+"""Error store in Redis: ring, groups and totals, with one Lua call per occurrence; a backlog during outages.
 
 All keys of one call share the hash tag ``{errors}``, so a cluster keeps them on one node.
 """
@@ -39,19 +39,19 @@ _DRAIN_BATCH = 50
 
 
 class ErrorStore:
-    """Writes and reads occurrences. One for each process; safe for threads."""
+    """Writes and reads occurrences. One per process; thread-safe."""
 
     def __init__(self) -> None:
         self.reset()
 
     def reset(self) -> None:
-        """Forget what waits and who this process is; in a forked child both are its parent's."""
+        """Discard the backlog and the slots; in a forked child they are copies of the parent's."""
         self.backlog = Backlog()
         self.slots = Slots()
         self.handover = Handover(self.drain, lambda: len(self.backlog), lambda: self.backlog.unsettled)
 
     def close(self) -> None:
-        """Hand over what waits before the process ends; takes a second at most."""
+        """Deliver the backlog before the process ends; takes a second at most."""
         if self.backlog.unsettled:
             self.redis.close_breaker()
             self.handover.close()
@@ -70,16 +70,16 @@ class ErrorStore:
         reason: str = "",
         describe: bool = True,
     ) -> RecordResult:
-        """Record one occurrence in one round trip; with Redis away keep it and decide alone.
+        """Record one occurrence in one round trip; during a Redis outage, keep it and apply the gate locally.
 
         Args:
             event: The occurrence.
             fingerprint: Its group.
-            traceback: For a group that may lack one.
-            operation: Id of the failing operation (a task attempt) where other processes may report it too: seen
-                twice, it counts once.
-            reason: What its group counts it by, too; see `designs.monitoring.errors.failure_reasons`.
-            describe: Send the facts of the group along; needless where Redis is known to have them.
+            traceback: Its traceback, for a group that may have none.
+            operation: Id of the failing operation (a task attempt) if other processes may report it too: repeated
+                reports of one id count once.
+            reason: Word by which its group counts it, too; see `designs.monitoring.errors.failure_reasons`.
+            describe: Whether to send the facts of the group; not needed if Redis is known to have them.
         """
         pending = Pending(event, fingerprint, traceback, operation, reasons={reason: 1} if reason else {})
         try:
@@ -102,14 +102,14 @@ class ErrorStore:
         *,
         describe: ErrorEvent | None = None,
     ) -> bool:
-        """Add what a second hook knows to a recorded occurrence; True when ring or backlog still hold it.
+        """Add facts of a second hook to a recorded occurrence; return whether ring or backlog still contain it.
 
         Args:
             event_id: The recorded occurrence.
-            fingerprint: Its group, or the key of it.
-            additions: What to add.
-            traceback: For a group without one.
-            describe: An occurrence to take the facts of the group from, for one without them.
+            fingerprint: Its group, or the key of its group.
+            additions: The facts to add.
+            traceback: Its traceback, for a group without one.
+            describe: An occurrence that provides the facts of the group, for a group without them.
         """
         if additions and self.backlog.merge(event_id, additions):
             return True
@@ -124,7 +124,7 @@ class ErrorStore:
             return False
 
     def resolve(self, key: str) -> bool:
-        """Mark a group as resolved: its next occurrence is a regression. False when it is unknown.
+        """Mark a group as resolved: its next occurrence is a regression. Return False if it is unknown.
 
         Raises:
             RedisUnavailable: Redis does not answer.
@@ -134,15 +134,15 @@ class ErrorStore:
     def recent(self, limit: int) -> list[dict[str, Any]]:
         """Return at most ``limit`` records, newest first, none older than the ring's age.
 
-        While Redis is away they are those that this process keeps.
+        While Redis is unavailable, these are the records in the backlog of this process.
         """
         try:
             return self.read_recent(limit)
         except RedisUnavailable:
-            return self._waiting_records()[:limit]
+            return self._backlog_records()[:limit]
 
     def read_recent(self, limit: int) -> list[dict[str, Any]]:
-        """Do the same for records of all processes.
+        """Return the records of all processes, as `recent` does.
 
         Raises:
             RedisUnavailable: Redis does not answer.
@@ -150,12 +150,12 @@ class ErrorStore:
         if self.backlog:
             self.drain()
         args = [limit, now_ms() - conf.ring_seconds * 1000, GROUP_PREFIX]
-        waiting = self._waiting_records()
+        waiting = self._backlog_records()
         entries, of_groups = self.redis.script(_READ_ERRORS, [f"{PREFIX}ring", f"{PREFIX}records"], args)
         totals = {key: (int(total), text.decode("utf-8", "replace")) for key, total, text in of_groups}
         stored: list[dict[str, Any]] = []
         for key, record, additions in entries:
-            # One that nobody can read, whoever wrote it, must not hide the others.
+            # An unreadable record must not hide the others.
             with guarded("unreadable_record"):
                 stored.append(with_additions(record_of(record, key.decode(), *totals[key]), additions))
         if not waiting:
@@ -164,7 +164,7 @@ class ErrorStore:
         fresh = [record for record in waiting if record["event_id"] not in known]
         return sorted([*stored, *fresh], key=lambda record: record["timestamp"], reverse=True)[:limit]
 
-    def _waiting_records(self) -> list[dict[str, Any]]:
+    def _backlog_records(self) -> list[dict[str, Any]]:
         pending = self.backlog.snapshot()
         tracebacks = {p.fingerprint.key: p.traceback for p in pending if p.traceback}
         return [
@@ -192,7 +192,7 @@ class ErrorStore:
         return groups.read_groups(self.redis, limit)
 
     def group(self, key: str) -> dict[str, Any] | None:
-        """Return one group in full; None when it is unknown.
+        """Return one group in full; None if it is unknown.
 
         Raises:
             RedisUnavailable: Redis does not answer.
@@ -200,7 +200,7 @@ class ErrorStore:
         return groups.read_group(self.redis, key, now_ms())
 
     def key_of_group(self, key: str) -> str:
-        """Return the key of the group that a key or an alias leads to; the key itself where there is none.
+        """Return the key of the group that a key or an alias leads to; the key itself if there is no such group.
 
         Raises:
             RedisUnavailable: Redis does not answer.
@@ -208,17 +208,17 @@ class ErrorStore:
         return groups.key_of_group(self.redis, key)
 
     def drain(self, batch: int = _DRAIN_BATCH) -> int:
-        """Hand over what waits, at most ``batch`` records; return how many went. Stops at the first refusal."""
+        """Deliver up to ``batch`` records of the backlog; return the number delivered. Stops at the first failure."""
         backlog = self.backlog
-        for handed_over in range(batch):
+        for delivered in range(batch):
             pending = backlog.take()
             if pending is None:
-                return handed_over
+                return delivered
             try:
                 self._send(pending, live=False, describe=True)
             except RedisUnavailable:
                 self._release(backlog.give_back(pending))
-                return handed_over
+                return delivered
             except BaseException:
                 backlog.settle()
                 raise
@@ -228,7 +228,7 @@ class ErrorStore:
     def _send(self, pending: Pending, *, live: bool, describe: bool) -> RecordResult:
         gateway = self.redis
         if gateway.is_open:
-            # Before anything is put together for it.
+            # Checked before the command is built.
             raise RedisUnavailable("breaker open", asked=False)
         if pending.slot is None:
             pending.slot = self.slots.acquire()
@@ -244,7 +244,7 @@ class ErrorStore:
             pending.maybe_recorded = pending.maybe_recorded or error.asked
             raise
         except BaseException:
-            # Whatever it was, the slot's next command must be able to go.
+            # After any exception, the slot must be free for its next command.
             self.slots.release(slot)
             pending.slot = None
             raise

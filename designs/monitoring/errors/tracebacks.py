@@ -1,8 +1,8 @@
-"""The text of a traceback, scrubbed and bounded, in bounded time. Pure.
+"""Formatting of tracebacks: scrubbed and bounded text, in bounded time. Pure.
 
-Python's own formatting visits every exception of a chain and of its groups before it prints the first line, and takes
-their messages whole. Where there are too many, or the message is too long, the outermost ones and the root are
-formatted here one by one.
+Python's own formatting visits every exception of a chain and of its groups before it returns the first line, and
+formats their messages in full. If there are too many exceptions, or the message is too long, this module formats only
+the outermost exceptions and the root, one by one.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ _MAX_NOTE_CHARS = 16_384
 
 
 def format_traceback(exc: BaseException, message: str = "") -> str:
-    """Return the traceback as text, scrubbed; of a very long one the start and, mostly, the end.
+    """Return the traceback as scrubbed text; if it is very long, its start and, mostly, its end.
 
     Args:
         exc: The exception.
-        message: Its scrubbed message, if that is known already: one that is long is not asked for again.
+        message: Its scrubbed message, if already known: a long message is not formatted again.
     """
     text = ""
     withheld = is_withheld(exc)
@@ -53,12 +53,12 @@ def format_traceback(exc: BaseException, message: str = "") -> str:
         # Exceptions may break their own formatting.
         with suppress(Exception):
             text = "".join(traceback.format_exception(exc, limit=-_MAX_FRAMES))
-    text = text or "".join(_links(exc, message, _WITHHELD if withheld else _WHOLE))
+    text = text or "".join(_format_chain(exc, message, _WITHHELD if withheld else _WHOLE))
     if len(text) <= MAX_CHARS:
         return redacted_tail(text, MAX_CHARS)[:MAX_CHARS]
     head = MAX_CHARS // 4
     tail = MAX_CHARS - head
-    # What stands in for a secret may be longer than the secret.
+    # The replacement of a secret may be longer than the secret.
     return f"{redacted_str(text, head)} ...\n{redacted_tail(text, tail)[-tail:]}"
 
 
@@ -81,31 +81,31 @@ def is_costly(exc: BaseException) -> bool:
 
 
 def _notes_chars(exc: BaseException) -> int:
-    # Its dictionary may be of a class with a `get` of its own.
+    # The dictionary may be of a subclass with its own `get`.
     notes = dict.get(attributes_of(exc), "__notes__")
     if notes is None:
         return 0
     if type(notes) is not list or len(notes) > _MAX_NOTE_CHARS or any(type(note) is not str for note in notes):
-        # Python would ask a note that is no text for its own.
+        # Python would call the `str` of a note that is not text.
         return _MAX_NOTE_CHARS + 1
     return sum(map(len, notes))
 
 
-def _links(exc: BaseException, message: str, tell: _Telling) -> Iterator[str]:
-    """Give the root first, as Python does, and how many were left out between it and the outermost ones."""
+def _format_chain(exc: BaseException, message: str, parts: _Format) -> Iterator[str]:
+    """Yield the root first, as Python does, then the number of exceptions left out, then the outermost ones."""
     chain, length, root = _chain(exc)
     if root is not None:
-        yield from _link(root, "", tell)
+        yield from _format_one(root, "", parts)
         left_out = length - len(chain) - 1
         yield f"\n[{left_out} more exceptions led to the next]\n\n" if left_out else "\nThis led to the next.\n\n"
     for link in reversed(chain):
-        yield from _link(link, message if link is exc else "", tell)
+        yield from _format_one(link, message if link is exc else "", parts)
         if link is not exc:
             yield "\nThis led to the next.\n\n"
 
 
 def _chain(exc: BaseException) -> tuple[list[BaseException], int, BaseException | None]:
-    """Return the outermost exceptions, how many there are in all, and the last one if it is not among them."""
+    """Return the outermost exceptions, the length of the chain, and its last exception if not among them."""
     chain: list[BaseException] = []
     seen: set[int] = set()
     link: BaseException | None = exc
@@ -122,7 +122,7 @@ def _chain(exc: BaseException) -> tuple[list[BaseException], int, BaseException 
 def _frames(link: TracebackType) -> list[str]:
     try:
         return traceback.format_tb(link, limit=-_MAX_FRAMES)
-    except Exception:  # noqa: BLE001 - what a module says of itself may be anything
+    except Exception:  # noqa: BLE001 - a module's globals may contain anything
         innermost: deque[str] = deque(maxlen=_MAX_FRAMES)
         following: TracebackType | None = link
         while following is not None:
@@ -132,26 +132,26 @@ def _frames(link: TracebackType) -> list[str]:
         return list(innermost)
 
 
-class _Telling(NamedTuple):
-    """How an exception is put into words."""
+class _Format(NamedTuple):
+    """Functions that format one exception."""
 
     text: Callable[[Any], str]
     type: Callable[[object], str]
     frames: Callable[[TracebackType], list[str]]
 
 
-_WHOLE = _Telling(str, type_name, _frames)
-_WITHHELD = _Telling(own_words, known_type_name, lambda first: format_known_frames(first, _MAX_FRAMES))
+_WHOLE = _Format(str, type_name, _frames)
+_WITHHELD = _Format(own_words, known_type_name, lambda first: format_known_frames(first, _MAX_FRAMES))
 
 
-def _link(exc: BaseException, message: str, tell: _Telling) -> Iterator[str]:
+def _format_one(exc: BaseException, message: str, parts: _Format) -> Iterator[str]:
     if (frames := traceback_of(exc)) is not None:
         yield "Traceback (most recent call last):\n"
-        yield from tell.frames(frames)
-    yield f"{tell.type(exc)}: {message or redacted_str(exc, _MAX_MESSAGE_CHARS, tell.text)}\n"
+        yield from parts.frames(frames)
+    yield f"{parts.type(exc)}: {message or redacted_str(exc, _MAX_MESSAGE_CHARS, parts.text)}\n"
     if issubclass(type(exc), BaseExceptionGroup):
         members = members_of(exc)
         for member in members[:_MAX_LINKS]:
-            yield f"  | {tell.type(member)}: {redacted_str(member, _MAX_MESSAGE_CHARS // 8, tell.text)}\n"
+            yield f"  | {parts.type(member)}: {redacted_str(member, _MAX_MESSAGE_CHARS // 8, parts.text)}\n"
         if len(members) > _MAX_LINKS:
             yield f"  | [{len(members) - _MAX_LINKS} more]\n"

@@ -1,4 +1,4 @@
-"""PerformanceMonitor: how long operations take, how often they fail, and which are slow."""
+"""PerformanceMonitor: durations, failures and slow runs of operations."""
 
 from __future__ import annotations
 
@@ -33,28 +33,28 @@ class PerformanceMonitor:
 
     @staticmethod
     def track_duration(operation: str) -> _Tracked:
-        """Time an operation: as a decorator of a function, method, coroutine or generator, or as a context manager.
+        """Time an operation, as a decorator of a function, method, coroutine or generator, or as a context manager.
 
-        What it raises counts as an error and goes on its way. A generator is timed from its first value to its end.
-        One that is used as a context manager belongs to one thread or coroutine at a time.
+        An exception counts as an error and propagates. A generator is timed from its first value to its end. An object
+        used as a context manager belongs to one thread or coroutine at a time.
 
         Args:
-            operation: Its name.
+            operation: Name of the operation.
         """
         return _Tracked(operation)
 
     @staticmethod
     def _record_duration(operation: str, seconds: float, error_occurred: bool = False) -> None:
-        """Record an operation that somebody else timed."""
+        """Record an operation whose duration was measured elsewhere."""
         with guarded("_record_duration"):
             operation = said_in_own_words(operation) if is_withheld() else operation
             _record(operation, duration_of(seconds), failed=bool(error_occurred))
 
     @staticmethod
     def report_slow(operation: str, seconds: float) -> None:
-        """Tell of a slow operation: one WARNING line, and a count."""
+        """Log one WARNING line for a slow operation, and count it."""
         with guarded("report_slow"):
-            # A name that was taken is the program's.
+            # A name that was recorded before comes from the program, not from a design.
             operation = operation if operation in _found or not is_withheld() else said_in_own_words(operation)
             registry.count("slow", (operation,), 1)
             logger.warning(
@@ -63,7 +63,7 @@ class PerformanceMonitor:
 
     @staticmethod
     def get_operation_stats(operation: str) -> dict[str, Any]:
-        """Return an operation's statistics of all processes, this one's own runs included.
+        """Return an operation's statistics of all processes, including the runs of this one.
 
         Returns:
             ``count``, ``error_count``, ``error_rate`` (0 to 1), and in seconds ``total_duration``, ``avg_duration``,
@@ -82,16 +82,16 @@ class PerformanceMonitor:
 
     @staticmethod
     def get_request_stats() -> dict[str, dict[str, Any]]:
-        """Return the statistics of requests by ``METHOD route``; answers from 500 on count as errors."""
+        """Return the statistics of requests by ``METHOD route``; responses from 500 on count as errors."""
         with guarded("get_request_stats"):
             return requests_of(families_now())
         return {}
 
     @staticmethod
     def get_task_stats() -> dict[str, dict[str, Any]]:
-        """Return the statistics of tasks by name, with ``success``, ``failed`` and ``retry``: how many ended so.
+        """Return the statistics of tasks by name; ``success``, ``failed`` and ``retry`` count the attempts by state.
 
-        Their durations are of all attempts together; those that failed count as errors.
+        Durations cover all attempts; failed attempts count as errors.
         """
         with guarded("get_task_stats"):
             return tasks_of(families_now())
@@ -142,10 +142,10 @@ def _by_route(families: Families) -> dict[str, Any]:
 
 
 class _Tracked:
-    """See `PerformanceMonitor.track_duration`."""
+    """Decorator and context manager, see `PerformanceMonitor.track_duration`."""
 
     def __init__(self, operation: str) -> None:
-        # Names that are made while a controlled design is worked on may be made of it.
+        # A name created during work on a controlled design may contain its data.
         self.operation = said_in_own_words(operation) if is_withheld() else operation
         self._began: list[float] = []
 
@@ -226,7 +226,7 @@ class _Tracked:
                         sent = yield value
                     except GeneratorExit:
                         raise
-                    except BaseException as error:  # noqa: BLE001 - it is the generator's to handle
+                    except BaseException as error:  # noqa: BLE001 - the generator handles it
                         value = await generator.athrow(error)
                     else:
                         value = await generator.asend(sent)
@@ -246,7 +246,7 @@ def _finish(operation: str, began: float, *, failed: bool) -> None:
     seconds = perf_counter() - began
     try:
         _record(operation, seconds, failed=failed)
-    except Exception as error:  # noqa: BLE001 - measuring must not break what is measured
+    except Exception as error:  # noqa: BLE001 - measuring must not break the measured code
         guarded("track_duration").__exit__(type(error), error, error.__traceback__)
 
 
@@ -261,7 +261,7 @@ def _record(operation: str, seconds: float, *, failed: bool) -> None:
         PerformanceMonitor.report_slow(operation, seconds)
 
 
-# Nothing shorter is slow, so that nobody looks the threshold up for it.
+# Shorter runs are never slow, so their threshold is not looked up.
 _QUICK_SECONDS = 0.5
 
 
