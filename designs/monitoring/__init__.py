@@ -1,4 +1,4 @@
-"""Facade of the monitoring: what the rest of the application may use."""
+"""Facade of the monitoring: the names that the rest of the application may use."""
 
 from designs.monitoring.errors.delivery_counts import Account
 from designs.monitoring.errors.failed_responses import record_answer

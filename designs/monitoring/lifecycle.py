@@ -1,8 +1,8 @@
-"""The monitoring in the life of a process: its start, its forks and its end.
+"""Process lifecycle of the monitoring: start, fork and exit.
 
-`designs.apps` installs it; nothing registers at import. A forked child starts with what `reset` leaves: nothing
-recorded, measured or cached by the parent, which delivers its own, and locks that no thread of the parent holds. The
-tests' fixture calls the same `reset`.
+`designs.apps` calls `install`; nothing registers at import. `reset` runs in each forked child: it discards the records,
+measurements and caches of the parent, which delivers them itself, and replaces locks that a thread of the parent may
+hold. The test fixture calls the same `reset`.
 """
 
 from __future__ import annotations
@@ -54,34 +54,34 @@ _is_installed = False
 
 
 def install(*, resets: Iterable[Callable[[], None]] = ()) -> None:
-    """Connect the parts of the monitoring, and register `reset` for forks and `close` for exits. Once a process.
+    """Connect the parts of the monitoring, and register `reset` for forks and `close` for exits; once per process.
 
     Args:
-        resets: What else a forked child resets.
+        resets: Further functions to call in a forked child.
     """
-    global _is_installed  # noqa: PLW0603 - hooks of forks and exits cannot be removed
+    global _is_installed  # noqa: PLW0603 - fork and exit hooks cannot be removed
     if _is_installed:
         return
     _is_installed = True
     _resets.extend(resets)
-    # gunicorn's parent imports this package for its logs, without installing it, and forks the workers: their tokens
-    # would be the same, and Redis would take the commands of one for repetitions of the other's.
+    # The gunicorn parent imports this package for its logs, without `install`, and forks the workers. Without a reset
+    # their tokens would be equal, and Redis would treat commands of one worker as repetitions of another's.
     reset()
     collaborators.configure(forward_occurrence, is_on, HealthChecker.components_down)
     os.register_at_fork(after_in_child=reset)
     atexit.register(close)
-    # Pool processes of Celery end without the hooks of atexit.
+    # Celery pool processes exit without calling atexit hooks.
     worker_process_shutdown.connect(close, weak=False, dispatch_uid="enginel.close")
 
 
 def reset() -> None:
-    """Forget everything of this process; in a forked child it belongs to the parent."""
+    """Discard all state of this process; in a forked child it belongs to the parent."""
     for one in _resets:
         one()
 
 
 def close(**signal: object) -> None:
-    """Deliver what this process still holds, taking about a second for each part at most."""
+    """Deliver pending measurements and records; takes about a second per part at most."""
     for one in _closes:
         with guarded("close"):
             one()

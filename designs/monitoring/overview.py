@@ -1,4 +1,4 @@
-"""The read model of the dashboard, as JSON and as a page. An unknown part of the page is None and named in ``away``."""
+"""Read model of the dashboard, for JSON and the page. An unknown part is None, and ``away`` contains its name."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from integrations.sentry import delivery_status
 __all__ = ["SHOWN_GROUPS", "collect_overview", "dashboard_overview", "performance_overview"]
 
 SHOWN_GROUPS = 20
-"""Groups of errors that are shown; the chart of the day is the sum of these."""
+"""Number of error groups shown; the chart of the day is their sum."""
 _ROWS = 15
 _RECENT_ERRORS = 10
 
@@ -44,16 +44,15 @@ _SOURCES: dict[str, Callable[..., Any]] = {
 
 
 def collect_overview() -> dict[str, Any]:
-    """Return everything the dashboard shows; never raises.
+    """Return all data of the dashboard; never raises.
 
     Returns:
         ``health`` (see `HealthChecker.current`), ``requests`` and ``operations`` (rows of ``name``,
         ``count``, ``per_minute`` (None until seen twice), ``avg_ms``, ``p95_ms``, ``error_rate``; operations also
         ``slow``), ``errors`` (groups: ``key``, ``type``, ``message``, ``why``, ``reasons``, ``total``,
         ``last_seen``, ``state``, ``minutes``), ``tasks`` (``name``, ``success``, ``failed``, ``retry``, ``p95_ms``),
-        ``sentry`` (delivery facts), ``workers`` (how many live, as the check of Celery found), ``away`` (names of the
-        parts that are unknown now;
-        these are None).
+        ``sentry`` (delivery facts), ``workers`` (number of live workers, from the health check of Celery), ``away``
+        (names of the parts that are unknown now; these are None).
     """
     away: list[str] = []
     health = _part("health", lambda: dict(_SOURCES["health"]()), away)
@@ -105,7 +104,7 @@ def _part(name: str, get: Callable[[], Any], away: list[str]) -> Any:
 
 
 def _workers(health: Mapping[str, Mapping[str, Any]] | None) -> int:
-    """Return how many workers live by the check of Celery, so that state and number are of one moment."""
+    """Return the number of live workers from the Celery health check, so state and number are from one moment."""
     workers = (health or {}).get("celery", {}).get("workers")
     if workers is None:
         raise StoreAway("the heartbeats cannot be read")
@@ -178,7 +177,7 @@ def _milliseconds(seconds: float | None) -> float | None:
 
 
 class _Rates:
-    """Counts of all processes as this one saw them last, from which two looks make a rate."""
+    """Rates from two reads of the counts of all processes."""
 
     KEPT_SECONDS = 600.0
     APART_SECONDS = 2.0
@@ -188,7 +187,7 @@ class _Rates:
         self._lock = threading.Lock()
 
     def per_minute(self, name: str, count: int) -> float | None:
-        """Return how many more a minute there were since the last look; None when that is too long ago."""
+        """Return the increase per minute since the last read; None if the last read is too old."""
         now = time.monotonic()
         with self._lock:
             at, before, rate = self._seen.get(name, (now - self.KEPT_SECONDS - 1, 0, None))

@@ -1,4 +1,4 @@
-"""Exception for a read whose result is unknown, as opposed to empty."""
+"""The exception of a read with an unknown result, as opposed to an empty one."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def known_group(key: str) -> dict[str, Any] | None:
 
 
 def known_key(key: str) -> str:
-    """Return the key of the group that counts the occurrences with this key: another key if the group was joined.
+    """Return the key of the group that counts the occurrences of a key; it differs if the group was joined.
 
     Raises:
         StoreAway: Redis does not answer.

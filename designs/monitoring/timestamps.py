@@ -1,7 +1,7 @@
-"""Moments as text: every timestamp of records, logs and pages is written here. Pure.
+"""Timestamps as text, for all records, logs and pages. Pure.
 
-Moments are UTC and end in ``Z``. The fast paths keep the text of the second, because errors and log lines come many in
-one second.
+Timestamps are in UTC and end in ``Z``. The text of the current second is cached, because many errors and log lines
+share one second.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ def iso_utc(moment: datetime) -> str:
     """Return ``2026-01-31T12:00:00.000000Z``."""
     if moment.tzinfo is not UTC:
         moment = moment.astimezone(UTC)
-    # A quarter of the time strftime takes.
+    # Takes a quarter of the time of strftime.
     return f"{moment.isoformat(timespec='microseconds')[: -len('+00:00')]}Z"
 
 
 def iso_now() -> str:
-    """Return the current moment as `iso_utc` writes it."""
-    # Rounded: a clock that freezegun has stopped is some nanoseconds off.
+    """Return the current time in the format of `iso_utc`."""
+    # Rounded: the frozen clock of freezegun is some nanoseconds off.
     seconds, microseconds = divmod((time.time_ns() + 500) // 1_000, 1_000_000)
     return f"{_iso_second(seconds)}.{microseconds:06d}Z"
 
 
 def iso_milliseconds(seconds: float) -> str:
     """Return ``2026-01-31T12:00:00.000Z`` for seconds since the epoch."""
-    # As datetime does it: to the nearest microsecond first.
+    # Rounds to the nearest microsecond first, as datetime does.
     whole = int(seconds // 1)
     microseconds = round((seconds - whole) * 1e6)
     if microseconds == 1_000_000:
@@ -41,12 +41,12 @@ def iso_milliseconds(seconds: float) -> str:
 
 
 def iso_of_ms(ms: int) -> str:
-    """Return milliseconds since the epoch as `iso_utc` writes them."""
+    """Return the text of milliseconds since the epoch in the format of `iso_utc`."""
     return iso_utc(datetime.fromtimestamp(ms / 1000, UTC))
 
 
 def ms_of_iso(timestamp: str) -> int:
-    """Return the milliseconds since the epoch of a text by `iso_utc`; microseconds are cut off."""
+    """Return the milliseconds since the epoch of a text in the format of `iso_utc`; microseconds are cut off."""
     return _seconds_of_iso(timestamp[:19]) * 1000 + int(timestamp[20:23])
 
 

@@ -14,7 +14,7 @@ __all__ = ["ErrorTracker"]
 
 
 class ErrorTracker:
-    """Records failures and reads them back. Never raises into its caller."""
+    """Records failures and reads them back. Never raises."""
 
     @staticmethod
     def log_error(
@@ -29,8 +29,8 @@ class ErrorTracker:
     ) -> dict[str, Any]:
         """Record a failure and return its record.
 
-        An exception that any hook recorded before is the same occurrence: its record gets the new context, and no
-        count grows.
+        An exception that any hook has already recorded is the same occurrence: its record gets the new context, and no
+        count increases.
 
         Args:
             error: The exception, or a message.

@@ -1,1 +1,1 @@
-"""The /metrics page: its content, and the read from Redis."""
+"""The /metrics page: its content, and its data from Redis."""

@@ -1,8 +1,8 @@
-"""The /metrics page: documented flat names, which start at zero, and labelled names under ``enginel_``. Pure.
+"""Content of the /metrics page: documented flat names, which start at zero, and labelled ``enginel_`` names. Pure.
 
-A flat name has no labels, so that the documented queries divide one series by one. The same fact with labels has its
-own name, so that a sum over a name never counts twice. A documented name without a value is 0, never absent: a counter
-that appears with a burst shows no increase, and a comparison with an absent gauge never fires.
+A flat name has no labels, so the documented queries divide one series by one. The same fact with labels has its own
+name, so a sum over a name never counts twice. A documented name without a value is 0, never absent: a counter that
+first appears during a burst shows no increase, and a comparison with an absent gauge never fires.
 """
 
 from __future__ import annotations

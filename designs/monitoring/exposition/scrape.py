@@ -1,4 +1,4 @@
-"""The page of /metrics, read from the store at most once a second in each process, whoever asks how often."""
+"""The /metrics page of a process, read from Redis and cached for one second by default."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _UNKNOWN_STORAGE = {"storage_used_gb": math.nan, "storage_quota_gb": math.nan}
 
 @dataclass(frozen=True)
 class MetricsPage:
-    """A page in each form that is asked for, made when it is."""
+    """A page in all its formats; each is created on first use."""
 
     page: Page
     read_at: float
@@ -65,8 +65,8 @@ class MetricsPage:
         return self._text_gzip if compressed else self._text
 
 
-class _Kept:
-    """What this process read last."""
+class _Cache:
+    """The last page and storage values of this process."""
 
     def __init__(self) -> None:
         self.reset()
@@ -78,35 +78,35 @@ class _Kept:
         self.storage_at = -math.inf
 
 
-_kept = _Kept()
+_cache = _Cache()
 
 
 def metrics_page(storage: Storage) -> MetricsPage:
-    """Return the page of now, or the one of a moment ago.
+    """Return the current page, which may come from the cache.
 
     Args:
-        storage: Gives ``storage_used_gb`` and ``storage_quota_gb``; asked once a minute.
+        storage: Returns ``storage_used_gb`` and ``storage_quota_gb``; called at most once a minute.
 
     Raises:
         StoreAway: Redis does not answer.
     """
-    # Whoever comes while one reads waits for what it reads: a storm of scrapes is one read a second.
-    with _kept.lock:
+    # Concurrent scrapes wait for the running read and share its page: a storm of scrapes causes one read a second.
+    with _cache.lock:
         now = time.monotonic()
-        if _kept.page is None or now - _kept.page.read_at >= conf.metrics_cache_seconds:
+        if _cache.page is None or now - _cache.page.read_at >= conf.metrics_cache_seconds:
             try:
                 page = page_of(_read(storage, now))
             except RedisUnavailable as error:
-                # Zeros would be counted as resets, and everything a second time afterwards.
-                _kept.page = None
+                # Prometheus would count zeros as a reset, and all values again afterwards.
+                _cache.page = None
                 raise StoreAway(str(error)) from error
-            _kept.page = MetricsPage(page, now)
-        return _kept.page
+            _cache.page = MetricsPage(page, now)
+        return _cache.page
 
 
 def reset() -> None:
-    """Forget the page that was read, and replace the lock after a fork."""
-    _kept.reset()
+    """Discard the cached page, and replace the lock after a fork."""
+    _cache.reset()
 
 
 def _read(storage: Storage, now: float) -> Scrape:
@@ -127,7 +127,7 @@ def _read(storage: Storage, now: float) -> Scrape:
 
 
 def _queue_depth() -> int | None:
-    """Return how many tasks wait for a worker; None where the broker is no Redis or does not answer."""
+    """Return the number of queued tasks; None if the broker is not Redis or does not answer."""
     url = broker_redis_url(settings.CELERY_BROKER_URL)
     if not url:
         return None
@@ -139,7 +139,7 @@ def _queue_depth() -> int | None:
 
 
 def _health() -> dict[str, str]:
-    """Return the status of each component; one that no process checked lately is checked now."""
+    """Return the status of each component; stale components are checked now."""
     known = HealthChecker.last_known()
     found = {name: facts.get("status", "") for name, facts in known.items()}
     if not conf.metrics_health_seconds:
@@ -158,9 +158,9 @@ def _health() -> dict[str, str]:
     return {name: found[name] for name in HealthChecker.components() if name in found}
 
 
-def _storage(ask: Storage, now: float) -> Mapping[str, float]:
-    if now - _kept.storage_at >= _STORAGE_SECONDS:
-        _kept.storage_at = now
+def _storage(read: Storage, now: float) -> Mapping[str, float]:
+    if now - _cache.storage_at >= _STORAGE_SECONDS:
+        _cache.storage_at = now
         with guarded("metrics_page"):
-            _kept.storage = ask() or _kept.storage
-    return _kept.storage
+            _cache.storage = read() or _cache.storage
+    return _cache.storage

@@ -29,7 +29,7 @@ _found = registry.operations
 
 
 class PerformanceMonitor:
-    """Times operations and reads their statistics back. Never raises into its caller."""
+    """Times operations and reads their statistics back. Never raises errors of its own."""
 
     @staticmethod
     def track_duration(operation: str) -> _Tracked:

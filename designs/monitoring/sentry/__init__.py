@@ -1,1 +1,1 @@
-"""The decisions about Sentry: events of the SDK, the scrubber, and the occurrences that are sent."""
+"""Decisions about Sentry: admission of SDK events, scrubbing, and forwarding of occurrences."""

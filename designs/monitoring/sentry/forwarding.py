@@ -1,4 +1,4 @@
-"""Forwarding: the occurrences that pass the gate go to Sentry."""
+"""Forwarding of occurrences that pass the gate to Sentry."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def short_text_of(exc: BaseException | None, event: ErrorEvent) -> str | None:
     if exc is None:
         return None
     if len(text) > MAX_MESSAGE_CHARS:
-        # Cut to Sentry's limit, or it is cut again there and the note then states the length of this text.
+        # Cut to Sentry's limit here. Otherwise Sentry cuts again, and its note states the length of the cut text.
         note = text[text.rfind("... [") :]
         return f"{text[: MAX_MESSAGE_CHARS - len(note)]}{note}"
     return text if is_withheld(exc) or outline_of(exc) is not None or needs_io(exc) else None

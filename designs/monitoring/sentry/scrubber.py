@@ -1,4 +1,4 @@
-"""The scrubber of Sentry events, with the rules of the records, and the account of delivered occurrences."""
+"""The scrubber of Sentry events, with the same rules as for records, and the account of delivered occurrences."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _text(text: str, max_chars: int) -> str:
 
 @lru_cache(maxsize=4_096)
 def _cached(text: str, max_chars: int, *settings: bool) -> str:
-    # Source lines come again with every event of their function. The settings are part of the key only.
+    # Cached because every event of a function repeats its source lines. The settings only extend the cache key.
     return redacted_str(text, max_chars)
 
 
@@ -48,7 +48,7 @@ SCRUBBER = Scrubber(
 
 
 def sentry_account() -> Account | None:
-    """Return the counts of told, pending and untold occurrences; None while Redis is away."""
+    """Return the counts of delivered, pending and undelivered occurrences; None if Redis is unavailable."""
     try:
         return account_of(error_store.totals())
     except RedisUnavailable:

@@ -1,7 +1,7 @@
-"""What the SDK captures by itself, decided like everything else: recorded, counted, and sent if the gate lets it pass.
+"""Admission of events that the Sentry SDK captures itself: recorded, counted, and sent if they pass the gate.
 
-The first hook that sees a failure records it; the mark on the exception lets all others recognize it. A log line about
-an exception (see `designs.monitoring.sentry.quoted_exceptions`) is that exception's occurrence.
+The first hook that sees a failure records it. All other hooks recognize it by the mark on the exception. A log line
+about an exception (see `designs.monitoring.sentry.quoted_exceptions`) is that exception's occurrence.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ _SOURCES = {"django": "http", "wsgi": "http", "asgi": "http", "logging": "log"}
 
 
 def admit(event: Mapping[str, Any], hint: Mapping[str, Any]) -> Decision:
-    """Record what the SDK captured and decide whether it is sent.
+    """Record an event of the SDK and decide whether it is sent.
 
-    A failure of our own lets it pass, unrecorded.
+    If the monitoring itself fails, the event is sent without a record.
 
     Args:
-        event: The SDK's event, captured lean.
-        hint: Its hint: ``exc_info`` or ``log_record`` where there is one.
+        event: The SDK's event, captured lean: without local variables and source lines.
+        hint: Its hint: ``exc_info`` or ``log_record``, if it has one.
     """
     with guarded("second_door"):
         return _admit(event, hint)
@@ -56,7 +56,7 @@ def _admit(event: Mapping[str, Any], hint: Mapping[str, Any]) -> Decision:
     log = hint.get("log_record")
     exc = _exception_of(hint, log)
     if exc is not None and not isinstance(exc, Exception):
-        # Who goes away or ends the process has not failed.
+        # Cancellation or the end of the process is not a failure.
         return _DROP
     mechanism = _mechanism(event)
     if mechanism == "celery":
@@ -73,7 +73,7 @@ def _admit(event: Mapping[str, Any], hint: Mapping[str, Any]) -> Decision:
         return _DROP
     mark = mark_of(exc, run.request_id)
     if mark is not None:
-        # Recorded elsewhere, perhaps, as by the worker whose result the request asked for.
+        # It may be recorded in another process: by the worker whose result the request read.
         note(mark["event_id"], _severity(exc, event, log), is_logged=mark.get("logged", False))
         if subject is not None and not subject.is_quoted:
             record(exc, context=_facts(event, log, mechanism), source="log")
@@ -86,7 +86,7 @@ def _admit(event: Mapping[str, Any], hint: Mapping[str, Any]) -> Decision:
         severity=_severity(exc, event, log),
         source=_SOURCES.get(mechanism, "log" if log is not None else "sdk"),
     )
-    # One id: the SDK has given its own away already.
+    # Uses the SDK's event id, which the SDK has already returned to its caller.
     described = replace(described, event_id=str(event["event_id"]))
     passed: list[Occurrence] = []
 
@@ -107,14 +107,14 @@ def _exception_of(hint: Mapping[str, Any], log: logging.LogRecord | None) -> Bas
     exc_info = hint.get("exc_info")
     if exc_info:
         return exc_info[1] if isinstance(exc_info[1], BaseException) else None
-    return next(_carried(log), None) if log is not None else None
+    return next(_exceptions_in(log), None) if log is not None else None
 
 
-def _carried(log: logging.LogRecord) -> Iterator[BaseException]:
-    """Yield the exceptions a line was given: as its message, among its arguments, in its ``extra``."""
+def _exceptions_in(log: logging.LogRecord) -> Iterator[BaseException]:
+    """Yield the exceptions that a log record contains: as its message, its arguments or in its ``extra``."""
     args = log.args.values() if isinstance(log.args, Mapping) else log.args or ()
     given = (log.msg, *args, *vars(log).values())
-    # Not by isinstance: a lazy object would load what it stands for.
+    # Checked by type: isinstance would make a lazy object load its value.
     return (value for value in given if issubclass(type(value), BaseException))
 
 
@@ -125,7 +125,7 @@ def _fingerprint(exc: BaseException | None, described: ErrorEvent, event: Mappin
     stated = event.get("fingerprint")
     if is_withheld(exc) or not isinstance(stated, list) or stated[:1] == ["celery"]:
         return fingerprint
-    # What the application told the SDK of this scope's grouping.
+    # The fingerprint that the application set on the SDK's scope.
     return with_override(entries_of(stated, lambda: raw_text(exc)), fingerprint)
 
 
@@ -143,7 +143,7 @@ def _mechanism(event: Mapping[str, Any]) -> str:
 
 def _severity(exc: BaseException | None, event: Mapping[str, Any], log: logging.LogRecord | None) -> str:
     own = known_severity(attribute_of(exc, "severity"))
-    # The SDK names the five levels of `logging` only.
+    # The SDK knows only the five levels of `logging`.
     return own or severity_of(event.get("level") or (log.levelno if log is not None else None))
 
 

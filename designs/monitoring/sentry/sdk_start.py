@@ -1,4 +1,4 @@
-"""Starting Sentry's SDK as the settings say."""
+"""Start of the Sentry SDK, as configured in the settings."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Reading objects that may raise, lie or never end: their attributes, text and previews."""
+"""Safe reads of foreign objects, whose code may raise, lie or never return: attributes, text, previews."""

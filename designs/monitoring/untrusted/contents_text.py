@@ -1,6 +1,6 @@
-"""The text of an object, made from what it holds: no code of its class runs. Pure.
+"""Text of an object from its fields and items, without running code of its class. Pure.
 
-For objects whose own text would query the database or read a file, and for those that always do.
+It replaces an object's own text if that would query the database or read a file.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _LAZY = (Model, QuerySet, RawQuerySet, LazyObject)
 
 
 def is_lazy(kind: type) -> bool:
-    """Return whether the text of such objects may always query: their own is never asked for."""
+    """Return whether the text of objects of this class may query the database, so it is never requested."""
     return issubclass(kind, _LAZY)
 
 
@@ -94,7 +94,7 @@ class _Walk:
         return f"<{type(value).__name__} of {model.__name__}>"
 
     def _lazy(self, value: Any, depth: int) -> str:
-        # There is no public way to ask whether it has been resolved.
+        # No public API returns whether it has been resolved.
         wrapped = object.__getattribute__(value, "__dict__").get("_wrapped", empty)
         return f"<{type_name(value)}>" if wrapped is empty else self._text(wrapped, depth)
 
@@ -177,5 +177,5 @@ def _fields(value: object) -> Iterator[tuple[str, object]]:
 def _cut(text: str) -> str:
     if len(text) <= _ITEM_MAX_CHARS:
         return text
-    # A token that is cut has no shape any more: it is searched for before.
+    # Redacted before the cut: a token that is cut has no recognizable shape.
     return f"{redact_text(text[: _ITEM_MAX_CHARS + _OVERLAP_CHARS])[:_ITEM_MAX_CHARS]}..."

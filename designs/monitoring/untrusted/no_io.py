@@ -1,4 +1,4 @@
-"""Execution of foreign code without I/O: queries, connections and opened files are refused.
+"""Execution of foreign code without I/O: queries, connections and files are refused.
 
 There are two layers, for the current thread only. A profile function sees each call before it runs and refuses cursors
 of Django's connections, sockets, files and drivers. If another profiler is already active, it stays; then only queries

@@ -1,4 +1,4 @@
-"""Values whose own text runs no foreign code: numbers, text, dates, ids, paths and plain containers of them. Pure."""
+"""Detection of values whose text runs no foreign code: numbers, text, dates, ids, paths, plain containers. Pure."""
 
 from __future__ import annotations
 
@@ -53,15 +53,15 @@ _WRITE_ARGS = frozenset(
         UnicodeTranslateError.__str__,
     }
 )  # fmt: skip
-"""Python's own texts of exceptions: that of what they were made with."""
+"""Python's own ``__str__`` methods of exceptions, which format the arguments."""
 
 
 def is_plain(value: object, max_nodes: int = MAX_NODES) -> bool:
-    """Return whether the text of a value runs no code but Python's own.
+    """Return whether the text of a value runs only Python's own code.
 
     Args:
         value: Anything.
-        max_nodes: A container of more than these is not plain.
+        max_nodes: Limit of contained values; larger containers are not plain.
     """
     if type(value) in _VALUES:
         return True
@@ -80,7 +80,7 @@ def is_plain(value: object, max_nodes: int = MAX_NODES) -> bool:
 
 
 def _held_by(one: object, kind: type) -> list[object] | None:
-    """Return what a container or an exception writes out as its text; None for any other object."""
+    """Return the objects in the text of a container or an exception; None for any other object."""
     if kind in _LISTS:
         return list(cast("Iterable[object]", one))
     if kind in _DICTS:
@@ -89,7 +89,7 @@ def _held_by(one: object, kind: type) -> list[object] | None:
     if issubclass(kind, BaseException) and _writes_args(kind):
         held = list(args_of(cast("BaseException", one)))
         if issubclass(kind, SyntaxError):
-            # Its text is made of these, which may be set later.
+            # Its text contains these attributes, which may change after creation.
             held += [field.__get__(one) for field in _SYNTAX_ERROR]
         return held
     return None

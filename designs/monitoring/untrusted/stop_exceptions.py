@@ -1,4 +1,4 @@
-"""Which exceptions stop the process or the thread on purpose, and which only come out of foreign code. Pure."""
+"""Detection of exceptions that stop the process or the thread on purpose, raised during foreign code. Pure."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ _MAX_FRAMES = 200
 
 
 def is_stop(error: BaseException) -> bool:
-    """Return whether an exception out of foreign code must go on: Ctrl-C, or one that a signal handler raised.
+    """Return whether an exception from foreign code must propagate: Ctrl-C, or one that a signal handler raised.
 
-    A `SystemExit` or `GeneratorExit` of an object's own ``__str__`` is a fault of that object as any other. Ctrl-C has
-    no frame of its own, so that a `KeyboardInterrupt` of an object looks the same and goes on.
+    A `SystemExit` or `GeneratorExit` of an object's own ``__str__`` is a fault of that object, like any exception.
+    Ctrl-C has no frame of its own, so a `KeyboardInterrupt` that an object raises looks the same and propagates.
     """
     if isinstance(error, KeyboardInterrupt):
         return True
