@@ -68,5 +68,5 @@ def _count(where: str) -> bool:
 
 def reset() -> None:
     """Replace the lock after a fork: another thread of the parent may have held it."""
-    global _lock  # noqa: PLW0603 - one lock a process
+    global _lock  # noqa: PLW0603 - one lock per process
     _lock = threading.RLock()

@@ -58,7 +58,7 @@ def collect_overview() -> dict[str, Any]:
     health = _part("health", lambda: dict(_SOURCES["health"]()), away)
     return {
         "health": health,
-        "requests": _part("requests", lambda: _timed(_SOURCES["requests"]()), away),
+        "requests": _part("requests", lambda: _rows(_SOURCES["requests"]()), away),
         "errors": _part("errors", _errors, away),
         "operations": _part("operations", lambda: _operations(_SOURCES["operations"]()), away),
         "tasks": _part("tasks", lambda: _tasks(_SOURCES["tasks"]()), away),
@@ -137,7 +137,7 @@ def _errors() -> list[dict[str, Any]]:
     ]
 
 
-def _timed(stats: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _rows(stats: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return rows, the busiest first."""
     rows: list[dict[str, Any]] = [
         {
@@ -155,7 +155,7 @@ def _timed(stats: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 def _operations(stats: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return rows, the slowest first."""
-    rows = [{**row, "slow": int(stats[row["name"]]["slow"])} for row in _timed(stats)]
+    rows = [{**row, "slow": int(stats[row["name"]]["slow"])} for row in _rows(stats)]
     return sorted(rows, key=lambda row: -(row["p95_ms"] or row["avg_ms"] or 0.0))
 
 

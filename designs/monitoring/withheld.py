@@ -110,7 +110,7 @@ def is_withheld(error: object = None) -> bool:
 
 
 def is_withheld_line(record: logging.LogRecord) -> bool:
-    """Return whether a log record concerns a controlled design, by the logging work or by its exceptions."""
+    """Return whether a log record concerns a controlled design, by the work that logged it or by its exceptions."""
     held, exc_info = vars(record), record.exc_info
     # The caller may have passed any value.
     error = exc_info[1] if type(exc_info) is tuple and len(exc_info) > 1 else None

@@ -34,7 +34,7 @@ def reason_of(error: object, withheld: bool = False) -> str:
 
     Args:
         error: The exception; anything else has no reason.
-        withheld: Whether it concerns a controlled design; then only words of the program are returned.
+        withheld: Whether it concerns a controlled design; then words that are not the program's become `OTHER`.
     """
     value = _detail(error, "reason")
     if value is None or value == "":

@@ -54,7 +54,7 @@ class KnownGroups:
                 if len(self._joined) > _KNOWN_GROUPS_MAX:
                     self._joined.popitem(last=False)
         elif result.is_new and sent is not own:
-            # The joined group has been removed. Another process may have created a group under the own key.
+            # The joined group has been removed. Another process may have created a group under the failure's own key.
             with self._lock:
                 self._joined.pop((own.key, own.aliases), None)
         return sent

@@ -139,7 +139,7 @@ def _queue_depth() -> int | None:
 
 
 def _health() -> dict[str, str]:
-    """Return the status of each component; stale components are checked now."""
+    """Return the status of each component; components that no process checked recently are checked now."""
     known = HealthChecker.last_known()
     found = {name: facts.get("status", "") for name, facts in known.items()}
     if not conf.metrics_health_seconds:

@@ -25,7 +25,7 @@ logger = logging.getLogger("enginel.performance")
 F = TypeVar("F", bound=Callable[..., Any])
 
 _STATES = ("SUCCESS", "FAILED", "RETRY")
-_found = registry.operations
+_known = registry.operations
 
 
 class PerformanceMonitor:
@@ -55,7 +55,7 @@ class PerformanceMonitor:
         """Log one WARNING line for a slow operation, and count it."""
         with guarded("report_slow"):
             # A name that was recorded before comes from the program, not from a design.
-            operation = operation if operation in _found or not is_withheld() else said_in_own_words(operation)
+            operation = operation if operation in _known or not is_withheld() else said_in_own_words(operation)
             registry.count("slow", (operation,), 1)
             logger.warning(
                 "%s took %.1f s", operation, seconds, extra={"operation": operation, "duration_s": round(seconds, 3)}
@@ -251,7 +251,7 @@ def _finish(operation: str, began: float, *, failed: bool) -> None:
 
 
 def _record(operation: str, seconds: float, *, failed: bool) -> None:
-    timed = _found.get(operation)
+    timed = _known.get(operation)
     if timed is None:
         timed = _operation(operation)
     if failed:
@@ -273,5 +273,5 @@ def _slow_from(operation: str) -> float:
 def _operation(operation: str) -> Timed:
     timed = registry.series("operations", (operation,))
     if timed.labels[0] != OVERFLOW:
-        _found[operation] = timed
+        _known[operation] = timed
     return timed

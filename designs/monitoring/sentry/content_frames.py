@@ -16,7 +16,7 @@ __all__ = ["first_with_content", "handles_content"]
 
 # With a trailing dot, so that the prefix matches the package itself and its modules only.
 _READERS = ("designs.cad.", "designs.design_files.", "designs.uploads.")
-# Libraries that receive whole files. Too many modules import them for an import to mean anything.
+# Libraries that receive whole files. Their import is no evidence, because too many modules import them.
 _LIBRARIES = ("django.core.files.", "django.http.multipartparser.")
 _MAX_NAMES = 2_000
 

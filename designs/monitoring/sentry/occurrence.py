@@ -1,4 +1,4 @@
-"""Sentry's description of an occurrence that passes the gate, built from its record."""
+"""Description of an occurrence that passes the gate, built for Sentry from its record."""
 
 from __future__ import annotations
 

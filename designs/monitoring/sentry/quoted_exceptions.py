@@ -102,7 +102,7 @@ def _handled() -> Iterator[tuple[Exception, list[BaseException]]]:
 
 
 def _held_by_writer() -> Iterator[tuple[Exception, list[BaseException]]]:
-    """Yield the exceptions in variables of the writing function; retry loops hold that of the last attempt."""
+    """Yield the exceptions in variables of the writing function, such as the last failure in a retry loop."""
     writer = next(_writer_frames(), None)
     if writer is not None and _is_own(writer):
         for value in _locals_of(writer):

@@ -1,6 +1,6 @@
 """Text of an object from its fields and items, without running code of its class. Pure.
 
-It replaces an object's own text if that would query the database or read a file.
+It replaces an object's own text if that would query the database or read a file; for lazy objects of Django, always.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def structure_of(value: object, *, is_repr: bool = True) -> str:
 
     Args:
         value: Anything.
-        is_repr: Whether ``repr`` was asked for; the ``str`` of an exception is that of its arguments.
+        is_repr: Whether ``repr`` was requested; the ``str`` of an exception is that of its arguments.
     """
     walk = _Walk()
     if not is_repr and issubclass(type(value), BaseException):

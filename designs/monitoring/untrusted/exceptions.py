@@ -36,7 +36,7 @@ _is_suppressed: Callable[[BaseException], bool] = _slots["__suppress_context__"]
 
 
 def is_exception(value: object) -> TypeGuard[BaseException]:
-    """Return whether a value's type is an exception type: ``isinstance`` would make a lazy object fetch its value."""
+    """Return whether a value is an exception, by its type: ``isinstance`` would make a lazy object load its value."""
     return issubclass(type(value), BaseException)
 
 

@@ -108,7 +108,7 @@ def _reads_plainly(exc: BaseException) -> bool:
 
 @lru_cache(maxsize=512)
 def _plain_attributes(kind: type) -> tuple[tuple[str, bool], ...]:
-    """Return each name of `_READ_BY_OTHERS` with whether it is stored in the instance's dictionary only, or plain."""
+    """Return each name in `_READ_BY_OTHERS`, and whether it is only in the instance's dictionary or plain."""
     return tuple((name, _is_stored(kind, name) or _is_plain_of(kind, name)) for name in _READ_BY_OTHERS)
 
 
