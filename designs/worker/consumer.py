@@ -1,14 +1,14 @@
-"""A worker's consumer that tells of every message it refuses. Imported by workers only, by name.
+"""Celery worker consumer that sends ``task_rejected`` for every refused message. Imported by workers only, by name.
 
-Celery sends ``task_rejected`` for a message that is no task and for one of a content type it may not read, but no
-signal for one whose body it cannot decode: it logs that one and drops it. Its documented setting ``worker_consumer``
-and public callback `on_decode_error` are a steadier hold than the wording of a log line.
+Celery sends ``task_rejected`` for a message that is no task and for one with a refused content type. It sends no signal
+for a body that it cannot decode: it logs the message and drops it. The documented setting ``worker_consumer`` and the
+public callback `on_decode_error` are more stable to build on than the wording of a log line.
 
-One whose body is sound JSON of the wrong shape ends the whole worker: nobody expects the error of taking it apart.
+A body of valid JSON with the wrong shape would end the whole worker: Celery does not catch the error of unpacking it.
 
-A task that a rate limit holds back is due when the limit lets it run: its time in the bucket is no wait for a worker.
+A rate-limited task is due when its limit lets it run: its time in the bucket is not time spent waiting for a worker.
 
-A broker that is away is tried every second; Celery itself waits longer each time, up to half a minute.
+An unreachable broker is retried every second. Celery itself backs off to half a minute.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _RETRY_SECONDS = 1
 
 
 class _Bucket(TokenBucket):
-    """Celery's bucket of a rate limit, which notes what it holds and when it lets a task run."""
+    """Rate-limit bucket that publishes its held requests and stamps each task with the time at which it may run."""
 
     _next: Any = None
 
@@ -54,7 +54,7 @@ class _Bucket(TokenBucket):
         return allowed
 
     def clear_pending(self) -> None:
-        for request, _ in self.contents:  # type: ignore[attr-defined]  # the stubs leave it out
+        for request, _ in self.contents:  # type: ignore[attr-defined]  # missing in the stubs
             held_requests.discard(request)
         super().clear_pending()
 
@@ -74,7 +74,7 @@ class Consumer(consumer.Consumer):
 
         return on_task_received
 
-    def bucket_for_task(self, type: Any) -> Any:  # noqa: A002 - its name in Celery
+    def bucket_for_task(self, type: Any) -> Any:  # noqa: A002 - Celery's parameter name
         bucket = super().bucket_for_task(type)
         return bucket and _Bucket(bucket.fill_rate, bucket.capacity)
 
@@ -85,7 +85,7 @@ class Consumer(consumer.Consumer):
         return super().ensure_connected(conn)
 
     def on_decode_error(self, message: Any, exc: Exception) -> None:
-        # Before the message is acknowledged: what is told twice counts once, what is never told is lost.
+        # Before the message is acknowledged: a repeated report counts once, a missing report is lost.
         signals.task_rejected.send(sender=self, message=message, exc=exc)
         super().on_decode_error(message, exc)
 
@@ -94,11 +94,11 @@ def _is_misshapen(message: Any) -> bool:
     if not (isinstance(message.headers, dict) and "task" in message.headers):
         return False
     try:
-        payload = message.payload  # decoded once: the message keeps it
-    except Exception:  # noqa: BLE001 - the handler meets it again, and tells of it
+        payload = message.payload  # decoded once: the message caches it
+    except Exception:  # noqa: BLE001 - the handler decodes it again and reports the failure
         return False
     if isinstance(payload, dict):
-        return "args" not in payload  # the older form of a body names its parts
+        return "args" not in payload  # protocol 1: the body is a mapping
     if not (isinstance(payload, list | tuple) and len(payload) == 3):
         return True
     return not (isinstance(payload[0], list | tuple) and isinstance(payload[1], dict))

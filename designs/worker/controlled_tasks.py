@@ -1,9 +1,9 @@
-"""Ids of tasks that were found to be controlled, known to all processes of a worker.
+"""Shared memory with the ids of controlled tasks, for all processes of a worker.
 
-A worker's main process sends the events of a task that ended in a process of its pool, with its result or failure, and
-records the tasks of processes that die. What a pool's process loads it does not see. They share memory: digests of
-task ids, each in the place that it determines. A later one replaces an earlier one of its place; by then its task has
-ended long ago.
+A worker's main process sends the events of tasks that ran in its pool, with their results or failures, and records the
+tasks of pool processes that die. It does not see which designs a pool process loads. The processes therefore share a
+table of task id digests. Each digest determines its slot. A later digest replaces an earlier one in the same slot; by
+then the earlier task has ended long ago.
 """
 
 from __future__ import annotations
@@ -15,38 +15,38 @@ from designs import context
 
 __all__ = ["connect", "is_noted", "note"]
 
-_PLACES = 8_192
+_SLOTS = 8_192
 _BYTES = 16
 
 _memory: mmap.mmap | None = None
 
 
 def connect() -> None:
-    """Create the shared memory; processes that are forked later share the noted ids."""
-    global _memory  # noqa: PLW0603 - one process, and those it forks
+    """Create the shared memory; processes that are forked later share the recorded ids."""
+    global _memory  # noqa: PLW0603 - shared with forked processes
     if _memory is None:
-        _memory = mmap.mmap(-1, _PLACES * _BYTES)
-    context.on_controlled(_note_current)
+        _memory = mmap.mmap(-1, _SLOTS * _BYTES)
+    context.on_controlled(_record_current)
 
 
 def note(task_id: str) -> None:
-    """Note that a task is controlled."""
+    """Record that a task is controlled."""
     if _memory is not None and task_id:
         digest = _digest(task_id)
-        place = _place(digest)
-        _memory[place : place + _BYTES] = digest
+        offset = _offset(digest)
+        _memory[offset : offset + _BYTES] = digest
 
 
 def is_noted(task_id: str) -> bool:
-    """Return whether a task was found to be controlled, here or in another process of the worker."""
+    """Return whether this or another process of the worker has recorded the task as controlled."""
     if _memory is None:
         return False
     digest = _digest(task_id)
-    place = _place(digest)
-    return _memory[place : place + _BYTES] == digest
+    offset = _offset(digest)
+    return _memory[offset : offset + _BYTES] == digest
 
 
-def _note_current() -> None:
+def _record_current() -> None:
     note(context.current().task_id)
 
 
@@ -54,5 +54,5 @@ def _digest(task_id: str) -> bytes:
     return hashlib.blake2b(task_id.encode("utf-8", "surrogatepass"), digest_size=_BYTES).digest()
 
 
-def _place(digest: bytes) -> int:
-    return int.from_bytes(digest[:4], "big") % _PLACES * _BYTES
+def _offset(digest: bytes) -> int:
+    return int.from_bytes(digest[:4], "big") % _SLOTS * _BYTES

@@ -1,10 +1,10 @@
-"""Celery's signals, turned into the calls the middleware makes.
+"""Celery signals that record task failures and carry the request context into tasks.
 
-A failure inside the task fires ``task_failure`` in the pool child, with the exception object that other hooks see too.
-A killed child and the hard time limit fire it in the worker's main process, the latter twice for one delivery of the
-message. No id of the task is used to recognize a failure: an attempt may fail for a second reason, and an application
-may use a task id again. A task that ends by Ignore or Reject is no failure. Tasks that never run are the subject of
-`designs.worker.lost_tasks`.
+A failure inside a task fires ``task_failure`` in the pool process, with the exception object that other hooks also
+receive. A killed pool process and the hard time limit fire it in the worker's main process; the hard limit fires it
+twice for one delivery of the message. Task ids do not identify a failure: an attempt may fail for a second reason, and
+an application may reuse a task id. A task that ends by Ignore or Reject has not failed. `designs.worker.lost_tasks`
+handles tasks that never run.
 """
 
 from __future__ import annotations
@@ -43,19 +43,19 @@ _ENDED_BY_POOL = (TimeLimitExceeded, CeleryTimeLimitExceeded, WorkerLostError)
 _MAX_CONTEXTS = 20
 _REPRESENTATIONS = frozenset({"argsrepr", "kwargsrepr"})
 _UUID = r"'[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}'"
-# Arguments that are ids, or none.
+# Matches empty arguments and arguments that are all ids.
 _IDS = re.compile(rf"\(\)\Z|\{{\}}\Z|[(\[]{_UUID},?(?: {_UUID},?)*[)\]]\Z")
 
 
 @dataclass
 class _Delivery:
-    """What the main process keeps of a message: later signals do not carry it.
+    """Facts of a received message that later signals do not carry; kept by the main process.
 
     Attributes:
-        run: The request behind the task.
-        attempt: Number of retries before it.
-        root: Id of the first task of the processing it belongs to; empty where it is not known.
-        reported: Failures the main process has recorded already.
+        run: Context of the request that queued the task.
+        attempt: Number of earlier attempts.
+        root: Id of the first task of the same processing; empty if unknown.
+        reported: Failures that the main process has already recorded.
     """
 
     run: context.RunContext
@@ -71,7 +71,7 @@ _tokens: dict[str, list[Token[context.RunContext]]] = {}
 
 
 def connect() -> None:
-    """Connect all receivers; strong references, since functions of a module live as long as it does."""
+    """Connect all receivers; Celery's weak references suffice, since the functions live as long as the module."""
     signals.before_task_publish.connect(carry_context, dispatch_uid="enginel.carry_context")
     signals.task_received.connect(remember_request, dispatch_uid="enginel.remember_request")
     signals.task_prerun.connect(enter_task, dispatch_uid="enginel.enter_task")
@@ -81,24 +81,24 @@ def connect() -> None:
 
 
 def carry_context(headers: dict[str, Any] | None = None, **kwargs: object) -> None:
-    """Put the queueing request's context into the message headers, and remove secrets from what they say."""
+    """Add the context of the queueing request to the message headers, and remove secrets from the headers."""
     with guarded("carry_context"):
         if headers is not None:
             carried = headers.setdefault(context.HEADER, context.to_headers(context.current()))
             is_controlled = context.is_controlled() or ends_controlled_chord()
             if is_controlled:
-                # A retry has the headers of an attempt that may have met the design only later.
+                # A retry reuses the headers of an attempt that may have loaded the design after they were written.
                 given = carried if isinstance(carried, Mapping) else {}
                 carried = headers[context.HEADER] = {**given, "is_controlled": True}
             is_to_be_withheld = context.from_headers(headers).is_controlled
-            # Workers show and send these in place of the arguments.
+            # Workers log these and send them in events, in place of the arguments.
             for name in _REPRESENTATIONS.intersection(headers):
                 text = str(headers[name])
                 headers[name] = redact_text(text) if not is_to_be_withheld or _IDS.match(text) else WITHHELD
 
 
 def remember_request(request: Any = None, **kwargs: object) -> None:
-    """Main process: keep what a later failure signal of this task will not carry."""
+    """Main process: keep the facts that a later failure signal of this task does not carry."""
     with guarded("remember_request"):
         headers = request.request_dict
         delivery = _delivery_of(headers, request.id)
@@ -116,7 +116,7 @@ def _keep(task_id: str, delivery: _Delivery) -> _Delivery:
 
 
 def _delivery_of(headers: Mapping[str, Any], task_id: str) -> _Delivery:
-    # Steps that run in process do not carry the id of the first.
+    # Eager steps do not carry the id of the first task.
     root = "" if headers.get("is_eager") else str(headers.get("root_id") or task_id)
     return _Delivery(context.from_headers(headers), int(headers.get("retries") or 0), root)
 
@@ -124,7 +124,7 @@ def _delivery_of(headers: Mapping[str, Any], task_id: str) -> _Delivery:
 def enter_task(task_id: str = "", task: Any = None, **kwargs: object) -> None:
     with guarded("enter_task"):
         headers = {context.HEADER: task.request.get(context.HEADER)}
-        # An eager task has no message: it runs inside what queued it.
+        # An eager task has no message: it runs in the context of the code that queued it.
         carried = context.from_headers(headers) if headers[context.HEADER] else context.current()
         token = context.bind(
             request_id=carried.request_id or context.accept_request_id(None),
@@ -137,9 +137,9 @@ def enter_task(task_id: str = "", task: Any = None, **kwargs: object) -> None:
         )
         if carried.is_controlled:
             context.set_controlled()
-        # For what looks at the frames of an exception of this task later, see `designs.monitoring.controlled.origins`.
+        # `designs.monitoring.controlled.origins` finds it later, in the frames of an exception of this task.
         getattr(task.request, "__dict__", {})[context.CELL] = context.cells()[0]
-        # An eager retry runs inside the attempt before it, under the same id.
+        # An eager retry runs inside the previous attempt, under the same id.
         _tokens.setdefault(task_id, []).append(token)
 
 
@@ -148,7 +148,7 @@ def leave_task(task_id: str = "", task: Any = None, **kwargs: object) -> None:
     if tokens:
         is_controlled = context.is_controlled()
         context.unbind(tokens.pop())
-        # What an eager task dealt with, the code that runs it deals with, too.
+        # A controlled eager task makes the code that runs it controlled, too.
         if is_controlled and task is not None and task.request.is_eager:
             context.set_controlled()
         if not tokens:
@@ -184,14 +184,14 @@ def record_internal_error(
     request: object = None,
     **kwargs: object,
 ) -> None:
-    """Record what failed around a task's body, and before it the body's failure that Celery could not report.
+    """Record an error of Celery around a task's body, after the body's failure that Celery could not report.
 
-    Celery sends this signal when, for instance, the result backend is away as the task fails. ``task_failure`` is then
-    missing. The context of the task has ended by now.
+    Celery sends this signal if, for instance, the result backend is unreachable when the task fails. ``task_failure``
+    is missing then, and the context of the task has ended.
     """
     facts = request if isinstance(request, Mapping) else {}
     if exception is None or (facts.get("is_eager") and not sender.name.startswith(_PREFIX)):
-        # An eager task raises it to its caller. Whether it is a failure is decided there.
+        # An eager task raises the exception to its caller, which decides whether it is a failure.
         return
     with guarded("record_internal_error"):
         delivery = _delivery_of(facts, task_id) if facts else None
@@ -207,7 +207,7 @@ def record_internal_error(
 
 
 def _run_here(sender: Any, task_id: str) -> context.RunContext:
-    """Return the context of a task that runs in this process, also where its body has served a request since."""
+    """Return the context of a task that runs in this process, even if its body has served a request since."""
     run = context.current()
     if run.task_id == task_id:
         return run
@@ -215,7 +215,7 @@ def _run_here(sender: Any, task_id: str) -> context.RunContext:
 
 
 def _raised(exception: BaseException) -> BaseException:
-    """Return the exception the task raised: for one that cannot be pickled, the signal carries a stand-in."""
+    """Return the exception that the task raised; the signal carries a substitute if it cannot be pickled."""
     handled = sys.exc_info()[1]
     if isinstance(exception, UnpickleableExceptionWrapper):
         return handled or exception
@@ -223,9 +223,9 @@ def _raised(exception: BaseException) -> BaseException:
 
 
 def _not_reported(task_id: str, exception: BaseException) -> _Delivery | None:
-    """Main process: return the delivery that failed; None for a second report of the same failure.
+    """Main process: return the failed delivery; None if the same failure was already reported.
 
-    The hard time limit is reported by the timer and again when the pool notices the end of the child.
+    The timer reports the hard time limit, and the pool reports it again when it notices the end of the process.
     """
     failure = "pool" if isinstance(exception, _ENDED_BY_POOL) else type(exception).__qualname__
     with _received_lock:
@@ -246,7 +246,7 @@ def _contexts(exc: BaseException) -> Iterator[BaseException]:
 
 
 def _failure_of_body(task: Any, exc: BaseException) -> BaseException | None:
-    """Return the failure of the task's own code that Celery was handling when it failed itself."""
+    """Return the failure of the task's own code that Celery was handling when Celery itself failed."""
     run = inspect.unwrap(task.run)
     code = getattr(getattr(run, "__func__", run), "__code__", None)
     return next((one for one in (exc, *_contexts(exc)) if isinstance(code, CodeType) and _passed(one, code)), None)
@@ -262,9 +262,9 @@ def _passed(exc: BaseException, code: CodeType) -> bool:
 
 
 def _follows_a_recorded(task_id: str, exc: BaseException) -> bool:
-    """Return whether Celery failed to store an internal error as the result of the task, and sends the signal again.
+    """Return whether Celery repeats the signal because it could not store an internal error as the task's result.
 
-    The first error is still alive then, as the context of the second, so its id is its own.
+    The first error is still alive then, as the context of the second, so that its ``id()`` is not reused.
     """
     known = getattr(_latest_internal, "error", None)
     return any((task_id, id(one)) == known for one in _contexts(exc))
@@ -305,6 +305,6 @@ def _outcome(exception: BaseException, task: str) -> dict[str, Any]:
 
 
 def reset() -> None:
-    """Replace the lock after a fork: the pool forks in a thread of its own."""
-    global _received_lock  # noqa: PLW0603 - one lock a process
+    """Replace the lock after a fork: the pool forks in its own thread while another thread may hold the lock."""
+    global _received_lock  # noqa: PLW0603 - one lock per process
     _received_lock = threading.RLock()

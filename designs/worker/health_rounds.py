@@ -1,7 +1,7 @@
-"""Health checks without a visitor: beat checks what it can see, and a worker what only it can see.
+"""Periodic health checks: in beat, and in a worker task for the components that only workers can reach.
 
-Beat checks in its own process, since a scheduled task does not run when all workers are gone. Storage and the CAD
-kernel are used by workers, perhaps on hosts with other mounts, so a task checks these.
+Beat checks in its own process, since a scheduled task does not run when all workers are gone. Workers use storage and
+the CAD kernel, perhaps on hosts with other mounts, so a task checks these.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ WORKER_COMPONENTS = ("storage", "kernel")
 
 
 def connect() -> None:
-    """Have beat make its rounds, and findings name the kind of their process."""
+    """Register the health round of beat, and label findings with the kind of their process."""
     rounds["health"] = Round(lambda: HealthChecker.report(BEAT_COMPONENTS), lambda: conf.health_round_seconds)
     beat_init.connect(_in_beat, weak=False, dispatch_uid="enginel.health_in_beat")
     worker_init.connect(_in_worker, weak=False, dispatch_uid="enginel.health_in_worker")

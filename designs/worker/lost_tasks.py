@@ -1,7 +1,7 @@
-"""Celery's signals about tasks that never run: revoked or expired, unknown to this worker, or no task at all.
+"""Celery signals about tasks that never run: revoked, expired, unknown to this worker, or unreadable.
 
-A message no task can be made of is a failure. A task that was revoked or has expired is none, but its design is marked
-as failed: nothing else would end that design.
+A message that cannot be read as a task is a failure. A revoked or expired task is no failure, but its design is marked
+as failed: nothing else would end the processing of that design.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def connect() -> None:
 
 
 def fail_revoked(sender: Any = None, request: Any = None, expired: bool = False, **kwargs: object) -> None:
-    """Fail the design of a revoked or expired task. A person or a schedule decided that: it is no occurrence."""
+    """Fail the design of a revoked or expired task; record no error, since a person or a schedule decided that."""
     with guarded("fail_revoked"):
         if sender.name in tasks.STEPS:
             failure = tasks.processing_expired() if expired else tasks.processing_cancelled()
@@ -44,7 +44,7 @@ def record_unknown_task(name: str = "", message: Any = None, **kwargs: object) -
 
 
 def record_refused_message(message: Any = None, exc: BaseException | None = None, **kwargs: object) -> None:
-    """Record a message that cannot be read as a task: undecodable, of a refused content type, or none at all."""
+    """Record a message that cannot be read as a task: undecodable, of a refused content type, or not a task at all."""
     with guarded("record_refused_message"):
         _record_message("A message that is no task" if exc is None else exc, message)
 
@@ -54,19 +54,19 @@ def _record_message(error: object, message: Any) -> None:
     task_id, attempt = str(headers.get("id") or ""), headers.get("retries")
     attempt = attempt if isinstance(attempt, int) else 0
     run = replace(context.from_headers(headers), task=str(headers.get("task") or ""), task_id=task_id)
-    # Never the body: it may hold anything, and nobody could scrub what nobody can read.
+    # Without the body: it may hold anything, and unreadable data cannot be scrubbed.
     facts = {
         "task_id": task_id,
         "attempt": attempt + 1,
         "content_type": message.content_type,
         "content_encoding": message.content_encoding,
     }
-    # A broker may deliver one message again. Another message under the same task id is another failure.
+    # The same message may be delivered again. Another message with the same task id is another failure.
     tag = getattr(message, "delivery_tag", "")
     operation = f"message:{task_id}:{attempt}:{type(error).__name__}:{tag}" if task_id else ""
     with fresh_scope(), context.use(run):
         record = ErrorTracker.log_error(error, facts, source="celery", operation=operation)
     if run.task.startswith(_PREFIX):
-        # The message is gone: if it was a design's step, nothing else will end that design.
+        # The message is gone: if it was a processing step, nothing else will end the processing of its design.
         root = str(headers.get("root_id") or task_id)
         tasks.mark_interrupted(root, tasks.processing_lost(), error_id=record.get("event_id", ""))

@@ -1,7 +1,7 @@
-"""Celery signals -> counts and durations of tasks, each attempt once.
+"""Celery signals that count and time tasks, each attempt once.
 
-A pool process tells of attempts it ends itself (``task_postrun``). One that is killed, or runs into its hard limit,
-tells nothing: the worker's main process does (``task_failure`` there, twice for a hard limit).
+A pool process reports the attempts that it ends itself (``task_postrun``). The worker's main process reports attempts
+whose pool process was killed or hit the hard time limit (``task_failure`` there, sent twice for a hard limit).
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ def connect() -> None:
 def note_sending(headers: dict[str, Any] | None = None, **kwargs: object) -> None:
     with guarded("note_sending"):
         if headers is not None:
-            # Each attempt waits anew: a retry is sent with the headers of the attempt before it.
+            # Each attempt has its own queue time: a retry reuses the headers of the previous attempt.
             headers[QUEUED_AT_HEADER] = time.time()
 
 
 def remember(request: Any = None, **kwargs: object) -> None:
-    """Main process: keep the facts of an attempt that its pool process may not live to report."""
+    """Main process: keep the facts of an attempt, in case its pool process dies before it reports them."""
     with guarded("remember_task"):
         headers = request.request_dict
         if request.delivery_info.get("redelivered"):
-            # Its time at the worker that lost it was no wait in the queue, and the broker does not say when it ended.
+            # Its time at the lost worker is no queue time, and the broker does not report when that time ended.
             headers[QUEUED_AT_HEADER] = max(due_at(headers), time.time())
         _received[request.id] = request
         if len(_received) > _REMEMBERED_MAX:
@@ -53,13 +53,13 @@ def remember(request: Any = None, **kwargs: object) -> None:
 
 
 def begin(task_id: str = "", task: Any = None, **kwargs: object) -> None:
-    # An eager retry runs inside the attempt before it, under the same id.
+    # An eager retry runs inside the previous attempt, under the same id.
     _began.setdefault(task_id, []).append(time.perf_counter())
     MetricsCollector.begin_run(task_id, str(getattr(task, "name", "")))
 
 
 def end(task_id: str = "", task: Any = None, state: str | None = None, **kwargs: object) -> None:
-    """Pool process: count an attempt that has ended, however it did."""
+    """Pool process: count an attempt that has ended in any state."""
     with guarded("count_task"):
         began = _began.get(task_id)
         if not began:
@@ -68,19 +68,19 @@ def end(task_id: str = "", task: Any = None, state: str | None = None, **kwargs:
         if not began:
             del _began[task_id]
         MetricsCollector.end_run(task_id)
-        # No state: the process is about to end, and the main process counts.
+        # Without a state, the process is about to end, and the main process counts the attempt.
         if state in _STATES:
             MetricsCollector.track_task(task.name, _STATES[state], seconds, _queue_seconds(task.request, seconds))
 
 
 def count_lost(sender: Any = None, task_id: str = "", **kwargs: object) -> None:
-    """Main process: count an attempt whose pool process is gone."""
+    """Main process: count an attempt whose pool process has died."""
     with guarded("count_lost_task"):
         if task_id in _began:
             return
         request = _received.pop(task_id, None)
         if request is None:
-            # Told before, or received so long ago that nobody knows when.
+            # Counted already, or received so long ago that its facts were dropped.
             return
         started_at = request.time_start
         seconds = max(time.time() - started_at, 0.0) if started_at else 0.0
@@ -91,5 +91,5 @@ def _queue_seconds(request: Any, seconds: float) -> float | None:
     due = due_at(request)
     if not due:
         return None
-    # Hosts' clocks differ: a task that was due after it began did not wait.
+    # Clocks of hosts differ: a task that was due after its start did not wait.
     return max(time.time() - seconds - due, 0.0)

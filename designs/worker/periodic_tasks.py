@@ -1,4 +1,4 @@
-"""What beat has done for the monitoring, again and again. Each is short, and one that comes late is not worth doing."""
+"""Periodic Celery tasks of the monitoring. Each is short, and a late run is not worth doing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["check_health", "replay_sentry_outbox"]
 
 @shared_task(name="designs.tasks_monitoring.replay_sentry_outbox", ignore_result=True)
 def replay_sentry_outbox() -> int:
-    """Send Sentry what it could not take before; return how many events it took."""
+    """Send the events of the outbox to Sentry; return how many were sent."""
     with guarded("replay_sentry_outbox"):
         return replay_outbox().sent
     return 0
@@ -21,5 +21,5 @@ def replay_sentry_outbox() -> int:
 
 @shared_task(name="designs.tasks_monitoring.check_health", ignore_result=True)
 def check_health() -> str:
-    """Check what workers use and beat cannot see; return the worst state."""
+    """Check the components that only workers can reach; return the worst state."""
     return HealthChecker.report(WORKER_COMPONENTS).status

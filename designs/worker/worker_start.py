@@ -1,4 +1,4 @@
-"""What a Celery worker does when it starts: it takes our consumer and loads the CAD kernel."""
+"""Start of a Celery worker: select Enginel's consumer and load the CAD kernel."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def connect() -> None:
 
 
 def use_our_consumer(conf: Any = None, **kwargs: object) -> None:
-    """Let workers tell of undecodable messages, unless the deployment has a consumer of its own."""
+    """Select the consumer that reports undecodable messages, unless the deployment configures its own."""
     with guarded("use_our_consumer"):
         if conf.worker_consumer == _CELERYS_CONSUMER:
             conf.worker_consumer = _OUR_CONSUMER
 
 
 def warm_kernel(**kwargs: object) -> None:
-    """Load the CAD kernel while nobody waits: its deadline for a file does not count the second it takes."""
+    """Load the CAD kernel before the first task: the second this takes must not count against a file's deadline."""
     with guarded("warm_kernel"):
         start_kernel()
