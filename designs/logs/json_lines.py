@@ -1,9 +1,9 @@
-"""JSON logs: one line an event, with the context of the request or task it belongs to.
+"""JSON logs: one line per event, with the context of its request or task.
 
 Keys: ``timestamp`` (UTC, ``...Z``), ``level``, ``logger``, ``message``, ``service``, ``environment``, then
-``request_id``, ``user_id``, ``method``, ``path``, ``task``, ``task_id``, ``trace_id`` where known, what the call gave
-as ``extra``, ``exception`` where one is attached, and ``stack`` for a call with ``stack_info``. Every value is redacted
-as records are. The line of a recorded failure has the keys of its record, see `designs.monitoring.errors.log_line`.
+``request_id``, ``user_id``, ``method``, ``path``, ``task``, ``task_id``, ``trace_id`` where known, the fields of
+``extra``, ``exception`` where one is attached, and ``stack`` for a call with ``stack_info``. Every value is redacted
+like records. The line of a recorded failure has the keys of its record, see `designs.monitoring.errors.log_line`.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _MESSAGE_MAX_CHARS = 8_192
 _EXCEPTION_MAX_CHARS = 16_384
 _STACK_MAX_CHARS = 65_536
 _KEY_MAX_CHARS = 200
-# No text within is then longer than redaction would leave it.
+# Redaction would not shorten any text within this limit.
 _PLAIN_MAX_CHARS = 4_096
 _LARGEST_PLAIN = 10**12
 _NUMBERS = frozenset({int, float})
@@ -57,7 +57,7 @@ _OWN_KEYS = frozenset(
 )
 _ATTACHED = frozenset({"exception", "stack"})
 _MAX_STARTS = 1_024
-# Others have whatever name `logging.addLevelName` was given.
+# The name of any other level comes from `logging.addLevelName` and may be any text.
 _LEVELS = frozenset({logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR, logging.CRITICAL})
 _encode = json.JSONEncoder(ensure_ascii=True, default=safe_str).encode
 # Django attaches the request object; its facts are in the context already.
@@ -93,11 +93,11 @@ class JSONFormatter(logging.Formatter):
         }
         extra = {key: value for key, value in vars(record).items() if key not in _NOT_EXTRA}
         if getattr(record, "scrubbed", None) is SCRUBBED:
-            # A failure: what its record says of the user goes before what runs now.
+            # A recorded failure: the user and request of its record take precedence over the current context.
             return _encode({**line, **extra})
         for key, value in {redacted_str(key, _KEY_MAX_CHARS): value for key, value in extra.items()}.items():
             name = key
-            # What the call gives must not pass for what the service says, nor take another's place.
+            # A field of ``extra`` must neither pass for one of the service nor replace another field.
             while name in line or name in _ATTACHED:
                 name = f"extra_{name}"
             line[name] = redact(value, key=key)
@@ -124,23 +124,23 @@ def console_handler() -> logging.StreamHandler[TextIO]:
 
 
 def exception_text(exc_info: Any) -> str:
-    """Return the traceback of what ``sys.exc_info`` returns: scrubbed, the end of it if it is long; never raises."""
+    """Return the traceback of a ``sys.exc_info`` result: scrubbed, only its end if it is long; never raises."""
     try:
         if exc_info[0] is None:
             return ""
         exc = exc_info[1]
-        # The texts of some exceptions would run a query, and those of others are withheld.
+        # The texts of some exceptions would run a query; the texts of others are withheld.
         costly = exc is not None and (is_withheld(exc) or is_costly(exc))
         text = format_traceback(exc) if costly else "".join(traceback.format_exception(*exc_info)).rstrip("\n")
-    except Exception as error:  # noqa: BLE001 - hostile exceptions format themselves by raising
+    except Exception as error:  # noqa: BLE001 - formatting a hostile exception may raise
         return f"unformattable traceback: {type(error).__name__}"
     return redacted_tail(text, _EXCEPTION_MAX_CHARS)
 
 
 def _in_own_words(record: logging.LogRecord) -> logging.LogRecord:
-    """Return a copy of a record of a request or task that concerns a controlled design, without its content."""
+    """Return a copy, without its content, of a record from a request or task that concerns a controlled design."""
     if getattr(record, "scrubbed", None) is SCRUBBED:
-        # The line of a recorded failure: what it says was withheld there.
+        # The line of a recorded failure: its content was withheld when it was recorded.
         return record
     copy = logging.makeLogRecord(
         {name: value for name, value in vars(record).items() if name in _NOT_EXTRA and name != "args"}
@@ -159,18 +159,18 @@ def _with_path_of_ids(facts: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _plain_line(record: logging.LogRecord, message: str, facts: Mapping[str, str | int]) -> str:
-    """Return the line if nothing of it needs redaction, else an empty string.
+    """Return the line if no part of it needs redaction, else an empty string.
 
-    Most lines are so. To look once and to put the text together here is a tenth of the cost, and what is not called
-    leaves the caches to the request.
+    Most lines qualify. One check and direct string building take a tenth of the time, and fewer calls leave the CPU
+    caches to the request.
     """
     if "scrubbed" in vars(record) or not (type(message) is type(record.name) is type(record.levelname) is str):
         return ""
-    # Part of a plain text is plain, and ids of our own are.
+    # A part of a plain text is plain, and so are request ids of this process.
     texts, parts = [message], []
     for name, value in facts.items():
         if type(value) is not str:
-            # The key of a user.
+            # The key of a user, a number.
             parts.append(f', "{name}": {value:d}')
             continue
         text = value
@@ -182,12 +182,12 @@ def _plain_line(record: logging.LogRecord, message: str, facts: Mapping[str, str
     joined = "|".join(texts)
     if len(joined) > _PLAIN_MAX_CHARS or not _is_plain(joined, conf.redact_email, conf.redact_ip):
         return ""
-    said = f'"timestamp": "{iso_milliseconds(record.created)}", {_origin(record.levelname, record.name)}'
-    return f'{{{said}, "message": {_quote(message)}, {_service(conf.service, conf.environment)}{"".join(parts)}}}'
+    head = f'"timestamp": "{iso_milliseconds(record.created)}", {_origin(record.levelname, record.name)}'
+    return f'{{{head}, "message": {_quote(message)}, {_service(conf.service, conf.environment)}{"".join(parts)}}}'
 
 
 def _add_extra(given: dict[Any, Any], facts: Mapping[str, str | int], texts: list[str], parts: list[str]) -> bool:
-    """Add what the call gave to the parts of the line, and to the texts to be looked at; False if it is not plain."""
+    """Append the fields of ``extra`` to the parts of the line and to the texts to check; return False if not plain."""
     message = texts[0]
     for key, value in given.items():
         if key in _NOT_EXTRA:
@@ -199,7 +199,7 @@ def _add_extra(given: dict[Any, Any], facts: Mapping[str, str | int], texts: lis
             if value not in message:
                 texts.append(value)
             parts.append(start + _quote(value))
-        # Not numbers that might be a card's, and those JSON has no word for.
+        # Excludes numbers that may be payment card numbers, and NaN and infinity, which JSON does not have.
         elif kind in _NUMBERS and -_LARGEST_PLAIN < value < _LARGEST_PLAIN:
             parts.append(start + repr(value))
         elif value is None or kind is bool:
@@ -211,7 +211,7 @@ def _add_extra(given: dict[Any, Any], facts: Mapping[str, str | int], texts: lis
 
 @lru_cache(maxsize=1024)
 def _is_plain(text: str, *settings: bool) -> bool:
-    # Clients ask for the same again and again. The settings are part of the key only.
+    # Requests repeat, so results are cached. The settings are only part of the cache key.
     return is_plain(text)
 
 
@@ -225,7 +225,7 @@ def _service(service: str, environment: str) -> str:
     return f'"service": {_quote(service)}, "environment": {_quote(environment)}'
 
 
-# The same names come again and again: how each begins its part of the line.
+# Cache of the text that begins the part of each name in ``extra``.
 _starts: dict[str, str] = {}
 
 

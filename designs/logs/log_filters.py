@@ -14,8 +14,8 @@ _FRAMEWORK_LOGGERS = ("django.request", "django.server", "celery.app.trace", "ce
 class SkipRecordedFailures(logging.Filter):
     """Drops a framework's line about a failure that has its own line from the error tracker.
 
-    Lines of the application stay, and so do lines about failures that were not recorded. It belongs to handlers, not
-    loggers: Sentry's integration still sees every line, and decides by the same marks.
+    Lines of the application stay, and so do lines about failures that were not recorded. Add it to handlers, not
+    loggers: Sentry's integration then still sees every line and decides by the same markers.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:

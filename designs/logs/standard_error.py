@@ -1,11 +1,11 @@
-"""Standard error of this service's processes: no secrets, whoever writes to it.
+"""Standard error of the service's processes, with secrets removed from everything written to it.
 
-Logging goes through `designs.logs`. Python and libraries also write past it: uncaught exceptions of the process, of
-threads and of ``__del__``, warnings, handlers of logging that fail, messages of an exit or of a command line. `serve`
-and `command` replace ``sys.stderr`` and the hooks behind those, so that each of them is one JSON line, and scrubbed.
-A command that a person runs keeps readable text, which is scrubbed too.
+Logging goes through `designs.logs`. Python and libraries also write directly: uncaught exceptions of the process, of
+threads and of ``__del__``, warnings, failures of log handlers, messages of an exit or of a command line. `serve` and
+`command` replace ``sys.stderr`` and the hooks behind these messages, so that each becomes one scrubbed JSON line. A
+command that a person runs keeps readable text, which is scrubbed too.
 
-This module imports the standard library only, because a process calls it before it reads the settings.
+This module imports the standard library and the context only, because a process calls it before it reads the settings.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from designs import context
 __all__ = ["ScrubbedStream", "command", "connect", "runs_command", "serve"]
 
 LOGGER = "enginel.uncaught"
-"""The name that lines about uncaught exceptions have in place of a logger's."""
+"""Logger name in lines about uncaught exceptions."""
 
 _TEXT_LOGGER = "stderr"
 _MAX_PENDING_CHARS = 65_536
@@ -41,12 +41,12 @@ _ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 class ScrubbedStream(io.TextIOBase):
     """Text stream in place of ``sys.stderr``.
 
-    It writes whole lines, or what there is when it is flushed. What one call writes stays together: a message of
-    several lines is one JSON line, and a secret of several lines is found.
+    Writes whole lines, or the pending text when it is flushed. The text of one call stays together: a message of
+    several lines becomes one JSON line, and a secret that spans several lines is found.
 
     Args:
         unwrapped: Stream to write to.
-        as_json: Returns whether to write JSON lines now; else text stays text.
+        as_json: Returns whether to write JSON lines now; otherwise text stays text.
 
     Attributes:
         unwrapped: Stream to write to. `designs.logs.console_handler` writes there, since its lines are scrubbed.
@@ -75,7 +75,7 @@ class ScrubbedStream(io.TextIOBase):
     def _write_pending(self) -> None:
         text, was_withheld = self._pending.text, getattr(self._pending, "is_withheld", False)
         self._pending.text, self._pending.is_withheld = "", False
-        # The end of a line may come after the request or task that wrote its beginning.
+        # The end of a line may be written after the end of the request or task that wrote its beginning.
         if was_withheld and self._as_json() and not _is_withheld():
             text = f"{_NOT_SHOWN}\n"
         self._write_now(text)
@@ -117,7 +117,7 @@ class ScrubbedStream(io.TextIOBase):
 
     @property
     def buffer(self) -> io.RawIOBase:
-        """Takes bytes, which are written as text is."""
+        """Binary stream whose bytes are written like text."""
         return self._bytes
 
     @property
@@ -130,7 +130,7 @@ class ScrubbedStream(io.TextIOBase):
 
 
 class _Bytes(io.RawIOBase):
-    """``sys.stderr.buffer``: what cannot be decoded is written as ``\\x..``."""
+    """``sys.stderr.buffer``: bytes that cannot be decoded are written as ``\\x..``."""
 
     def __init__(self, text: ScrubbedStream) -> None:
         self._text = text
@@ -139,7 +139,7 @@ class _Bytes(io.RawIOBase):
     def write(self, data: Any) -> int:
         decoder = getattr(self._local, "decoder", None)
         if decoder is None:
-            # A character may come in two pieces.
+            # A character may be split between two writes.
             decoder = self._local.decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
         given = bytes(data)
         self._text.write(decoder.decode(given))
@@ -159,33 +159,33 @@ class _Bytes(io.RawIOBase):
 
 
 def serve() -> None:
-    """In a process that serves (web, worker, beat): make every line of standard error JSON, without secrets."""
+    """Write every line of standard error as JSON without secrets; for serving processes (web, worker, beat)."""
     _install(lambda: True)
 
 
 def command() -> None:
-    """In a management command: remove secrets from standard error; make it JSON in production, except on a terminal."""
+    """Remove secrets from standard error of a management command; write JSON in production, except on a terminal."""
     _install(lambda: _environment() == "production" and not _stream().unwrapped.isatty())
 
 
 def connect() -> None:
-    """Begin in a process that has not called `serve` or `command`: one of ``django-admin``, or of an own script.
+    """Set up a process that called neither `serve` nor `command`: ``django-admin`` or a script of the deployment.
 
-    The hooks for uncaught exceptions are taken over where they are still Python's own. This comes before Sentry extends
-    them, so that Sentry calls these.
+    Replaces the hooks for uncaught exceptions that are still Python's own. Must run before Sentry extends the hooks, so
+    that Sentry calls these.
     """
     if runs_command(sys.argv[0]):
         command()
-    _take_hooks()
+    _replace_hooks()
 
 
 def runs_command(program: str) -> bool:
-    """Return whether a program, by its path, runs management commands."""
+    """Return whether the program at this path runs management commands."""
     path = Path(program)
     return path.name in {"manage.py", "django-admin"} or path.parts[-2:] == ("django", "__main__.py")
 
 
-def _take_hooks() -> None:
+def _replace_hooks() -> None:
     if sys.excepthook is sys.__excepthook__:
         sys.excepthook = _report_uncaught
     if threading.excepthook is threading.__excepthook__:
@@ -196,14 +196,14 @@ def _take_hooks() -> None:
 
 def _install(as_json: Callable[[], bool]) -> None:
     present: Any = sys.stderr
-    # Not below a test runner or a shell that has replaced it, and once.
+    # Only once, and not if a test runner or a shell has replaced the stream.
     if present is None or present is not sys.__stderr__ or isinstance(present, ScrubbedStream):
         return
     scrubbed: Any = ScrubbedStream(cast("TextIO", present), as_json)
-    # Python restores the second as it ends.
+    # Python restores ``sys.__stderr__`` when it exits.
     sys.stderr = sys.__stderr__ = scrubbed  # type: ignore[misc]
     logging.Handler.handleError = _report_handler  # type: ignore[method-assign]
-    _take_hooks()
+    _replace_hooks()
 
 
 def _environment() -> str:
@@ -235,13 +235,13 @@ def _report_unraisable(args: sys.UnraisableHookArgs) -> None:
 
 
 def _report_handler(self: logging.Handler, record: logging.LogRecord) -> None:
-    """Replace `logging.Handler.handleError`, which prints the arguments of the call."""
+    """Report a failed log handler; replaces `logging.Handler.handleError`, which prints the arguments of the call."""
     if not logging.raiseExceptions:
         return
     kind, error, step = sys.exc_info()
     try:
         text = record.getMessage()
-    except Exception:  # noqa: BLE001 - a wrong log call: its template says which
+    except Exception:  # noqa: BLE001 - a wrong log call: its template identifies it
         text = str(record.msg)
     exc_info = (kind, error, step) if kind is not None and error is not None else None
     if context.TAG in vars(record):
@@ -251,13 +251,13 @@ def _report_handler(self: logging.Handler, record: logging.LogRecord) -> None:
 
 
 def _report(level: int, message: str, error: _ExcInfo | None) -> None:
-    # Standard error may be gone, and there is no other place.
+    # Standard error may be closed, and there is no other output.
     with contextlib.suppress(Exception):
         _stream().report(level, message, error)
 
 
 def _was_logged(error: BaseException) -> bool:
-    """Return whether Sentry's SDK has seen the exception first: its line as a recorded failure is written then."""
+    """Return whether Sentry's SDK saw the exception first: its line as a recorded failure is already written then."""
     try:
         from designs.monitoring import was_logged  # noqa: PLC0415
 
@@ -271,7 +271,7 @@ def _is_withheld() -> bool:
         from designs.monitoring.withheld import is_withheld  # noqa: PLC0415
 
         return is_withheld()
-    except Exception:  # noqa: BLE001 - no usable settings yet, and no design
+    except Exception:  # noqa: BLE001 - no usable settings yet, hence no design
         return False
 
 
@@ -306,7 +306,7 @@ def _json_of_text(text: str) -> str:
             line = json.loads(text)
             from designs.monitoring.redaction import redact  # noqa: PLC0415
 
-            # What is written about a controlled design goes through the formatter, which withholds it.
+            # Text about a controlled design goes through the formatter, which withholds it.
             if not _is_withheld():
                 return json.dumps(redact(line))
         except Exception:  # noqa: BLE001, S110 - not JSON, or no usable settings yet
