@@ -1,4 +1,4 @@
-"""The five middlewares, sync and async alike, and the receiver for unhandled exceptions."""
+"""The five middlewares, for sync and async stacks, and the receiver for unhandled exceptions."""
 
 from designs.middleware.error_tracking import ErrorTrackingMiddleware, record_unhandled
 from designs.middleware.request_logging import RequestLoggingMiddleware

@@ -1,4 +1,4 @@
-"""The middleware that gives requests their context and sees failures nobody else saw; the receiver for the others."""
+"""Request context and error tracking: the outermost middleware, and the receiver for unhandled exceptions."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ REQUEST_ID_HEADER = "X-Request-ID"
 
 @sync_and_async_middleware
 def ErrorTrackingMiddleware(get_response: GetResponse) -> GetResponse:
-    """Outermost: gives the request its id and context, and records a 5xx that nobody else has seen to."""
+    """Set the id and context of a request, and record a 5xx response that is not yet recorded. Outermost."""
     get_response = within(get_response)
     if is_async(get_response):
 
@@ -37,7 +37,7 @@ def ErrorTrackingMiddleware(get_response: GetResponse) -> GetResponse:
                 response = await get_response(request)
                 response[REQUEST_ID_HEADER] = request_id
                 if response.status_code >= 400 or response.streaming:
-                    _look_after(request, response)
+                    _finish_response(request, response)
                 return response
             finally:
                 start_with(outer)
@@ -47,27 +47,27 @@ def ErrorTrackingMiddleware(get_response: GetResponse) -> GetResponse:
     def serve(request: HttpRequest) -> Any:
         offered_id = request.META.get("HTTP_X_REQUEST_ID")
         outer = current_state()
-        # What `start_request` does, without its call.
+        # `start_request` inlined, to save the call.
         request_id = accept_request_id(offered_id) if offered_id else f"{request_ids.prefix}{next(request_ids.numbers)}"
         start_with((request_id, request.method, request.path, ref(request), _user_id))
         try:
             response = get_response(request)
             try:
-                # What Django does in four times as long for names and values that may hold anything: plain ASCII.
+                # Django takes four times as long to set a header, since it checks the text; this is plain ASCII.
                 response.headers._store["x-request-id"] = (REQUEST_ID_HEADER, request_id)  # noqa: SLF001
             except AttributeError:
                 response[REQUEST_ID_HEADER] = request_id
             if response.status_code >= 400 or response.streaming:
-                _look_after(request, response)
+                _finish_response(request, response)
             return response
         finally:
-            # The thread's next piece of work is not this request's.
+            # The thread's next work does not belong to this request.
             start_with(outer)
 
     return ours(serve)
 
 
-def _look_after(request: HttpRequest, response: HttpResponseBase) -> None:
+def _finish_response(request: HttpRequest, response: HttpResponseBase) -> None:
     if response.status_code >= 500 and not getattr(request, "enginel_handled", False):
         with guarded("ErrorTrackingMiddleware"):
             failure_id = record_answer(
@@ -79,7 +79,7 @@ def _look_after(request: HttpRequest, response: HttpResponseBase) -> None:
             )
             mark_handled(request, failure_id or None)
     if response.status_code >= 400:
-        # Django would write this line itself, after the context has ended; it writes one line for each response.
+        # Django would log this line after the context has ended; it logs each response only once.
         log_response(
             "%s: %s", response.reason_phrase, request.path, response=cast("HttpResponse", response), request=request
         )
@@ -88,11 +88,11 @@ def _look_after(request: HttpRequest, response: HttpResponseBase) -> None:
 
 
 def _user_id(request: HttpRequest | None) -> UserId:
-    """Return the signed-in user's id, without asking the database for it; of a request that is gone, none."""
+    """Return the signed-in user's id without a database query; empty if it is unknown or the request is gone."""
     facts = getattr(request, "__dict__", {})
     for name in ("user", "_cached_user"):
         user = facts.get(name)
-        # Sessions resolve request.user lazily, with a query; what nobody asked for so far stays unknown.
+        # Sessions resolve request.user lazily, with a query; an unresolved user stays unknown.
         if user is not None and not issubclass(type(user), LazyObject):
             pk = getattr(user, "pk", None)
             if pk is not None:
@@ -101,7 +101,7 @@ def _user_id(request: HttpRequest | None) -> UserId:
 
 
 def record_unhandled(sender: object, request: HttpRequest | None = None, **kwargs: object) -> None:
-    """Receiver of ``got_request_exception``: every exception Django turns into a 500."""
+    """Record an exception that Django turns into a 500; receiver of ``got_request_exception``."""
     exc = sys.exc_info()[1]
     if exc is None or request is None:
         return

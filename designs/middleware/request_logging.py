@@ -1,4 +1,4 @@
-"""One log line a request."""
+"""One log line per request."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ MakeRecord = Callable[[tuple[object, ...], dict[str, Any]], logging.LogRecord]
 
 @sync_and_async_middleware
 def RequestLoggingMiddleware(get_response: GetResponse) -> GetResponse:
-    """Logs method, route, status, duration and size; user, path and request id come with every line.
+    """Log method, route, status, duration and size; user, path and request id are in every line.
 
-    Of the paths below `conf.request_log_prefixes` only: probes and static files would drown the rest.
+    Logs only paths below `conf.request_log_prefixes`: probes and static files would drown the rest.
     """
     get_response = within(get_response)
     if is_async(get_response):
@@ -61,7 +61,7 @@ def _log(request: HttpRequest, response: HttpResponseBase, seconds: float, make:
         }
         if not response.streaming:
             facts["size_bytes"] = len(response.content)  # type: ignore[attr-defined] # only streams have none
-        # Not logger.info(): it would walk the stack for the line that calls it, and that is always this one.
+        # Not logger.info(): it would search the stack for its caller, which is always this line.
         logger.handle(make((method_of(request), request.path, response.status_code), facts))
     except Exception as error:  # noqa: BLE001 - logging a request must not break it
         guarded("RequestLoggingMiddleware").__exit__(type(error), error, error.__traceback__)
@@ -71,20 +71,20 @@ def _any_record(args: tuple[object, ...], facts: dict[str, Any]) -> logging.LogR
     return logger.makeRecord(logger.name, logging.INFO, __file__, 0, "%s %s %s", args, None, extra=facts)
 
 
-# Imported within a coroutine it would bear the coroutine's name.
+# Without ``taskName``: the module may be imported within a coroutine.
 _first: dict[str, Any] = {
     name: None if name == "taskName" else value for name, value in vars(_any_record((), {})).items()
 }
 
 
 def _record(args: tuple[object, ...], facts: dict[str, Any]) -> logging.LogRecord:
-    """Return what `_any_record` does, at a third of its cost; of a thread without a running coroutine."""
+    """Return the same as `_any_record`, at a third of its cost; for threads without a running coroutine."""
     if logging.getLogRecordFactory() is not logging.LogRecord:
         return _any_record(args, facts)
     created = time()
     record = logging.LogRecord.__new__(logging.LogRecord)
     record.__dict__ = {
-        # Most of it is the same for every request.
+        # Most attributes are the same for every request.
         **_first,
         "args": args,
         "created": created,

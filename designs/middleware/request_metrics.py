@@ -1,4 +1,4 @@
-"""Counting and timing requests: in this process's memory only, a microsecond each."""
+"""Counts and durations of requests, kept in the memory of this process at a microsecond each."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from designs.monitoring import MetricsCollector, OwnWords, PerformanceMonitor, g
 
 __all__ = ["MetricsMiddleware", "PerformanceMonitoringMiddleware"]
 
-# Nothing shorter is slow, so that nobody looks the threshold up for it.
+# Shorter requests are never slow, which saves the lookup of the threshold.
 _QUICK_SECONDS = 0.5
 
 _known = MetricsCollector.known
@@ -24,7 +24,7 @@ _known = MetricsCollector.known
 
 @sync_and_async_middleware
 def PerformanceMonitoringMiddleware(get_response: GetResponse) -> GetResponse:
-    """Tells of slow requests: a WARNING and a count, see `designs.monitoring.PerformanceMonitor`."""
+    """Report slow requests with a WARNING and a count, see `designs.monitoring.PerformanceMonitor`."""
     get_response = within(get_response)
     if is_async(get_response):
 
@@ -32,7 +32,7 @@ def PerformanceMonitoringMiddleware(get_response: GetResponse) -> GetResponse:
             began = perf_counter()
             response = await get_response(request)
             if (seconds := perf_counter() - began) >= _QUICK_SECONDS:
-                _tell_if_slow(request, seconds)
+                _report_if_slow(request, seconds)
             return response
 
         return ours(aserve)
@@ -41,13 +41,13 @@ def PerformanceMonitoringMiddleware(get_response: GetResponse) -> GetResponse:
         began = perf_counter()
         response = get_response(request)
         if (seconds := perf_counter() - began) >= _QUICK_SECONDS:
-            _tell_if_slow(request, seconds)
+            _report_if_slow(request, seconds)
         return response
 
     return ours(serve)
 
 
-def _tell_if_slow(request: HttpRequest, seconds: float) -> None:
+def _report_if_slow(request: HttpRequest, seconds: float) -> None:
     with guarded("PerformanceMonitoringMiddleware"):
         if seconds >= conf.slow_seconds["api_request"]:
             PerformanceMonitor.report_slow(OwnWords(f"{method_of(request)} {route_of(request)}"), seconds)
@@ -55,9 +55,9 @@ def _tell_if_slow(request: HttpRequest, seconds: float) -> None:
 
 @sync_and_async_middleware
 def MetricsMiddleware(get_response: GetResponse) -> GetResponse:
-    """Counts requests by method, route and status, and their durations.
+    """Count requests by method, route and status, and measure their durations.
 
-    A failure's record, or else the trace the request is part of, is kept as an example of its duration.
+    The exemplar of a duration is the error record of a failed request, or else its trace.
     """
     get_response = within(get_response)
     if is_async(get_response):
@@ -75,7 +75,7 @@ def MetricsMiddleware(get_response: GetResponse) -> GetResponse:
         response = get_response(request)
         seconds = perf_counter() - began
         try:
-            # What `MetricsCollector.track_request` does for a series it knows, without its calls.
+            # `MetricsCollector.track_request` for a known series, inlined to save its calls.
             status = response.status_code
             if status < 400 and context.tracer is None:
                 timed = _known[request.method, request.resolver_match.route, status]  # type: ignore[union-attr]

@@ -1,4 +1,4 @@
-"""Headers of answers: caches keep none but static files, and pages run code of this service only."""
+"""Response headers: only static files may be cached, and pages may run only code of this service."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
     "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
-"""Policy of pages that set none of their own: the admin site and the page of the API."""
+"""Policy of pages that set none of their own: the admin site and the API documentation."""
 
 
 @sync_and_async_middleware
 def HeadersMiddleware(get_response: GetResponse) -> GetResponse:
-    """Sets ``Cache-Control: no-store``, and a Content-Security-Policy on pages, where a view set none."""
+    """Set ``Cache-Control: no-store``, and a Content-Security-Policy on pages, where the view has set none."""
     get_response = within(get_response)
     if is_async(get_response):
 
@@ -42,8 +42,8 @@ def HeadersMiddleware(get_response: GetResponse) -> GetResponse:
 
 
 def _add_headers(response: HttpResponseBase) -> None:
-    # Redirects and refusals, too. The feeds have a validator and say themselves that it must be asked for, and static
-    # files how long they hold.
+    # Redirects and refusals, too. Feeds set their own value, because clients revalidate them, and static files set
+    # their lifetime.
     response.headers.setdefault("Cache-Control", "no-store")
     # Django's debug pages have their scripts and styles inline.
     if response.headers.get("Content-Type", "").startswith("text/html") and not settings.DEBUG:

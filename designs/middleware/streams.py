@@ -1,4 +1,4 @@
-"""Streaming bodies run after the middlewares, in the context of their request; their exceptions are recorded."""
+"""Streaming bodies: they run after the middlewares, in their request's context, and their exceptions are recorded."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _END: Any = object()
 
 
 def watch_stream(response: HttpResponseBase) -> None:
-    """Run each step of a response's body, and its end, in the context of now; record what the body raises."""
-    # A file has no code of ours in it, and an iterator around it would cost the server its sendfile.
+    """Run each step of a response's body, and its close, in the current context; record the body's exceptions."""
+    # A file response runs no code of ours, and an iterator around it would prevent the server's sendfile.
     if isinstance(response, FileResponse):
         return
     stream, state = cast("StreamingHttpResponse", response), current_state()
@@ -31,7 +31,7 @@ def watch_stream(response: HttpResponseBase) -> None:
 
 
 def _steps(body: Iterator[bytes], state: State) -> Iterator[bytes]:
-    """Pass a body on; by the time it raises, Django has sent its 200 and looks no more."""
+    """Yield the chunks of a body and record its exceptions: Django has sent the 200 by then and ignores them."""
     while True:
         outer = current_state()
         start_with(state)
@@ -41,7 +41,7 @@ def _steps(body: Iterator[bytes], state: State) -> Iterator[bytes]:
             _record(exc)
             raise
         finally:
-            # The body may have bound something that is to last until its next step.
+            # Context that the body has bound lasts until its next step.
             state = current_state()
             start_with(outer)
         if chunk is _END:
@@ -66,7 +66,7 @@ async def _asteps(body: AsyncIterator[bytes], state: State) -> AsyncIterator[byt
             if chunk is not _END:
                 yield chunk
     finally:
-        # Where the reader left before the end.
+        # The client may have disconnected before the end.
         outer = current_state()
         start_with(state)
         try:
@@ -76,7 +76,7 @@ async def _asteps(body: AsyncIterator[bytes], state: State) -> AsyncIterator[byt
 
 
 def _close_within(response: StreamingHttpResponse, state: State) -> None:
-    """Close the response, and with it a sync body that was not read to its end, in the context of its request."""
+    """Make the response close, with a sync body that was not read to its end, in the context of its request."""
     close = response.close
 
     def close_within() -> None:
@@ -86,7 +86,7 @@ def _close_within(response: StreamingHttpResponse, state: State) -> None:
             close()
         finally:
             start_with(outer)
-            # The response and this function hold each other.
+            # Breaks the reference cycle between the response and this function.
             vars(response).pop("close", None)
 
     response.close = close_within  # type: ignore[method-assign] # what servers and Django's clients call
