@@ -1,6 +1,6 @@
-"""What is going on in this thread or coroutine: request, user, task, trace. Pure context variables.
+"""Context of the running thread or coroutine: request, user, task and trace. Pure context variables.
 
-The context of a request travels in the headers of the Celery tasks it queues, so that a task's failure
+The headers of Celery tasks carry the context of the request that queued them, so that a task's failure
 names the request, user and path behind it.
 """
 
@@ -54,10 +54,10 @@ HEADER = "enginel_context"
 """Name of the Celery message header that carries the context."""
 
 TAG = "__enginel_withheld__"
-"""Attribute of an exception that concerns a controlled design; some look at it after its request or task."""
+"""Attribute of an exception that concerns a controlled design, for code that sees it after its request or task."""
 
 UserId = str | int
-"""A user's key: a number stays one; an empty string where no user is known."""
+"""A user's key; a number stays a number. Empty string if no user is known."""
 
 _FIELD_MAX_CHARS = 512
 _ID_CHARS = 32
@@ -65,13 +65,13 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{7,63}\Z")
 
 
 class _Ids:
-    """Ids that no other process gives: 20 characters of them are random, made anew in a forked child."""
+    """Ids that are unique across processes: 20 random characters, renewed in a forked child, and a counter."""
 
     def __init__(self) -> None:
         self.reset()
 
     def reset(self) -> None:
-        # Nowhere 13 digits in a row: those might be taken for a payment card and redacted.
+        # Never 13 digits in a row: redaction might take those for a payment card.
         self.prefix = f"{secrets.token_hex(5)}c{secrets.token_hex(4)}f"
         self.numbers = count(10**11 + secrets.randbits(32))
 
@@ -80,14 +80,14 @@ request_ids = _Ids()
 
 
 _has_controlled = False
-"""Whether this process has met an export-controlled or classified design; most checks end here."""
+"""Whether this process has handled an export-controlled or classified design; most checks stop at this flag."""
 
 
 @dataclass(frozen=True)
 class RunContext:
-    """Where the running code stands. Empty strings where nothing is known.
+    """Request, user, task and trace of the running code. Empty strings where unknown.
 
-    Values come from requests and messages, so text is made printable here, whichever way the context is created.
+    Values come from requests and messages, so text is made printable whenever a context is created.
     """
 
     request_id: str = ""
@@ -98,7 +98,7 @@ class RunContext:
     task_id: str = ""
     trace_id: str = ""
     is_controlled: bool = False
-    """It concerns an export-controlled or classified design, see `set_controlled`."""
+    """Whether the work concerns an export-controlled or classified design, see `set_controlled`."""
 
     def __post_init__(self) -> None:
         global _has_controlled  # noqa: PLW0603 - one process
@@ -112,50 +112,50 @@ class RunContext:
 _CONTROLLED = "is_controlled"
 _NAMES = tuple(name for name in RunContext.__dataclass_fields__ if name != _CONTROLLED)
 CELL = "enginel_is_controlled"
-"""Attribute of a request or of a task's message: a set, not empty once it is controlled."""
+"""Attribute of a request or of a task's message: a set that is not empty once the work is controlled."""
 
-# A request's context is kept as its bare parts (id, method, path, the request, what reads its user) until it is needed:
-# most requests log nothing and fail at nothing.
+# A request's context is kept as its bare parts (id, method, path, reference to the request, function that reads its
+# user) until it is needed: most requests neither log nor fail.
 _Parts = tuple[str, str | None, str, Callable[[], Any], Callable[[Any], UserId]]
 
 
 class _Bound(NamedTuple):
-    """A context that was bound within a request, and the request: its user may become known later."""
+    """A context that was bound within a request, with the request: its user may become known later."""
 
     run: RunContext
     request: Callable[[], Any]
     identify: Callable[[Any], UserId]
     controlled: set[bool]
-    """Not empty once `set_controlled` was called. Contexts that are copies of one another share it."""
+    """Not empty after `set_controlled`. Copies of a context share it."""
 
 
 Cells = tuple[set[bool], ...]
-"""Sets of which one is not empty once the work they belong to is controlled; they outlive it."""
+"""Sets of which at least one is not empty once the work that they belong to is controlled; they outlive that work."""
 
 State = RunContext | _Bound | _Parts
-"""The value of the context variable: all of a context in one object, so that to set it back restores all."""
+"""Value of the context variable: a whole context in one object, so that a reset restores everything."""
 
 _current: ContextVar[State] = ContextVar("enginel_context", default=RunContext())  # noqa: B039 (frozen)
 current_state = _current.get
-"""Return the state of the context, to give to `start_with` when what begins now is over.
+"""Return the state of the context, to pass to `start_with` when the work that begins now is over.
 
-A token would not do: asgiref copies contexts between threads, and a token is of one of the copies.
+A token would not work: asgiref copies contexts between threads, and a token belongs to one of the copies.
 """
 start_with = _current.set
 """Replace the context by a request's bare parts, as `start_request` does, or by an earlier state; for hot paths."""
 
 _is_met_outside = False
-_requests = deque[str](maxlen=4_096)  # The last controlled ones: work that outlives its request has only its id.
+_requests = deque[str](maxlen=4_096)  # Ids of the latest controlled: work that outlives its request has only the id.
 _on_controlled: list[Callable[[], None]] = []
 carrier: Any = None
-"""Knows of code outside of requests and tasks whose work it does, see `designs.context_propagation.Carrier`."""
+"""Origin of the work of code outside of requests and tasks, see `designs.context_propagation.Carrier`."""
 
 tracer: Callable[[], str] | None = None
-"""Gives the id of the current trace; set by `trace_with`."""
+"""Returns the id of the current trace; set by `trace_with`."""
 
 
 def trace_with(ask: Callable[[], str] | None) -> None:
-    """Let every context know the trace it is part of; ``ask`` gives its id or an empty text, and must not raise."""
+    """Add the current trace to every context; ``ask`` returns its id or an empty text, and must not raise."""
     global tracer  # noqa: PLW0603 - one tracer a process
     tracer = ask
 
@@ -180,9 +180,9 @@ def current() -> RunContext:
 
 
 def current_request() -> Any:
-    """Return the request that the running code serves, None outside of one and for one that is gone.
+    """Return the request that the running code serves; None outside of a request and after the request is gone.
 
-    Code bound to a task that runs within the request (an eager one) serves it too.
+    Code of an eager task, which runs within a request, serves that request too.
     """
     state = _current.get()
     if isinstance(state, RunContext):
@@ -191,7 +191,7 @@ def current_request() -> Any:
 
 
 def known() -> dict[str, UserId]:
-    """Return what is known of the current context, by the names of `RunContext`."""
+    """Return the known fields of the current context, by their names in `RunContext`."""
     state = _current.get()
     if not isinstance(state, RunContext | _Bound) and tracer is None and (method := state[1]):
         request_id, _, path, request, identify = state
@@ -205,10 +205,10 @@ def known() -> dict[str, UserId]:
 
 
 def set_controlled() -> None:
-    """Note that what runs now concerns an export-controlled or classified design.
+    """Mark the current work as controlled: it concerns an export-controlled or classified design.
 
-    It holds until the request, task or command ends, and for the tasks, threads and work of pools that it starts.
-    Messages and contexts of failures then carry ids only, see `designs.monitoring.withheld`.
+    The mark lasts until the request, task or command ends, and extends to the tasks, threads and pool work that it
+    starts. Messages and contexts of failures then carry ids only, see `designs.monitoring.withheld`.
     """
     global _has_controlled, _is_met_outside  # noqa: PLW0603 - one process
     whole = _whole()
@@ -218,7 +218,7 @@ def set_controlled() -> None:
     if carrier is not None:
         carrier.start()
     _is_met_outside = _is_met_outside or _is_outside(whole.run)
-    # Threads and coroutines that work for the same request or task have contexts of their own.
+    # Other threads and coroutines of the same request or task have their own contexts.
     for cell in (whole.controlled, *_cells_of(whole)):
         cell.add(True)
     _current.set(whole)
@@ -228,13 +228,13 @@ def set_controlled() -> None:
 
 
 def on_controlled(act: Callable[[], None]) -> None:
-    """Call a function, which must not raise, when a request, task or other work becomes controlled."""
+    """Register a function, which must not raise, to call when a request, task or other work becomes controlled."""
     if act not in _on_controlled:
         _on_controlled.append(act)
 
 
 def is_controlled() -> bool:
-    """Return whether what runs now concerns an export-controlled or classified design."""
+    """Return whether the current work concerns an export-controlled or classified design."""
     if not _has_controlled:
         return False
     state = _current.get()
@@ -247,7 +247,7 @@ def is_controlled() -> bool:
 
 
 def cells() -> Cells:
-    """Return what says later, and elsewhere, whether the work that goes on here is controlled."""
+    """Return the sets that show later, and in other threads, whether the current work is controlled."""
     return ({True},) if is_controlled() else _cells_of(_whole())
 
 
@@ -257,7 +257,7 @@ def _cells_of(whole: _Bound) -> Cells:
 
 
 def _cell_of(request: Any) -> set[bool]:
-    # Of a request that is gone, none that anybody else has.
+    # A request that is gone has a new set, which is shared with no other code.
     cell: set[bool] = getattr(request, "__dict__", {}).setdefault(CELL, set())
     return cell
 
@@ -267,22 +267,22 @@ def _is_outside(run: RunContext) -> bool:
 
 
 def has_met() -> bool:
-    """Return whether this process has met a controlled design at all."""
+    """Return whether this process has handled a controlled design."""
     return _has_controlled
 
 
 def is_met_outside() -> bool:
-    """Return whether code outside of requests and tasks met a controlled design."""
+    """Return whether code outside of requests and tasks has handled a controlled design."""
     return _is_met_outside
 
 
 def is_own_id(request_id: str) -> bool:
-    """Tell whether this process made a request id: nothing but hexadecimal digits."""
+    """Return whether this process made a request id, which then has hexadecimal digits only."""
     return request_id.startswith(request_ids.prefix) and len(request_id) == _ID_CHARS
 
 
 def _printable(text: str) -> str:
-    """Replace lone surrogates, which no encoder takes, and drop control and format characters."""
+    """Replace lone surrogates, which no encoder accepts, and drop control and format characters."""
     if text.isascii() and text.isprintable():
         return text
     whole = text.encode("utf-8", "replace").decode("utf-8")
@@ -309,13 +309,13 @@ def _whole() -> _Bound:
 
 
 def bind(**changes: Any) -> Token[Any]:
-    """Change fields of the current context; give the token to `unbind` when done."""
+    """Change fields of the current context; pass the token to `unbind` when done."""
     whole = _whole()
     return _current.set(whole._replace(run=replace(whole.run, **changes)))
 
 
 def unbind(token: Token[Any]) -> None:
-    """Restore the context of before `bind`; a used token, or another thread's, is let go quietly."""
+    """Restore the context from before `bind`; set an empty one for a token that is used or of another thread."""
     try:
         _current.reset(token)
     except (RuntimeError, ValueError):
@@ -323,12 +323,12 @@ def unbind(token: Token[Any]) -> None:
 
 
 def start(context: RunContext, identify: Callable[[], UserId] | None = None) -> None:
-    """Replace the context; what began before it in this thread or coroutine is over.
+    """Replace the context; work that began before in this thread or coroutine is over.
 
     Args:
-        context: What is known now.
-        identify: Gives the user's id, or an empty string, whenever it is wanted: who signs in is known
-            only once the view looks, long after the request began. Must be cheap and must not raise.
+        context: The new context.
+        identify: Returns the user's id, or an empty string, on each use: the view resolves the user long after
+            the request began. Must be cheap and must not raise.
     """
     _current.set(context if identify is None else _Bound(context, _nothing, lambda _: identify(), set()))
 
@@ -340,17 +340,17 @@ def start_request(
     request: Callable[[], Any],
     identify: Callable[[Any], UserId],
 ) -> str:
-    """Replace the context by that of a request, as `start` does, at a fraction of its cost; return the request's id.
+    """Replace the context by that of a request, like `start` at a fraction of its cost; return the request's id.
 
     Args:
-        offered_id: The id its client gives it, see `accept_request_id`.
-        method: Its method.
-        path: Its path.
-        request: Gives the request as long as it lives; a weak reference, so that an idle thread does not keep its
-            last one, body and all.
-        identify: Gives the user's id of what ``request`` gives, see `start`.
+        offered_id: Id that the client sent, see `accept_request_id`.
+        method: Method of the request.
+        path: Path of the request.
+        request: Returns the request while it exists; a weak reference, so that an idle thread does not keep its
+            last request with its body.
+        identify: Returns the user's id for the result of ``request``, see `start`.
     """
-    # As `accept_request_id` makes it: most requests bring none, and to ask would cost as much again.
+    # `accept_request_id` inlined: most requests send no id, and the call would double the cost.
     request_id = accept_request_id(offered_id) if offered_id else f"{request_ids.prefix}{next(request_ids.numbers)}"
     _current.set((request_id, method, path, request, identify))
     return request_id
@@ -366,21 +366,21 @@ def use(context: RunContext) -> Iterator[RunContext]:
 
 
 def accept_request_id(offered: str | None) -> str:
-    """Return the caller's request id if it is harmless (8-64 of ``A-Za-z0-9._-``), else a new one."""
+    """Return the client's request id if it is harmless (8-64 of ``A-Za-z0-9._-``), else a new one."""
     if offered and _REQUEST_ID.match(offered):
         return offered
     return f"{request_ids.prefix}{next(request_ids.numbers)}"
 
 
 def to_headers(context: RunContext) -> dict[str, UserId]:
-    """Return what a task needs to know of the request that queues it."""
+    """Return the fields that a task needs of the request that queues it."""
     carried = asdict(replace(context, task="", task_id=""))
     # False is left out, too.
     return {name: _bounded(value) for name, value in carried.items() if value != "" and value is not False}
 
 
 def from_headers(headers: Mapping[str, Any] | None) -> RunContext:
-    """Read `to_headers`' output back; anything that is not text of a known field is ignored."""
+    """Parse the output of `to_headers`; ignore unknown fields and values of the wrong type."""
     carried = (headers or {}).get(HEADER)
     if not isinstance(carried, Mapping):
         return RunContext()

@@ -1,13 +1,14 @@
-"""Carries into threads, pools and event loops whether their work concerns a controlled design.
+"""Propagation of the controlled mark into threads, pools and event loops.
 
-Python starts a thread with an empty context, and one of a pool keeps it from one piece of work to the next. So a thread
-notes what started it, and work of a pool what submitted it. Each may become controlled later, and the other with it.
-Python's classes are extended when the process meets its first controlled design: before that, nothing costs.
+Python starts a thread with an empty context, and a pool thread keeps its context from one piece of work to the next. A
+thread therefore records the work that started it, and pool work records its submitter. Either side may become
+controlled later, and the other with it. Python's classes are extended when the process handles its first controlled
+design: before that, this costs nothing.
 
-Work may also be handed over by a queue. A thread is therefore in doubt, and treated as controlled, if the process has
-met a controlled design since its start, or if it was started before all this.
+Work may also reach a thread through a queue. A thread is therefore in doubt, and treated as controlled, if the process
+has handled a controlled design since the thread's start, or if the thread was started before the classes were extended.
 
-This module imports the context only, because processes of a pool import it to do their work.
+This module imports the context only, because pool processes import it to do their work.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from designs import context
 __all__ = ["Carrier", "connect"]
 
 _ORIGIN = "enginel_origin"
-# Threads of this service hold nothing of designs: counts, scrubbed records, findings of health checks.
+# Threads of this service hold no content of designs: counts, scrubbed records, findings of health checks.
 _OWN_THREADS = "enginel-"
 _OWN_LOGGERS = "enginel."
 _MAX_FRAMES = 40
@@ -38,16 +39,16 @@ _attributes_of: Callable[[BaseException], dict[str, object]] = vars(BaseExceptio
 
 
 class _Origin(NamedTuple):
-    """What a thread notes at its start."""
+    """Origin that a thread records at its start."""
 
     cells: context.Cells
     met: int
 
 
 class _Here(threading.local):
-    """What the piece of a pool's work belongs to that this thread does; None outside of one.
+    """Cells of the pool work that this thread runs; None outside of pool work.
 
-    No context variable, because asgiref copies those to other threads.
+    Not a context variable, because asgiref copies those to other threads.
     """
 
     work: context.Cells | None = None
@@ -57,10 +58,10 @@ _here = _Here()
 
 
 class Carrier:
-    """Answers for code outside of requests and tasks.
+    """Origin of the work of code outside of requests and tasks.
 
     Attributes:
-        met: How many requests, tasks and other pieces of work of this process were found to be controlled.
+        met: Number of requests, tasks and other pieces of work of this process that became controlled.
     """
 
     def __init__(self) -> None:
@@ -68,14 +69,14 @@ class Carrier:
         self._lock = threading.Lock()
 
     def start(self) -> None:
-        """Note that a controlled design was met; extend Python's classes at the first."""
+        """Count a piece of work that became controlled; extend Python's classes at the first."""
         with self._lock:
             self.met += 1
             if self.met == 1:
                 _extend()
 
     def is_controlled(self) -> bool:
-        """Return whether the running code works for something controlled, or may do so."""
+        """Return whether the running code belongs, or may belong, to controlled work."""
         work = _here.work
         if work is not None:
             return any(work)
@@ -86,15 +87,15 @@ class Carrier:
         return self.met > 0 and thread is not threading.main_thread() and not _is_own(thread)
 
     def is_at_an_end(self) -> bool:
-        """Return whether an object ends here, by its ``__del__``, a finalizer or a generator that is closed.
+        """Return whether an object is being destroyed: by ``__del__``, a finalizer or the close of a generator.
 
-        Objects of controlled work may end in any other.
+        Objects of controlled work may be destroyed during any other work.
         """
         if not self.met:
             return False
         if isinstance(sys.exc_info()[1], GeneratorExit):
             return True
-        frame = sys._getframe(1)  # noqa: SLF001 - what `inspect.currentframe` returns
+        frame = sys._getframe(1)  # noqa: SLF001 - `inspect.currentframe` of the caller
         for _ in range(_MAX_FRAMES):
             code = frame.f_code
             if code.co_name == "__del__" or code.co_filename == weakref.__file__:
@@ -105,7 +106,7 @@ class Carrier:
         return False
 
     def cells(self) -> context.Cells:
-        """Return what becomes controlled together with the running code."""
+        """Return the cells that become controlled together with the running code."""
         work = _here.work
         if work is not None:
             return work
@@ -118,10 +119,10 @@ _scope: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext
 
 
 def connect(scope: Callable[[], AbstractContextManager[None]]) -> None:
-    """Begin to answer for code outside of requests and tasks.
+    """Determine the origin of work outside of requests and tasks from now on.
 
     Args:
-        scope: Keeps what is noted of one piece of work of a pool's process from the next.
+        scope: Isolates one piece of work of a pool process from the next.
     """
     global _scope  # noqa: PLW0603 - one process
     _scope = scope
@@ -180,11 +181,11 @@ def _adding(add: Callable[..., None]) -> Callable[..., None]:
 
 
 def _run(work: context.Cells, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-    """Do a piece of work for what submitted it; the thread keeps nothing of it."""
+    """Run a piece of work for its submitter; the thread keeps nothing of it."""
     before, before_work = context.current_state(), _here.work
     run = context.current()
     if not (run.request_id or run.task_id):
-        # Work of before the classes were extended may have left something.
+        # Work from before the classes were extended may have left its context.
         context.start(context.RunContext())
     elif any(work):
         context.bind(is_controlled=True)
@@ -200,7 +201,7 @@ def _run(work: context.Cells, fn: Callable[..., Any], /, *args: Any, **kwargs: A
 
 
 def _run_in_process(is_controlled: bool, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-    """Do a piece of work in a process that was started by any other."""
+    """Run a piece of work in a pool process, which any other work may have started."""
     with _scope():
         context.start(context.RunContext())
         return _run((set(),), functools.partial(_controlled, fn) if is_controlled else fn, *args, **kwargs)
@@ -212,7 +213,7 @@ def _controlled(fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
 
 
 def _tag(exc: BaseException) -> None:
-    """Note on an exception that leaves its work that it concerns a controlled design."""
+    """Mark an exception that leaves controlled work."""
     if context.is_controlled():
         dict.__setitem__(_attributes_of(exc), context.TAG, True)
 
@@ -235,29 +236,29 @@ def _reporting(report: Callable[..., None]) -> Callable[..., None]:
 
 
 def _creating(create: Callable[..., Any]) -> Callable[..., Any]:
-    """Let a task of an event loop note its origin on the exception that ends it: its frames do not say who made it."""
+    """Record the origin of an event loop's task on the exception that ends it: the frames do not show its creator."""
 
     @functools.wraps(create)
     def create_task(self: Any, *args: Any, **kwargs: Any) -> Any:
         task = create(self, *args, **kwargs)
-        task.add_done_callback(functools.partial(_note_end, context.cells()))
+        task.add_done_callback(functools.partial(_record_origin, context.cells()))
         return task
 
     return create_task
 
 
-def _note_end(work: context.Cells, task: Any) -> None:
+def _record_origin(work: context.Cells, task: Any) -> None:
     # `exception()` would mark it as retrieved, and the loop would not report it.
     error = getattr(task, "_exception", None)
     if error is not None:
-        # The work may become controlled later.
+        # The cells, because the work may become controlled later.
         dict.__setitem__(_attributes_of(error), context.CELL, work)
 
 
 def _ignoring(hook: Callable[[Any], Any]) -> Callable[[Any], Any]:
     @functools.wraps(hook)
     def unraisablehook(args: Any) -> None:
-        # Objects may end long after the work that made them, in any thread.
+        # Objects may be destroyed long after the work that made them, in any thread.
         if args.exc_value is not None:
             dict.__setitem__(_attributes_of(args.exc_value), context.TAG, True)
         hook(args)
@@ -270,7 +271,7 @@ def _marking(make: Callable[..., logging.LogRecord]) -> Callable[..., logging.Lo
     def factory(*args: Any, **kwargs: Any) -> logging.LogRecord:
         record = make(*args, **kwargs)
         if context.is_controlled() or (not str(record.name).startswith(_OWN_LOGGERS) and _carrier.is_at_an_end()):
-            # A handler may keep it, and format it in other work or another thread.
+            # A handler may keep the record, and format it in other work or another thread.
             vars(record)[context.TAG] = True
             error = record.exc_info[1] if type(record.exc_info) is tuple else None
             if issubclass(type(error), BaseException):
@@ -281,9 +282,9 @@ def _marking(make: Callable[..., logging.LogRecord]) -> Callable[..., logging.Lo
 
 
 def _is_of_controlled(details: dict[str, Any]) -> bool:
-    """Return whether what an event loop reports comes from controlled work; so in doubt.
+    """Return whether a report of an event loop comes from controlled work; True in doubt.
 
-    Futures do not say in which context they were made, nor do tasks and callbacks before Python 3.12.
+    Futures do not expose the context in which they were made, nor do tasks and callbacks before Python 3.12.
     """
     for name in ("task", "future", "handle"):
         get_context = getattr(details.get(name), "get_context", None)

@@ -1,4 +1,4 @@
-"""The exceptions of Enginel. A leaf: imports Django REST framework only.
+"""Exceptions of Enginel. A leaf module: it imports Django REST framework only.
 
 ::
 
@@ -23,7 +23,7 @@
         └── ExternalServiceError             503  external_service_error
 
 Every class survives pickle and Celery's JSON result backend with its status, code and detail: the
-constructor takes text first, and what it was called with is what ``args`` holds.
+constructor takes text first, and ``args`` holds the arguments of the call.
 """
 
 from __future__ import annotations
@@ -65,31 +65,31 @@ __all__ = [
 STAGES = frozenset(
     {"sniff", "scan", "units", "bom", "geometry", "host", "start", "read", "transfer", "props", "kernel"}
 )
-"""Where a file can fail: the values of ``details["stage"]``. From ``start`` on they are those of the CAD kernel's
-process; ``kernel`` stands for all of them where that process crashes.
+"""Stages at which a file can fail: the values of ``details["stage"]``. Those from ``start`` on belong to the CAD
+kernel's process; ``kernel`` stands for all of them if that process crashes.
 """
 
 SIGNALS = frozenset({one.name for one in signal.Signals} | {f"SIG{number}" for number in range(1, 65)})
-"""What can end the process of the CAD kernel: the values of ``details["signal"]``."""
+"""Signals that can end the process of the CAD kernel: the values of ``details["signal"]``."""
 
 _STAGES_OF_KERNEL = frozenset({"start", "read", "transfer", "props"})
 
 
 class EnginelBaseException(APIException):
-    """Root of every failure Enginel raises on purpose.
+    """Root of every failure that Enginel raises on purpose.
 
     Args:
         detail: Text for the client; the class's ``default_detail`` when omitted.
         code: Machine-readable code; the class's ``default_code`` when omitted.
         field: Name of the request field at fault, shown in the error body.
-        details: JSON-ready facts for the error record (stage, signal, counts). Clients see a closed part of them:
+        details: JSON-ready facts for the error record (stage, signal, counts). Clients see a closed subset of them:
             `designs.cad.reasons.shown_facts`.
-        is_fixed: The detail is made of the program's own words only, although it is no literal: nothing of a file, a
-            name or a request is in it. Records of controlled designs keep such a detail.
+        is_fixed: Whether the detail consists of the program's own words only, although it is no literal: it contains
+            nothing from a file, a name or a request. Records of controlled designs keep such a detail.
 
     Attributes:
         status_code: HTTP status of the response.
-        severity: Level of the error record when nobody says otherwise.
+        severity: Level of the error record unless the call sets another.
     """
 
     status_code: int = status.HTTP_500_INTERNAL_SERVER_ERROR
@@ -111,15 +111,15 @@ class EnginelBaseException(APIException):
         self.field = field
         self.details: dict[str, Any] = dict(details or {})
         self.is_fixed = is_fixed
-        # Celery's JSON backend stores type and args only and calls the type with them on the way back.
+        # Celery's JSON backend stores only type and args, and calls the type with the args to restore the exception.
         self.args = (str(self.detail), self.code) if isinstance(self.detail, str) else (self.detail, self.code)
 
     def error_fingerprint(self) -> list[str] | None:
-        """Return what groups a failure that a file caused: its class, the stage, and the signal of a crash.
+        """Return the grouping of a failure caused by a file: class, stage and the signal of a crash; None for others.
 
-        Two damaged files are one problem to people, whichever line of the scanner noticed each. The reason is counted
-        in the group. All else keeps its stack as group: a failure without a stage, one of a request's field, a class of
-        an application.
+        Two damaged files are one problem, even if different lines of the scanner detect them. The group counts the
+        reasons. Other failures are grouped by their stack: those without a stage, those of a request's field and
+        classes of an application.
         """
         if type(self) not in _OF_FILES or self.field is not None:
             return None
@@ -140,7 +140,7 @@ def _rebuild(kind: type[EnginelBaseException], args: tuple[Any, ...], state: dic
 
 
 class GeometryProcessingError(EnginelBaseException):
-    """The CAD kernel crashed on a design, or could not make valid geometry of it."""
+    """The CAD kernel crashed on a design, or could not build valid geometry from it."""
 
     status_code = status.HTTP_422_UNPROCESSABLE_ENTITY
     default_detail = "The geometry of this design cannot be processed."
@@ -157,7 +157,7 @@ class FileValidationError(EnginelBaseException):
 
 
 class InvalidFileFormat(FileValidationError):
-    """The content is neither STEP nor IGES, or not of a kind we read."""
+    """The content is neither STEP nor IGES, or of a variant that the service does not read."""
 
     default_detail = "Only STEP and IGES files are accepted."
     default_code = "invalid_file_format"
@@ -178,7 +178,7 @@ class CorruptedFile(FileValidationError):
 
 
 class OrganizationLimitExceeded(EnginelBaseException):
-    """An organization holds as many designs as it may."""
+    """An organization has reached its limit of designs."""
 
     status_code = status.HTTP_403_FORBIDDEN
     default_detail = "Your organization has reached its limit of designs."
@@ -196,7 +196,7 @@ class InsufficientPermissions(EnginelBaseException):
 
 
 class ITARViolation(EnginelBaseException):
-    """Somebody who is no US person reached for export-controlled data (ITAR, 22 CFR 120-130)."""
+    """A user who is not a US person requested export-controlled data (ITAR, 22 CFR 120-130)."""
 
     status_code = status.HTTP_403_FORBIDDEN
     default_detail = "This design is export-controlled (ITAR)."
@@ -214,7 +214,7 @@ class ClearanceLevelInsufficient(EnginelBaseException):
 
 
 class UnitConversionError(EnginelBaseException):
-    """A unit is missing, unknown, or not a unit of the quantity asked for."""
+    """A unit is missing, unknown, or not a unit of the requested quantity."""
 
     status_code = status.HTTP_422_UNPROCESSABLE_ENTITY
     default_detail = "The unit cannot be converted."
@@ -239,7 +239,7 @@ class StorageQuotaExceeded(EnginelBaseException):
 
 
 class UserLimitExceeded(EnginelBaseException):
-    """An organization has as many members as it may."""
+    """An organization has reached its limit of members."""
 
     status_code = status.HTTP_403_FORBIDDEN
     default_detail = "Your organization has reached its limit of users."
@@ -257,7 +257,7 @@ class DesignNotReady(EnginelBaseException):
 
 
 class DuplicatePartNumber(EnginelBaseException):
-    """The part number exists in this organization."""
+    """The part number already exists in this organization."""
 
     status_code = status.HTTP_409_CONFLICT
     default_detail = "This part number exists already."
@@ -274,7 +274,7 @@ class TaskTimeoutError(EnginelBaseException):
 
 
 class ExternalServiceError(EnginelBaseException):
-    """A service Enginel depends on (storage, broker) does not answer."""
+    """A service that Enginel depends on (storage, broker) does not respond."""
 
     status_code = status.HTTP_503_SERVICE_UNAVAILABLE
     default_detail = "A service needed for this is not available. Try again later."
@@ -292,7 +292,7 @@ _OF_FILES = frozenset(
 def stage_of(details: object) -> tuple[str, str]:
     """Return the stage at which a file failed, and the signal that ended the CAD kernel's process; empty if unknown.
 
-    Both are of closed sets: no other text may become part of a key or be shown.
+    Both come from closed sets: no other text may become part of a group key or be shown.
     """
     stage, ended_by = _one_of(STAGES, details, "stage"), _one_of(SIGNALS, details, "signal")
     if not stage:
@@ -312,13 +312,13 @@ def raise_geometry_error(message: str, original_exception: BaseException | None 
 
 
 def raise_validation_error(message: str, field: str | None = None) -> NoReturn:
-    """Raise `FileValidationError`, naming the request field at fault."""
+    """Raise `FileValidationError` with the name of the request field at fault."""
     __traceback_hide__ = True
     raise FileValidationError(message, field=field)
 
 
 def raise_permission_error(required_role: str | None = None, current_role: str | None = None) -> NoReturn:
-    """Raise `InsufficientPermissions`, saying which role is needed and which one the user has."""
+    """Raise `InsufficientPermissions` with the required role and the user's role."""
     __traceback_hide__ = True
     message = str(InsufficientPermissions.default_detail)
     if required_role is not None:
@@ -329,7 +329,7 @@ def raise_permission_error(required_role: str | None = None, current_role: str |
 
 
 def exception_class_for_code(code: str) -> type[EnginelBaseException]:
-    """Return the class with this ``default_code``; `EnginelBaseException` for a code nobody has."""
+    """Return the class with this ``default_code``; `EnginelBaseException` for an unknown code."""
     pending: list[type[EnginelBaseException]] = [EnginelBaseException]
     while pending:
         kind = pending.pop()

@@ -1,4 +1,4 @@
-"""Groups of errors as people and programs read them: numbers as numbers, moments as ISO 8601."""
+"""Error groups for the API and its pages: numbers as numbers, timestamps as ISO 8601."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ def all_groups() -> list[dict[str, Any]]:
     """Return all groups, most recently seen first.
 
     Raises:
-        ExternalServiceError: Redis does not answer, so nobody knows.
+        ExternalServiceError: Redis does not respond, so the groups are unknown.
     """
     with refused_while_away():
         return [_summary(group) for group in known_groups()]
 
 
 def find_group(key: str) -> dict[str, Any] | None:
-    """Return one group with its minutes, a sample traceback and its relatives; None when it is unknown.
+    """Return one group with its counts per minute, a sample traceback and related groups; None if it is unknown.
 
     Raises:
-        ExternalServiceError: Redis does not answer, so nobody knows.
+        ExternalServiceError: Redis does not respond.
     """
     if not _KEY.match(key):
         return None
@@ -63,23 +63,24 @@ def find_group(key: str) -> dict[str, Any] | None:
 
 @contextmanager
 def refused_while_away() -> Iterator[None]:
-    """Raise `ExternalServiceError` in place of `StoreAway`: no groups and no answer must not look the same."""
+    """Raise `ExternalServiceError` in place of `StoreAway`: an outage must not look like an empty list."""
     try:
         yield
     except StoreAway as error:
         away = ExternalServiceError("The store of errors does not answer. Try again later.")
-        # Reading the errors must not make more of them.
+        # Reading errors must not record new ones.
         away.__dict__["already_recorded"] = True
         raise away from error
 
 
 def lines_of(group: Mapping[str, Any]) -> list[str]:
-    """Return what a list says of a group: its title, then its message, its reasons, or both.
+    """Return the lines that a list shows for a group: its title, then its message, its reasons, or both.
 
-    Of failures that files cause the title has the stage, and the signal of a crash; each message is one occurrence's.
+    If files cause the failures, the title has the stage and the signal of a crash; reasons replace the message, which
+    belongs to one occurrence.
 
     Args:
-        group: One of `all_groups`, or of the monitoring, with ``type``, ``message``, ``why`` and ``reasons``.
+        group: A group of `all_groups` or of the monitoring, with ``type``, ``message``, ``why`` and ``reasons``.
     """
     why, counted = group.get("why") or [""], group.get("reasons") or []
     words = [part.partition(" ")[2] for part in why if part.startswith(("stage ", "signal "))]
@@ -92,7 +93,7 @@ def lines_of(group: Mapping[str, Any]) -> list[str]:
 
 
 def reasons_in_words(reasons: Sequence[Mapping[str, Any]], *, most: int | None = None) -> str:
-    """Return ``unresolved reference 12, syntax 9``; with an ellipsis behind as many as are shown at most."""
+    """Return text such as ``unresolved reference 12, syntax 9``; an ellipsis replaces the reasons beyond ``most``."""
     shown = [f"{_text(row.get('reason')).replace('_', ' ')} {_number(row.get('count'))}" for row in reasons[:most]]
     return ", ".join([*shown, "…"] if len(shown) < len(reasons) else shown)
 
