@@ -1,6 +1,6 @@
 """Charts as inline SVG, made on the server: no script, no style attribute, numbers and fixed words only. Pure.
 
-Colours come from classes of the style sheet; attributes give a plain picture where it did not arrive.
+Colours come from classes of the style sheet; attributes provide a plain picture if the style sheet is missing.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from django.utils.safestring import SafeString, mark_safe
 __all__ = ["STATES", "columns", "share", "state_icon", "strip"]
 
 STATES = ("healthy", "degraded", "unhealthy")
-"""Words of health, best first; anything else is shown as unknown."""
+"""Health states, best first; any other word is shown as unknown."""
 
 _FILLS = {"healthy": "#2f9e6b", "degraded": "#c98a12", "unhealthy": "#cf3f36", "unknown": "#8a96a3"}
 
-# Each state has a shape of its own, so that nobody has to tell colours apart.
+# Each state has its own shape, for readers who cannot distinguish the colours.
 _SHAPES = {
     "healthy": (
         '<circle cx="8" cy="8" r="8"/><path class="glyph" fill="none" stroke="#fff" d="M4.4 8.3l2.4 2.4 4.8-5.2"/>'
@@ -38,13 +38,13 @@ _SHAPES = {
 _BAR_FILL = "#3f6fb0"
 _MINUTES = 60
 _STEP, _BAR, _TALL = 4, 3, 24
-# The worse, the taller: an hour without an event is a quiet line.
+# The worse, the taller: an hour without an event is a low line.
 _HEIGHTS = {"healthy": 9, "degraded": 16, "unhealthy": _TALL, "unknown": 2}
 _COLUMNS_TALL = 100
 
 
 def state_icon(status: str) -> SafeString:
-    """Return the shape of a state; hidden from screen readers, since the word stands beside it."""
+    """Return the icon of a state; hidden from screen readers, since the word stands beside it."""
     state = _known(status)
     return format_html(
         '<svg class="icon is-{}" width="16" height="16" viewBox="0 0 16 16" fill="{}" aria-hidden="true">{}</svg>',
@@ -62,16 +62,16 @@ def strip(minutes: Sequence[str]) -> SafeString:
         if state in states
     ]
     counted = Counter(states)
-    told = ", ".join(f"{counted[state]} min {state}" for state in reversed(_HEIGHTS) if counted[state])
+    summary = ", ".join(f"{counted[state]} min {state}" for state in reversed(_HEIGHTS) if counted[state])
     return format_html(
         '<svg class="strip" width="240" height="24" viewBox="0 0 {} {}" preserveAspectRatio="none" role="img" '
         'aria-label="Last hour: {}">{}</svg>',
-        _MINUTES * _STEP - (_STEP - _BAR), _TALL, told, mark_safe("".join(paths)),  # noqa: S308  # made here
+        _MINUTES * _STEP - (_STEP - _BAR), _TALL, summary, mark_safe("".join(paths)),  # noqa: S308  # made here
     )  # fmt: skip
 
 
 def columns(values: Sequence[float], label: str, css_class: str = "columns") -> SafeString:
-    """Return columns, scaled to the largest; a value above zero is always seen."""
+    """Return columns, scaled to the largest value; a value above zero is always visible."""
     top = max(values, default=0) or 1
     heights = [max(value / top * _COLUMNS_TALL, 3) if value > 0 else 0 for value in values]
     path = "".join(
@@ -87,7 +87,7 @@ def columns(values: Sequence[float], label: str, css_class: str = "columns") -> 
 
 
 def share(parts: Sequence[tuple[str, float]], label: str) -> SafeString:
-    """Return one bar divided among parts, each a class (see the style sheet) and an amount."""
+    """Return one bar divided among parts, each a CSS class (see the style sheet) and an amount."""
     total = sum(amount for _, amount in parts) or 1.0
     pieces, at = [], 0.0
     for name, amount in parts:

@@ -28,13 +28,13 @@ Hook = Callable[[type[BaseException], BaseException, TracebackType | None], Any]
 _INTERACTIVE = "code"
 _MIN_SECRET_CHARS = 4
 _last: list[BaseException] = []
-"""The failure recorded last: on its way out it is seen again by ``sys.excepthook``."""
+"""The last recorded failure: ``sys.excepthook`` receives it again when it ends the process."""
 
 
 def connect() -> None:
-    """Extend ``sys.excepthook``; it still prints what it printed."""
+    """Extend ``sys.excepthook``; its output stays the same."""
     if standard_error.runs_command(sys.argv[0]):
-        # Event loops work in copies of a command's context, and share only what it holds.
+        # Event loops run in copies of a command's context, which share the mark of a bound context only.
         context.bind()
     if not isinstance(sys.excepthook, _Hook):
         sys.excepthook = _Hook(sys.excepthook)
@@ -43,11 +43,11 @@ def connect() -> None:
 def record_failure(error: BaseException) -> None:
     """Record the exception that ends a management command; ignore other exceptions and exits that are no failure.
 
-    A `CommandError` and an exit code are the command's answer to its caller. They count as a failure only where another
-    exception led to them (``raise CommandError(...) from error``), unless that is one of Enginel's own.
+    A `CommandError` and an exit code are the command's answer to its caller. They count as a failure only if another
+    exception caused them (``raise CommandError(...) from error``), unless that is one of Enginel's own.
 
     Args:
-        error: What left the command.
+        error: Exception that left the command.
     """
     with guarded("record_failure"):
         if error in _last:
@@ -59,12 +59,12 @@ def record_failure(error: BaseException) -> None:
         _last[:] = [error]
         facts = _facts(frame)
         ErrorTracker.log_error(failure, {**facts, "answer": answer} if answer else facts, source="command")
-        # The process ends. Without Redis its last word would be a warning behind the command's own output.
+        # The process ends. Without Redis, a warning would follow the command's own output.
         logging.getLogger("enginel.monitoring").setLevel(logging.ERROR)
 
 
 class _Hook:
-    """Records a command's failure, then does what the hook before it does."""
+    """Records a command's failure, then calls the previous hook."""
 
     def __init__(self, before: Hook) -> None:
         self.before = before
@@ -76,18 +76,18 @@ class _Hook:
             record_failure(error)
         finally:
             if traceback is not None and traceback.tb_frame.f_globals.get("__name__") == _INTERACTIVE:
-                # The shell leaves its own frame out where it knows the hook.
+                # The interactive shell omits its own frame only for a hook that it knows.
                 traceback = traceback.tb_next
             self.before(kind, error, traceback)
 
 
 def _is_in_doubt(error: BaseException) -> bool:
-    """Return whether what ends no command may come from work of a controlled design, as a finalizer at the exit."""
+    """Return whether an exception outside of commands may come from controlled work, such as a finalizer at exit."""
     return context.carrier is not None and context.carrier.met > 0 and _command_frame(error) is None
 
 
 def _failure_of(error: BaseException) -> tuple[Exception | None, str]:
-    """Return the failure to record, and what the command answered in its place."""
+    """Return the failure to record, and the message with which the command replaced it."""
     answer: BaseException | None = error.__context__ if isinstance(error, SystemExit) else error
     if not isinstance(answer, CommandError):
         return (error if isinstance(error, Exception) else None), ""
@@ -132,6 +132,6 @@ def _secrets_of(options: Mapping[str, Any]) -> set[str]:
     for name, value in options.items():
         if is_secret_key(name):
             items = value if isinstance(value, list | tuple) else [value]
-            # The parser may have made a number of it.
+            # The parser may have converted it to a number.
             found.update(str(item) for item in items if type(item) in (str, int))
     return {secret for secret in found if len(secret) >= _MIN_SECRET_CHARS}

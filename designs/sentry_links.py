@@ -10,10 +10,10 @@ __all__ = ["issue_link", "with_issue_link"]
 
 
 def issue_link(key: str) -> str:
-    """Return the address of a search that finds the issue of a group; empty where no address of Sentry is set.
+    """Return the URL of a search that finds the issue of a group; empty if no Sentry address is configured.
 
     Args:
-        key: The group's fingerprint, which every event of it carries as a tag.
+        key: Fingerprint of the group; each of its events carries it as a tag.
     """
     base = conf.sentry_issue_url
     if not base:
@@ -24,6 +24,6 @@ def issue_link(key: str) -> str:
 
 
 def with_issue_link(key: str) -> dict[str, str]:
-    """Return ``{"sentry_url": ...}``, to be added to what is told of a record or group; empty without an address."""
+    """Return ``{"sentry_url": ...}`` for the description of a record or group; empty without an address."""
     link = issue_link(key)
     return {"sentry_url": link} if link else {}

@@ -1,4 +1,4 @@
-"""Shapes of what comes in and goes out over HTTP."""
+"""Serializers of HTTP requests and responses."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class OrganizationSerializer(serializers.ModelSerializer[Organization]):
 
 
 class OrganizationDetailSerializer(serializers.ModelSerializer[Organization]):
-    """Limits beside what is used of them, as far as the user may see it."""
+    """Limits of an organization, with the usage that is visible to the user."""
 
     user_count = serializers.IntegerField(read_only=True)
     design_count = serializers.SerializerMethodField(help_text="Designs that you may see, every version counted.")
@@ -80,14 +80,16 @@ class OrganizationDetailSerializer(serializers.ModelSerializer[Organization]):
 
 
 class MemberSerializer(serializers.Serializer[Data]):
-    """An entry of the list of members. ``context["by"]`` is the membership of the user who looks at it."""
+    """An entry of the list of members. ``context["by"]`` is the membership of the requesting user."""
 
     id = serializers.UUIDField()
     username = serializers.CharField()
     role = serializers.ChoiceField(choices=Role.choices)
-    clearance = ClearanceField(required=False, help_text="Only for admins and owners who may grant it and US person.")
-    is_us_person = serializers.BooleanField(required=False, help_text="Only for those who see the clearance.")
-    is_primary = serializers.BooleanField(required=False, help_text="Of the own entry, and as asked for when adding.")
+    clearance = ClearanceField(required=False, help_text="Visible to admins and owners who may grant it and US person.")
+    is_us_person = serializers.BooleanField(required=False, help_text="Visible together with the clearance.")
+    is_primary = serializers.BooleanField(
+        required=False, help_text="In your own entry, and after adding, as requested."
+    )
     created_at = serializers.DateTimeField()
 
     def to_representation(self, instance: Data) -> Data:
@@ -121,7 +123,7 @@ class SeriesSerializer(serializers.ModelSerializer[Series]):
 
 class NewSeriesSerializer(serializers.Serializer[Data]):
     organization = serializers.UUIDField(
-        required=False, help_text="May be left out: then it is the primary or only organization of the user."
+        required=False, help_text="Default: the primary or only organization of the user."
     )
     part_number = serializers.CharField(max_length=100, validators=[validate_one_line])
     name = serializers.CharField(max_length=200, validators=[validate_one_line])
@@ -130,11 +132,11 @@ class NewSeriesSerializer(serializers.Serializer[Data]):
 
 @extend_schema_field(OpenApiTypes.BINARY)
 class _ContentField(serializers.FileField):
-    """A file to send; the schema would describe a plain field as the address of one."""
+    """A file to send; the schema would describe a plain file field as a URL."""
 
 
 class UploadSerializer(serializers.Serializer[Data]):
-    # An empty file is for the rules of uploads to judge, not for the form.
+    # The rules of uploads refuse an empty file, not the form.
     file = _ContentField(allow_empty_file=True)
     series = serializers.UUIDField()
     is_itar = serializers.BooleanField(default=False)
@@ -151,13 +153,15 @@ class FailureSerializer(serializers.Serializer[Data]):
     code = serializers.CharField()
     detail = serializers.CharField()
     status = serializers.IntegerField(allow_null=True)
-    reason = serializers.CharField(required=False, help_text="Why, in a word of a closed list; these where known.")
-    stage = serializers.CharField(required=False, help_text="What the service was doing with the file.")
-    line = serializers.IntegerField(required=False, help_text="Where in the file.")
+    reason = serializers.CharField(
+        required=False, help_text="Reason, from a closed list. Present if known, like the next ones."
+    )
+    stage = serializers.CharField(required=False, help_text="Stage at which the file failed.")
+    line = serializers.IntegerField(required=False, help_text="Line of the file.")
     entity = serializers.CharField(required=False, help_text="The entity's number, such as #12.")
     section = serializers.CharField(required=False, help_text="The section of the file.")
     limit = serializers.IntegerField(required=False, help_text="The limit that the file exceeds.")
-    hint = serializers.CharField(required=False, help_text="Where to look and what to do, in words.")
+    hint = serializers.CharField(required=False, help_text="Advice: where to look and what to do.")
 
 
 class DesignSerializer(serializers.ModelSerializer[Design]):
@@ -200,7 +204,7 @@ class _BoxSerializer(serializers.Serializer[Data]):
 
 
 class GeometrySerializer(serializers.Serializer[Data]):
-    """Lengths in the unit, areas in its square, volumes in its cube; null: the file has no such thing."""
+    """Lengths in the unit, areas in its square, volumes in its cube; null if the file has no such thing."""
 
     design = serializers.UUIDField()
     unit = serializers.CharField()

@@ -1,6 +1,6 @@
-"""Processing of designs in workers: scan, bill of materials, geometry. Each queues the next when it succeeds.
+"""Celery tasks that process designs: scan, bill of materials, geometry. Each queues the next when it succeeds.
 
-Arguments are ids only. The first failure ends the design; it propagates, so that Celery's signals see it.
+Arguments are ids only. The first failure ends the processing; it propagates, so that Celery's signals receive it.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ logger = logging.getLogger(__name__)
 
 _DETAIL_MAX_CHARS = 2_000
 _INSERT_BATCH = 500
-# The operations that are timed, by the name of their task.
+# Names of the timed operations, by the name of their task.
 _OPERATIONS = {
     "designs.scan_design": "scan",
     "designs.extract_bom": "bom_extraction",
@@ -77,7 +77,7 @@ _STEPS = {
 
 @shared_task(name="designs.scan_design", throws=(EnginelBaseException,), acks_late=False, ignore_result=True)
 def scan_design(design_id: str) -> None:
-    """Check the file once more from its content, and note its schema and unit.
+    """Check the content of the file again, and store its schema and unit.
 
     Raises:
         InvalidFileFormat, CorruptedFile, UnitConversionError, GeometryProcessingError: The file cannot be used.
@@ -92,7 +92,7 @@ def extract_bom(design_id: str) -> None:
     """Store the bill of materials; IGES files and single parts have an empty one.
 
     Raises:
-        BOMExtractionError: The assembly's structure makes no sense.
+        BOMExtractionError: The assembly structure is inconsistent.
         TaskTimeoutError: The soft time limit passed.
         ExternalServiceError: The storage failed.
     """
@@ -101,7 +101,7 @@ def extract_bom(design_id: str) -> None:
 
 @shared_task(name="designs.extract_geometry", throws=(EnginelBaseException,), acks_late=False, ignore_result=True)
 def extract_design_geometry(design_id: str) -> None:
-    """Store what the kernel measures, and make the design ready.
+    """Store the measurements of the kernel, and make the design ready.
 
     Raises:
         GeometryProcessingError, CorruptedFile: The kernel crashed or cannot use the file.
@@ -119,18 +119,18 @@ def queue_processing(design_id: uuid.UUID, task_id: str) -> None:
     """Queue the three steps; ``task_id`` is the id of the first.
 
     Raises:
-        OSError, kombu.exceptions.OperationalError, redis.exceptions.RedisError: The broker does not answer.
+        OSError, kombu.exceptions.OperationalError, redis.exceptions.RedisError: The broker does not respond.
     """
-    # Links, not a chain: an eager chain raises the failure of a task into whoever queues it.
+    # Links, not a chain: an eager chain raises the failure of a task in the code that queues it.
     bom = extract_bom.si(str(design_id))
     bom.link(extract_design_geometry.si(str(design_id)))
     scan_design.apply_async((str(design_id),), task_id=task_id, link=bom)
 
 
 def failure_context(task: str, args: Sequence[object] | None) -> dict[str, str]:
-    """Return the design and the step for the record of a failed task; empty for a task of another kind.
+    """Return the design and the step for the record of a failed task; empty for other tasks.
 
-    Made of the message alone: a worker process that was killed says no more.
+    Both come from the message alone: a killed worker process leaves nothing else.
     """
     operation = _OPERATIONS.get(task)
     return {"design_id": str(args[0]), "step": operation} if operation and args else {}
@@ -146,10 +146,10 @@ def mark_failed(
     task_id: str = "",
     details: object = None,
 ) -> None:
-    """Note the failure that ended a design; may be called again, also from a process that ran no task.
+    """Store the failure that ended a design; may be called again, also from a process that ran no task.
 
-    The first call decides code, detail and status; a later one adds the ``error_id`` if the first had none.
-    A design that is ready, or was not being processed, stays as it is.
+    The first call sets code, detail and status; a later one adds the ``error_id`` if the first had none.
+    A design that is ready, or was not being processed, stays unchanged.
 
     Args:
         design_id: Id of the design; any text is accepted.
@@ -157,9 +157,9 @@ def mark_failed(
         detail: Text for the client.
         status: HTTP status of the failure.
         error_id: Id of the record of the failure; empty if it has none yet.
-        task_id: Id of the first task of the processing that failed. A design that was finalized again since then is
-            processed by another one and stays as it is. Empty: whichever processes it.
-        details: Those of the failure; stored is what clients may see of them.
+        task_id: Id of the first task of the failed processing. A design that was finalized again since then is
+            processed by another task and stays unchanged. Empty for any processing.
+        details: Details of the failure; only those that clients may see are stored.
     """
     try:
         pk = uuid.UUID(design_id)
@@ -173,12 +173,12 @@ def mark_failed(
 
 
 def mark_interrupted(task_id: str, failure: EnginelBaseException, *, error_id: str = "") -> int:
-    """Note that processing ended without a failure of its own; return how many designs that ended (0 or 1).
+    """Store that processing ended without a failure of its own; return the number of designs that it ended (0 or 1).
 
     Args:
         task_id: Id of the first task of the processing.
-        failure: What clients are to see.
-        error_id: Id of the record, if there is one.
+        failure: Failure to show to clients.
+        error_id: Id of the error record, if there is one.
     """
     if not task_id:
         return 0
@@ -201,20 +201,20 @@ def processing_lost() -> EnginelBaseException:
 
 
 def processing_timed_out(task: str) -> EnginelBaseException:
-    """Return what ends a design whose task the hard time limit ended."""
+    """Return the failure of a design whose task hit the hard time limit."""
     return TaskTimeoutError(details={"stage": _STEPS.get(task, ""), "reason": "time_limit"})
 
 
 def root_of(request: Any) -> str:
     """Return the id of the first task of the processing that a step's request belongs to; empty outside of a worker."""
     if getattr(request, "is_eager", False):
-        # Steps that are run in process do not carry the id of the first.
+        # Eager steps do not carry the id of the first task.
         return ""
     return str(request.root_id or request.id or "")
 
 
 def _reconnect() -> None:
-    # The worker's main process comes by rarely: the server may have dropped its connection since.
+    # The worker's main process uses its connection rarely: the server may have dropped it since.
     if not connection.in_atomic_block:
         close_old_connections()
 
@@ -247,11 +247,11 @@ def _run_step(design_id: str, step: Step, work: Callable[[Design], None]) -> Non
     try:
         _within_time(work, Design.objects.select_related("series__organization").get(pk=design_id))
     except EnginelBaseException as exc:
-        _note_failure(design_id, exc, task_id)
+        _store_failure(design_id, exc, task_id)
         raise
     except Exception:
-        # What went wrong is for the error record; a client learns that it did.
-        _note_failure(design_id, EnginelBaseException(), task_id)
+        # The error record has the cause; the client learns only that processing failed.
+        _store_failure(design_id, EnginelBaseException(), task_id)
         raise
 
 
@@ -264,14 +264,14 @@ def _within_time(work: Callable[[Design], None], design: Design) -> None:
         ) from exc
 
 
-def _note_failure(design_id: str, exc: EnginelBaseException, task_id: str) -> None:
+def _store_failure(design_id: str, exc: EnginelBaseException, task_id: str) -> None:
     detail = own_words(exc) if is_withheld(exc) else str(exc.detail)
     facts: dict[str, Any] = {"code": exc.code, "detail": detail, "status": exc.status_code, "details": exc.details}
     try:
         mark_failed(design_id, **facts, error_id="", task_id=task_id)
     except DatabaseError:
-        # The failure on its way out must not be replaced by this one; the signal's receiver tries again.
-        logger.exception("The failure of a design could not be noted", extra={"design_id": design_id})
+        # This error must not replace the failure being raised; the signal's receiver tries again.
+        logger.exception("The failure of a design could not be stored", extra={"design_id": design_id})
 
 
 @PerformanceMonitor.track_duration("scan")
@@ -334,7 +334,7 @@ def _geometry(design: Design) -> None:
 
 
 def _is_still_ours(design: Design) -> bool:
-    """Lock the design; it may have been deleted, failed or finalized again while the work went on."""
+    """Lock the design; return False if it was deleted, failed or finalized again during the work."""
     in_work = Design.objects.filter(pk=design.pk, status=Status.PROCESSING, task_id=design.task_id)
     locked = in_work.select_for_update()
     return locked.first() is not None

@@ -1,4 +1,4 @@
-"""Receiving an upload: the body is judged while it streams to disk, and refused as soon as it can be."""
+"""Streaming uploads: the body is checked while it is written to disk, and refused as early as possible."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ __all__ = ["DesignUploadHandler", "ReceivedFile", "UploadLimits", "UploadParser"
 
 FILE_PART = "file"
 FORM_OVERHEAD_BYTES = 64 * 1024
-"""What a body may hold beside the file: boundaries, part headers, the other fields."""
+"""Allowance for the rest of a body: boundaries, part headers, the other fields."""
 
 _TAIL_BYTES = 1024
 
 
 @dataclass(frozen=True)
 class UploadLimits:
-    """How large a file may be: for the service, and for the user's organizations.
+    """Size limits of a file: of the service, and of the user's organizations.
 
     Attributes:
-        max_bytes: Largest file the service takes.
+        max_bytes: Largest file that the service accepts.
         free_bytes: Largest free storage quota among the organizations the user may upload to.
     """
 
@@ -51,11 +51,11 @@ class UploadLimits:
     free_bytes: int
 
     def check(self, size_bytes: int) -> None:
-        """Judge the size of a file, or of what came of it so far.
+        """Check the size of a file, or of the part received so far.
 
         Raises:
-            FileSizeExceeded: It is more than the service takes.
-            StorageQuotaExceeded: It is more than any of the user's organizations has left.
+            FileSizeExceeded: The size exceeds the limit of the service.
+            StorageQuotaExceeded: The size exceeds the free quota of every organization of the user.
         """
         if size_bytes > self.max_bytes:
             raise FileSizeExceeded(
@@ -68,15 +68,15 @@ class UploadLimits:
 
 
 class ReceivedFile(TemporaryUploadedFile):
-    """An uploaded file on disk, with what was learnt while it came in.
+    """An uploaded file on disk, with the facts gathered while it was received.
 
     Attributes:
-        client_name: The name the client gave. Data only; it is in no path.
-        size_bytes: How long the content is.
+        client_name: Name that the client sent. Data only: no path contains it.
+        size_bytes: Length of the content.
         sha256: Lower-case hexadecimal digest of the content.
-        kind: Format told by the content, or None with the reason in `failure`.
-        failure: Why the content is refused. Kept instead of raised: permissions are judged first, and the
-            field that says which organization this is for may come last in the form.
+        kind: Format detected from the content, or None with the reason in `failure`.
+        failure: Why the content is refused. Stored instead of raised: permissions are checked first, and the
+            field that determines the organization may come last in the form.
     """
 
     def __init__(self, client_name: str) -> None:
@@ -92,24 +92,24 @@ class ReceivedFile(TemporaryUploadedFile):
         """Return the format of the content.
 
         Raises:
-            InvalidFileFormat, CorruptedFile: It is neither STEP nor IGES, or nothing.
+            InvalidFileFormat, CorruptedFile: It is neither STEP nor IGES, or it is empty.
         """
         if self.kind is None:
             raise self.failure or CorruptedFile
         return self.kind
 
     def require_digest(self, sha256: str | None) -> None:
-        """Check the content against a digest the client may have sent.
+        """Check the content against a digest that the client may have sent.
 
         Raises:
-            FileValidationError: The content has another one.
+            FileValidationError: The content has another digest.
         """
         if sha256 is not None and sha256.lower() != self.sha256:
             raise_validation_error("The content that arrived has another SHA-256 digest.", field="sha256")
 
 
 class DesignUploadHandler(FileUploadHandler):
-    """Spools the one file of a form to disk, hashes it, tells its format and holds it to the limits."""
+    """Writes the one file of a form to disk, hashes it, detects its format and enforces the limits."""
 
     file: ReceivedFile
 
@@ -120,10 +120,10 @@ class DesignUploadHandler(FileUploadHandler):
         self._head = b""
 
     def new_file(self, field_name: str, file_name: str, *args: Any, **kwargs: Any) -> None:
-        """Begin the file.
+        """Start the file.
 
         Raises:
-            FileValidationError: It is the second one, or not the part ``file``.
+            FileValidationError: It is the second file, or not the part ``file``.
             ExternalServiceError: There is no room on disk.
         """
         super().new_file(field_name, file_name, *args, **kwargs)
@@ -135,11 +135,11 @@ class DesignUploadHandler(FileUploadHandler):
             raise _no_room() from exc
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
-        """Take the next piece.
+        """Process the next chunk.
 
         Raises:
-            FileSizeExceeded: The file has become larger than the service takes.
-            StorageQuotaExceeded: The file has become larger than any quota left.
+            FileSizeExceeded: The file has become larger than the service accepts.
+            StorageQuotaExceeded: The file has become larger than the free quota of every organization.
             ExternalServiceError: There is no room on disk.
         """
         self._limits.check(start + len(raw_data))
@@ -147,14 +147,14 @@ class DesignUploadHandler(FileUploadHandler):
         if len(self._head) < HEAD_BYTES:
             self._head += raw_data[: HEAD_BYTES - len(self._head)]
             if len(self._head) == HEAD_BYTES:
-                self._tell_kind()
+                self._detect_kind()
         if self.file.failure is None:
             self._spool(raw_data)
 
     def file_complete(self, file_size: int) -> ReceivedFile:
-        """Return the whole file, ready to be read from its start."""
+        """Return the complete file, positioned at its start."""
         if self.file.kind is None and self.file.failure is None:
-            self._tell_kind()
+            self._detect_kind()
         self.file.size = self.file.size_bytes = file_size
         self.file.sha256 = self._digest.hexdigest()
         try:
@@ -164,11 +164,11 @@ class DesignUploadHandler(FileUploadHandler):
         return self.file
 
     def discard(self) -> None:
-        """Remove what came of the file from disk."""
+        """Remove the complete or partial file from disk."""
         if hasattr(self, "file"):
             self.file.close()
 
-    def _tell_kind(self) -> None:
+    def _detect_kind(self) -> None:
         try:
             self.file.kind = sniff(self._head)
         except FileValidationError as exc:
@@ -182,13 +182,13 @@ class DesignUploadHandler(FileUploadHandler):
 
 
 class UploadParser(parsers.MultiPartParser):
-    """Multipart forms; one that was cut on the way is refused instead of taken as far as it came."""
+    """Multipart parser that refuses a truncated form instead of accepting its beginning."""
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:
         """Return the fields and the file.
 
         Raises:
-            ParseError: The body is no whole multipart form.
+            ParseError: The body is not a complete multipart form, or a field is sent twice.
         """
         body = _Body(stream, settings.ENGINEL_MAX_UPLOAD_BYTES + settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
         context = dict(parser_context or {})
@@ -196,11 +196,11 @@ class UploadParser(parsers.MultiPartParser):
             parsed = super().parse(cast("IO[bytes]", body), media_type, context)
             if not body.is_whole(media_type or ""):
                 raise ParseError("Multipart form parse error - the body was cut off")
-            # Which of two values counts would decide about export control.
+            # The choice between two values would decide about export control.
             if any(len(values) > 1 for _, values in parsed.data.lists()):
                 raise ParseError("Multipart form parse error - a field is sent twice")
         except BaseException:
-            # Django closes whole files only, not one in the middle of which the parsing ended.
+            # Django closes complete files only, not a file in the middle of which the parsing ended.
             for handler in context["request"].upload_handlers:
                 handler.discard()
             raise
@@ -208,17 +208,17 @@ class UploadParser(parsers.MultiPartParser):
 
 
 class _Body:
-    """A body that counts what was read of it and remembers its end."""
+    """Request body that limits the number of bytes read and keeps the last ones."""
 
     def __init__(self, stream: IO[bytes], max_bytes: int) -> None:
         self._stream = stream
-        self._left_bytes = max_bytes
+        self._remaining_bytes = max_bytes
         self._tail = b""
 
     def read(self, size: int) -> bytes:
         chunk = self._stream.read(size)
-        self._left_bytes -= len(chunk)
-        if self._left_bytes < 0:
+        self._remaining_bytes -= len(chunk)
+        if self._remaining_bytes < 0:
             raise FileSizeExceeded("This form is too large.", field=FILE_PART)
         self._tail = (self._tail + chunk)[-_TAIL_BYTES:]
         return chunk
@@ -233,8 +233,8 @@ def expect_upload(request: HttpRequest, user: User) -> None:
 
     Raises:
         InsufficientPermissions: The user may upload to no organization.
-        FileSizeExceeded: The body is announced larger than the service takes.
-        StorageQuotaExceeded: The body is announced larger than any quota left.
+        FileSizeExceeded: The announced body is larger than the service accepts.
+        StorageQuotaExceeded: The announced body is larger than the free quota of every organization.
     """
     limits = UploadLimits(settings.ENGINEL_MAX_UPLOAD_BYTES, _largest_free_quota_bytes(user))
     limits.check(_announced_bytes(request) - FORM_OVERHEAD_BYTES)
@@ -257,16 +257,16 @@ def _largest_free_quota_bytes(user: User) -> int:
 
 
 def _accept_chunked_body(request: HttpRequest) -> None:
-    """Let Django read a body without Content-Length, which it takes for an empty one."""
+    """Make Django read a chunked body: without Content-Length it would treat the body as empty."""
     meta = request.META
     chunked = "chunked" in meta.get("HTTP_TRANSFER_ENCODING", "").lower()
     if meta.get("CONTENT_LENGTH") or not chunked:
         return
     if "wsgi.input" in meta:
         if not meta.get("wsgi.input_terminated"):
-            return  # this server does not decode chunks; nobody could tell where the body ends
+            return  # this server does not decode chunks, so the end of the body is unknown
         request._stream = meta["wsgi.input"]  # noqa: SLF001  # there is no public name
-    # What reads it asks only whether this is zero; the size is limited by what comes.
+    # Its readers only check that it is not zero; the size is limited while the body is read.
     meta["CONTENT_LENGTH"] = str(settings.ENGINEL_MAX_UPLOAD_BYTES)
 
 
