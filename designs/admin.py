@@ -1,4 +1,4 @@
-"""The admin of the workload. What was uploaded, measured or computed is shown, not edited.
+"""Admin site of the workload. Uploaded, measured and computed data is shown, not edited.
 
 Django loads this module only; the other modules of the admin register their pages when it imports them.
 """
@@ -89,9 +89,9 @@ class SeriesAdmin(NothingOfOthers, admin.ModelAdmin):  # type: ignore[type-arg] 
         return shown.filter(organization__in=administered_organizations(user_of(request)))
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        # Its designs would move along, hidden ones to where another clearance shows them.
+        # Its designs would move, too, and another clearance might show hidden ones there.
         return self.readonly_fields if obj is None else ["organization", *self.readonly_fields]
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
-        # ?designs__isnull= would say whether there are hidden ones.
+        # ?designs__isnull= would reveal whether there are hidden ones.
         return not lookup.startswith("designs") and super().lookup_allowed(lookup, value, request)

@@ -15,7 +15,7 @@ class NothingOfOthers:
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, Any, Any, Any]:
         _, _, perms_needed, protected = super().get_deleted_objects(objs, request)  # type: ignore[misc]
         if protected:
-            # Which of them the user may delete would say what they are.
+            # The kinds of rows that the user may not delete would reveal hidden rows.
             perms_needed = set()
-        blocked = ["What belongs to it must be deleted first. Some of it may be hidden from you."] if protected else []
+        blocked = ["Delete the related data first. Some of it may be hidden from you."] if protected else []
         return [str(row) for row in objs], {}, perms_needed, blocked

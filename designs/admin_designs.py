@@ -1,4 +1,4 @@
-"""Designs and what processing found in them on the admin site."""
+"""Designs and the results of their processing on the admin site."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["BOMItemAdmin", "DesignAdmin", "GeometryAdmin"]
 
 
 class _MarksForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs only
-    """The marks of a design. Lowering one needs the rights that `designs.access.permissions.require_may_mark` names."""
+    """The marks of a design. Lowering one requires the rights of `designs.access.permissions.require_may_mark`."""
 
     marking_user: User
     stored: Marks
@@ -54,7 +54,7 @@ class DesignAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the
     list_filter = ["status", "step", "error_code", "error_reason", "kind", "is_itar", "classification", "created_at"]
     list_select_related = ["series__organization"]
     search_fields = ["id", "series__part_number", "file_name", "sha256", "error_id"]
-    # All but what an export officer may have to correct. The file itself is left out: its field links to it.
+    # All but the fields that an export officer may have to correct. The file is left out: its field links to it.
     readonly_fields = [
         "id", "series", "visible_version", "status", "step",
         "stored_as", "file_name", "size_bytes", "sha256", "kind",
@@ -71,7 +71,7 @@ class DesignAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the
         return with_visible_version(shown.filter(pk__in=visible.values("pk")), visible)
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
-        # The stored number says how many versions are hidden.
+        # The stored number reveals how many versions are hidden.
         return not lookup.startswith("version") and super().lookup_allowed(lookup, value, request)
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
@@ -125,15 +125,15 @@ class DesignAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the
         delete_design(obj)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Design]) -> None:
-        # A delete of the query would go past the files.
+        # Deleting the query would leave the files in storage.
         for design in queryset:
             delete_design(design)
 
 
 class _PartOfDesignAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
-    """What processing found in a design: shown where the design is, never edited."""
+    """Results of processing: visible if the design is, never edited."""
 
-    # Not the design itself: its text has a number that counts hidden versions.
+    # Not the design itself: its text contains a number that counts hidden versions.
     exclude = ["design"]
     readonly_fields = ["of_design"]
 

@@ -1,4 +1,4 @@
-"""Memberships on the admin site: staff see and grant no more than their own membership lets them."""
+"""Memberships on the admin site: staff see and grant no more than their own membership allows."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def user_id_of(request: HttpRequest) -> int:
 
 
 class _MembershipForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs only
-    """Refuses rights that the person at the keyboard does not have. Superusers grant all: they make the first owner."""
+    """Refuses rights that the signed-in user does not have. Superusers may grant all: they create the first owner."""
 
     granting_user: User
 
@@ -51,11 +51,11 @@ class _MembershipForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in 
             return cleaned
         by = self._granting_membership(organization)
         # The stored rights count, too: staff cannot change a membership with rights above their own.
-        today = self._rights_today()
-        self._check(by, {**_LEAST, **today, **cleaned})
-        if today:
-            # In its own organization: the form may move it to another one.
-            self._check(self._granting_membership(today.pop("organization")), today)
+        current = self._stored_rights()
+        self._check(by, {**_LEAST, **current, **cleaned})
+        if current:
+            # In its stored organization: the form may move it to another one.
+            self._check(self._granting_membership(current.pop("organization")), current)
         self._check_primary(cleaned, organization)
         return cleaned
 
@@ -65,7 +65,7 @@ class _MembershipForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in 
             raise ValidationError({"is_primary": WORKS_ELSEWHERE})
 
     def _granting_membership(self, organization: Organization | uuid.UUID) -> Membership:
-        # By id: on the page that adds an organization there is no row of it yet.
+        # By id: the page that adds an organization has no row for it yet.
         found = Membership.objects.filter(
             user=self.granting_user, organization_id=getattr(organization, "pk", organization)
         )
@@ -73,7 +73,7 @@ class _MembershipForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in 
             raise ValidationError("You are no member of this organization.")
         return by
 
-    def _rights_today(self) -> dict[str, Any]:
+    def _stored_rights(self) -> dict[str, Any]:
         stored = Membership.objects.filter(pk=self.instance.pk)
         return dict(stored.values("organization", "role", "clearance", "is_us_person").first() or {})
 
@@ -91,7 +91,7 @@ def _form_of(request: HttpRequest) -> type[_MembershipForm]:
 
 
 def _open(memberships: QuerySet[Membership], user: User) -> QuerySet[Membership]:
-    """Return those whose clearance and status a user may see: who may grant both, see `may_grant_secrecy`."""
+    """Return the memberships whose clearance and status a user may see and grant, see `may_grant_secrecy`."""
     if user.is_superuser:
         return memberships
     own = Membership.objects.filter(
@@ -104,7 +104,7 @@ def _open(memberships: QuerySet[Membership], user: User) -> QuerySet[Membership]
 
 
 def _may_delete(user: User, member: Membership) -> bool:
-    """Return whether a user may grant all rights of a membership, and therefore take them away."""
+    """Return whether a user may delete a membership: users who may grant all its rights may remove them."""
     return user.is_superuser or covers(user.memberships.filter(organization=member.organization_id).first(), member)
 
 
@@ -121,7 +121,7 @@ class _MembershipFormSet(BaseInlineFormSet):  # type: ignore[type-arg]  # generi
 
 
 class _UsersOfStaff:
-    """A form whose users are those that the admin site shows to the person at the keyboard."""
+    """Offers, in a form, only the users that the admin site shows to the signed-in user."""
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "user":
@@ -194,7 +194,7 @@ class MembershipAdmin(_UsersOfStaff, admin.ModelAdmin):  # type: ignore[type-arg
 
 @admin.register(UnmatchedMember)
 class UnmatchedMemberAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
-    """Names without an account in lists of members. For superusers: others must not learn which these are."""
+    """Names without an account in lists of members. For superusers: others must not learn which names these are."""
 
     list_display = ["name", "organization", "role", "created_at"]
     list_select_related = ["organization"]

@@ -31,7 +31,7 @@ def _is_superuser(request: HttpRequest) -> bool:
 
 @admin.register(User)
 class UserAdmin(NothingOfOthers, AuthUserAdmin):  # type: ignore[type-arg]  # generic in the stubs only
-    """Django's, but for accounts and rights above the own ones: only superusers change these."""
+    """Django's user page, on which only superusers may change rights and accounts with more rights than their own."""
 
     actions = ["end_logins"]
 
@@ -47,7 +47,7 @@ class UserAdmin(NothingOfOthers, AuthUserAdmin):  # type: ignore[type-arg]  # ge
         return shown.filter(pk__in=administered_users(user_of(request)).values("pk"))
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:  # noqa: A002
-        # Django answers 404 for an account that is not there: the same for all that are not shown.
+        # Missing and hidden accounts get the same answer; Django would answer 404 for missing ones only.
         if self.get_object(request, id) is None:
             raise PermissionDenied
         answer: HttpResponse = super().user_change_password(request, id, form_url)
@@ -58,7 +58,7 @@ class UserAdmin(NothingOfOthers, AuthUserAdmin):  # type: ignore[type-arg]  # ge
         return fields if _is_superuser(request) else [*fields, *_RIGHTS]
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        # A new password for an account with rights above the own ones would be a way to them.
+        # A user who may set the password of an account with more rights could use those rights.
         is_covered = obj is None or may_manage_account(user_of(request), obj)
         return is_covered and bool(super().has_change_permission(request, obj))
 
@@ -71,7 +71,7 @@ class UserAdmin(NothingOfOthers, AuthUserAdmin):  # type: ignore[type-arg]  # ge
 
 
 class GroupAdmin(AuthGroupAdmin):
-    """Django's, but for superusers only: a group gives its permissions to all accounts in it, the own one too."""
+    """Django's group page, for superusers only: a group grants its permissions to all its members, the editor too."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return _is_superuser(request) and bool(super().has_add_permission(request))
@@ -83,13 +83,13 @@ class GroupAdmin(AuthGroupAdmin):
         return _is_superuser(request) and bool(super().has_delete_permission(request, obj))
 
 
-# Django has registered its own.
+# Django has registered its own page.
 admin.site.unregister(Group)
 admin.site.register(Group, GroupAdmin)
 
 
 class TokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
-    """Tokens can be seen and ended. They are made by their owner's login or by a command, never for others here."""
+    """Tokens can be viewed and revoked. Their owner's login or a command creates them, this page never does."""
 
     list_display = ["user", "created", "expiry"]
     list_select_related = ["user"]
@@ -107,7 +107,7 @@ class TokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the 
         return False
 
 
-# knox registers a page of its own, where staff make tokens for any user. Its module is loaded first, so that it does
-# not register the page after this.
+# knox registers its own page, on which staff can create tokens for any user. Its module is imported above, so that it
+# does not register the page later.
 admin.site.unregister(knox.admin.models.AuthToken)
 admin.site.register(get_token_model(), TokenAdmin)
