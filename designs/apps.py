@@ -47,7 +47,7 @@ class DesignsConfig(AppConfig):
         from integrations.tracing import TracingOptions, init_tracing  # noqa: PLC0415
 
         lifecycle.install(resets=[error_signals.reset])
-        # Before a deployment turns the link by which this process has imported its code.
+        # Before a deployment switches the symbolic link through which this process has imported its code.
         folders_of(conf.in_app_roots)
         state_words(REASONS)
         standard_error.connect()
@@ -101,7 +101,7 @@ class DesignsConfig(AppConfig):
 
 
 class ConsoleConfig(AppConfig):
-    """The application for commands that only read Redis, see `enginel.console`: no tasks, requests or CAD files."""
+    """Application for commands that only read Redis, see `enginel.console`: without tasks, requests and CAD files."""
 
     name = "designs"
     verbose_name = "Enginel"

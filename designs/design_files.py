@@ -26,7 +26,7 @@ _MISSING = "The stored file is missing or changed."
 
 @contextmanager
 def storage_reachable() -> Iterator[None]:
-    """Turn what storages raise into one of our errors, which names no path and no bucket.
+    """Turn exceptions of the storage into an Enginel error that names no path and no bucket.
 
     Raises:
         ExternalServiceError: The storage failed.
@@ -54,7 +54,7 @@ def require_stored(design: Design) -> None:
 
 
 def delete_file(name: str) -> None:
-    """Remove a stored file; one that is gone already is fine.
+    """Remove a stored file; a missing file is no error.
 
     Raises:
         ExternalServiceError: The storage failed.
@@ -65,10 +65,10 @@ def delete_file(name: str) -> None:
 
 @contextmanager
 def local_path(design: Design) -> Iterator[Path]:
-    """Give the path of the design's file; a file of a remote storage is copied for the time of the block.
+    """Yield the path of the design's file; a file of a remote storage is copied for the duration of the block.
 
     Raises:
-        EnginelBaseException: The file is missing, or of another size than was uploaded.
+        EnginelBaseException: The file is missing, or its size differs from the upload.
         ExternalServiceError: The storage failed.
     """
     require_stored(design)

@@ -1,4 +1,4 @@
-"""The life of a design outside the workers: stored, finalized, asked for its failure, deleted."""
+"""Lifecycle of a design outside the workers: upload, finalization, stored failure, deletion."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ __all__ = [
 logger = logging.getLogger(__name__)
 
 _BROKER_ERRORS = (OperationalError, OSError, RedisError)
-_FAULT_OF_OURS = 500
+_SERVER_FAULT = 500
 _AS_UPLOADED: Mapping[str, Any] = {
     "status": Status.UPLOADED,
     "step": Step.NONE,
@@ -63,19 +63,19 @@ _AS_UPLOADED: Mapping[str, Any] = {
 
 @PerformanceMonitor.track_duration("upload")
 def accept_upload(user: User, form: Mapping[str, Any]) -> Design:
-    """Make an uploaded file the next version of a series. Refused, it leaves nothing behind.
+    """Make an uploaded file the next version of a series; a refused file leaves nothing behind.
 
     Args:
-        user: Who uploads it.
+        user: The uploading user.
         form: The fields of `designs.serializers.UploadSerializer`, validated.
 
     Raises:
-        NotFound: There is no such series, or it is a foreign one.
-        InsufficientPermissions: The user is no engineer there.
-        ITARViolation, ClearanceLevelInsufficient: The file is marked as what the user may not see.
-        InvalidFileFormat, CorruptedFile: It is neither STEP nor IGES, or its name says otherwise.
-        FileValidationError: It has another digest than the form says.
-        OrganizationLimitExceeded: The organization has as many designs as it may.
+        NotFound: There is no such series, or it belongs to a foreign organization.
+        InsufficientPermissions: The user is not an engineer there.
+        ITARViolation, ClearanceLevelInsufficient: The user may not see designs with the marks of the file.
+        InvalidFileFormat, CorruptedFile: It is neither STEP nor IGES, or its name has another format's extension.
+        FileValidationError: Its digest differs from the digest in the form.
+        OrganizationLimitExceeded: The organization has reached its limit of designs.
         StorageQuotaExceeded: The file does not fit into the organization's quota.
         ExternalServiceError: The storage failed.
     """
@@ -105,7 +105,7 @@ def accept_upload(user: User, form: Mapping[str, Any]) -> Design:
 
 
 def _store(design: Design, received: ReceivedFile) -> None:
-    # Asked before the slow transfer to storage, and again under the lock, which must not last as long.
+    # Checked before the slow transfer to storage, and again under the lock, which must be short.
     _require_room(design.series.organization, design.size_bytes)
     with storage_reachable():
         design.file.save("", received, save=False)
@@ -120,7 +120,7 @@ def _discard(name: str) -> None:
     try:
         delete_file(name)
     except ExternalServiceError:
-        # The refusal on its way out must not be replaced by this one.
+        # This error must not replace the refusal being raised.
         logger.exception("A stored file of a refused upload could not be removed", extra={"file": name})
 
 
@@ -146,9 +146,9 @@ def finalize_design(design: Design) -> Design:
     """Queue an uploaded design for processing, once; or again, if processing failed and the file was not at fault.
 
     Raises:
-        DesignNotReady: It is queued or further, or its file is at fault.
+        DesignNotReady: It was finalized already, or its file is at fault.
         EnginelBaseException: The stored file is missing or of another size.
-        ExternalServiceError: Storage or broker do not answer; the design stays as it is, or becomes uploaded.
+        ExternalServiceError: Storage or broker do not respond; the design stays unchanged, or becomes uploaded.
     """
     if not _may_begin(design):
         raise _not_in_status(design, "finalized", Status.UPLOADED)
@@ -188,14 +188,14 @@ def delete_design(design: Design) -> None:
             raise DesignNotReady(f"A design that is {locked.status} cannot be deleted.")
         name = locked.stored_as
         locked.delete()
-        # Last, so that a storage that fails rolls everything back.
+        # Last, so that a failure of the storage rolls everything back.
         delete_file(name)
 
 
 def put_back(designs: QuerySet[Design]) -> int:
-    """Make designs uploaded again: failed ones, and ones whose worker or message was lost. Return how many.
+    """Reset designs to uploaded: failed ones, and those whose worker or message was lost. Return how many.
 
-    What a lost worker does after all is let be: its next step finds the design not in work.
+    A lost worker that continues after all does no harm: its next step finds the design not in work.
     """
     return designs.filter(status__in=[*IN_WORK, Status.FAILED]).update(**_AS_UPLOADED)
 
@@ -203,19 +203,19 @@ def put_back(designs: QuerySet[Design]) -> int:
 def _may_begin(design: Design) -> bool:
     """Return whether a design may be processed now.
 
-    A status below 500 says that the file is at fault; it will be again. From 500 on it was a time limit, the storage, a
-    lost worker, a cancelled task or an error of ours.
+    A status below 500 means that the file is at fault, and it would fail again. From 500 on, the cause was a time
+    limit, the storage, a lost worker, a cancelled task or an error of ours.
     """
-    is_retry = design.status == Status.FAILED and (design.error_status or 0) >= _FAULT_OF_OURS
+    is_retry = design.status == Status.FAILED and (design.error_status or 0) >= _SERVER_FAULT
     return design.status == Status.UPLOADED or is_retry
 
 
 def require_processed(design: Design) -> None:
-    """Check that processing has an outcome to show.
+    """Check that processing has ended with a result.
 
     Raises:
-        DesignNotReady: It has not ended.
-        EnginelBaseException: It ended in a failure: that one, see `stored_failure`.
+        DesignNotReady: Processing has not ended.
+        EnginelBaseException: The failure in which processing ended, see `stored_failure`.
     """
     if design.status == Status.FAILED:
         raise stored_failure(design)
@@ -224,23 +224,23 @@ def require_processed(design: Design) -> None:
 
 
 def require_bom(design: Design) -> None:
-    """Check that there is a bill of materials to show: one survives a failure of the geometry.
+    """Check that the bill of materials is available: it survives a failure of the geometry.
 
     Raises:
         DesignNotReady: Processing has not ended.
-        EnginelBaseException: It ended in a failure before the bill of materials was there: that one.
+        EnginelBaseException: The failure in which processing ended before the bill of materials was stored.
     """
     if not (design.status == Status.FAILED and design.step == Step.GEOMETRY):
         require_processed(design)
 
 
 def stored_failure(design: Design) -> EnginelBaseException:
-    """Return the failure that ended a design: the same occurrence again, not a new one."""
+    """Return the failure that ended a design, as the same occurrence, not a new one."""
     failure = exception_class_for_code(design.error_code)(
         design.error_detail, design.error_code, details=design.error_facts
     )
     if design.error_status is not None:
-        # Some codes are narrower than their class.
+        # Some codes are more specific than their class, and have another status.
         failure.status_code = design.error_status
     failure.__dict__.update(error_id=design.error_id, already_recorded=True)
     return failure

@@ -1,4 +1,4 @@
-"""The system checks of the CAD kernel: apart from the others, because they load the readers of CAD files."""
+"""System checks of the CAD kernel; apart from the other checks, because they load the readers of CAD files."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Refuse to migrate a database of an older checkout, in one line that says what to do.
+"""Refusal to migrate a database of an older version, in one line that names the remedy.
 
 Its accounts are in ``auth_user``; Django cannot move them to the user model of this version. Without this check
-``migrate`` finds nothing to do, since the names of the migrations are the same, and the first login is a traceback.
+``migrate`` does nothing, since the names of the migrations are the same, and the first login ends in a traceback.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ __all__ = ["older_database_refusal", "refuse_older_database"]
 
 
 def refuse_older_database(using: str, **kwargs: Any) -> None:
-    """Receive ``pre_migrate``.
+    """Refuse to migrate a database of an older version; receiver of ``pre_migrate``.
 
     Raises:
-        CommandError: The database has tables of Enginel and no table of its user model.
+        CommandError: The database has tables of Enginel, but not the table of its user model.
     """
     if refusal := older_database_refusal(using):
         raise CommandError(refusal)
 
 
 def older_database_refusal(using: str = DEFAULT_DB_ALIAS) -> str:
-    """Return why a database of an older checkout cannot be used and what to do; empty for any other."""
+    """Return why a database of an older version cannot be used, and the remedy; empty for any other database."""
     connection = connections[using]
     try:
         tables = set(connection.introspection.table_names())
     except DatabaseError:
-        # Away, which is another failure.
+        # An unreachable database is another failure.
         return ""
     if "designs_design" not in tables or "designs_user" in tables:
         return ""

@@ -19,13 +19,13 @@ __all__ = ["create_series"]
 def create_series(
     user: User, *, part_number: str, name: str, description: str, organization: uuid.UUID | None = None
 ) -> Series:
-    """Begin a series in an organization; in the user's primary or only one, if none is named.
+    """Create a series in an organization; in the user's primary or only one, if none is named.
 
     Raises:
         ValidationError: No organization is named, and the user has no primary or only one.
         NotFound: The organization does not exist, or is a foreign one.
-        InsufficientPermissions: The user is no engineer there.
-        DuplicatePartNumber: The organization has this part number.
+        InsufficientPermissions: The user is not an engineer there.
+        DuplicatePartNumber: The part number already exists in the organization.
     """
     membership = _own_membership(user) if organization is None else get_membership(user, organization)
     require_role(membership, Role.ENGINEER)
@@ -38,20 +38,20 @@ def create_series(
     )
     same = Series.objects.filter(organization=membership.organization, part_number=part_number)
     if same.exists():
-        _note_controlled(same)
+        _mark_if_controlled(same)
         raise DuplicatePartNumber(field="part_number")
     try:
         with transaction.atomic():
             series.save(force_insert=True)
     except IntegrityError as exc:
-        # Somebody else was quicker, between the look and the insert.
-        _note_controlled(same)
+        # A concurrent request has inserted the part number since the check.
+        _mark_if_controlled(same)
         raise DuplicatePartNumber(field="part_number") from exc
     return series
 
 
-def _note_controlled(series: QuerySet[Series]) -> None:
-    """Keep a part number out of error reports if a controlled design has it: the request's body names it."""
+def _mark_if_controlled(series: QuerySet[Series]) -> None:
+    """Keep a part number of a controlled design out of error reports, which show the request's body."""
     controlled = Q(is_itar=True) | Q(classification__gt=Clearance.UNCLASSIFIED)
     if Design.objects.filter(controlled, series__in=series).exists():
         context.set_controlled()

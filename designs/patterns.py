@@ -1,8 +1,8 @@
-"""Regular expressions that repeat groups possessively, right on every Python that we support. Pure.
+"""Regular expressions with possessive repetitions of groups, correct on every supported Python. Pure.
 
-Some releases of Python 3.11, that of Debian 12 among them, do not go back to where the last turn of a possessive
-repetition of a group began when that turn fails half way: ``(?:x(?!y))*+xy`` does not match ``xy``. An atomic group
-that holds the plain repetition means the same and is right there.
+Some releases of Python 3.11, that of Debian 12 among them, do not backtrack to the start of the last iteration of a
+possessive repetition of a group if that iteration fails half way: ``(?:x(?!y))*+xy`` does not match ``xy``. An atomic
+group around the plain repetition has the same meaning and is correct there.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _POSSESSIVE = re.compile(r"([*+?]|\{\d*,?\d*\})\+")
 
 
 def compile_pattern(pattern: AnyStr, flags: int = 0) -> re.Pattern[AnyStr]:
-    """Compile a pattern as `re.compile` does."""
+    """Compile a pattern like `re.compile`, with atomic groups where possessive repetitions are incorrect."""
     if _IS_SOUND:
         return re.compile(pattern, flags)
     if isinstance(pattern, bytes):
@@ -26,7 +26,7 @@ def compile_pattern(pattern: AnyStr, flags: int = 0) -> re.Pattern[AnyStr]:
 
 
 def with_atomic_groups(pattern: str) -> str:
-    """Return the pattern with an atomic group in the place of each possessive repetition of a group."""
+    """Return the pattern with each possessive repetition of a group replaced by an atomic group."""
     pieces: list[str] = []
     begins: list[int] = []
     at, is_in_class = 0, False
@@ -38,7 +38,7 @@ def with_atomic_groups(pattern: str) -> str:
             is_in_class = char != "]"
         elif char == "[":
             is_in_class = True
-            # A bracket that comes first, or after a caret, is a character of the class.
+            # A closing bracket at the start, or after a caret, is a character of the class.
             first = re.compile(r"\^?\]?").match(pattern, at)
             pieces.append(first[0] if first else "")
             at += len(pieces[-1])

@@ -1,8 +1,8 @@
-"""Designs whose task is gone without a word: the queue was purged, or a worker's whole host died.
+"""Detection of designs whose task was lost silently: the queue was purged, or a worker's whole host died.
 
-No signal reports that, so beat has the designs in work held against what the broker and live workers have. A design
-that is found nowhere at every look for a minute becomes failed, and can be finalized again. Where the broker, the
-workers or Redis cannot be asked, nothing is decided.
+No signal reports that, so beat compares the designs in work with the tasks of the broker and of live workers. A design
+whose task is missing at every check for a minute becomes failed, and can be finalized again. If the broker, the workers
+or Redis cannot be queried, nothing is decided.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ logger = logging.getLogger(__name__)
 
 _MISSING_KEY = "enginel:{designs}:missing"
 _KEPT_SECONDS = 3_600
-# Designs held against the broker at one look, the longest in work first.
+# Designs compared with the broker at one check, the longest in work first.
 _DESIGNS_MAX = 1_000
 
 
 @shared_task(name="designs.fail_lost_designs", ignore_result=True)
 def fail_lost_designs() -> int:
-    """Fail the designs in work whose task no queue and no live worker has had for a while; return how many."""
+    """Fail the designs in work whose task is missing in queues and live workers for a while; return how many."""
     broker_url = broker_redis_url(settings.CELERY_BROKER_URL)
     if current_app.conf.task_always_eager or not broker_url:
         return 0
@@ -47,12 +47,12 @@ def fail_lost_designs() -> int:
         missing = _missing(store, redis_for(broker_url))
         since = _missing_since(store, missing)
     except Undecided as reason:
-        logger.info("It cannot be told which designs are lost: %s", reason)
+        logger.info("Lost designs cannot be determined: %s", reason)
         return 0
     except (DatabaseError, RedisUnavailable):
-        # An outage has its own records and alarms; the next look is ten seconds away.
+        # An outage has its own records and alarms; the next check follows in ten seconds.
         return 0
-    # Never sooner than a worker's next heartbeat would name a task that it has just received.
+    # Not before the next heartbeat of a worker would list a task that it has just received.
     latest = timezone.now().timestamp() - max(conf.lost_design_seconds, LIVE_SECONDS)
     lost = [task_id for task_id, moment in since.items() if moment <= latest]
     return sum(_fail(task_id) for task_id in lost)
@@ -66,7 +66,7 @@ def _fail(task_id: str) -> int:
 
 
 def _missing(store: FailFastRedis, broker: FailFastRedis) -> set[str]:
-    """Return the tasks of designs in work that neither a queue nor a live worker has."""
+    """Return the tasks of designs in work that are neither in a queue nor at a live worker."""
     begun = timezone.now() - timedelta(seconds=LIVE_SECONDS)
     in_work = Design.objects.filter(status__in=IN_WORK, finalized_at__lte=begun).exclude(task_id="")
     wanted = set(in_work.order_by("finalized_at").values_list("task_id", flat=True)[:_DESIGNS_MAX])
@@ -80,13 +80,13 @@ def _missing(store: FailFastRedis, broker: FailFastRedis) -> set[str]:
     names = {*queues, *routed, *current_app.amqp.queues}
     options = current_app.conf.broker_transport_options or {}
     waiting = tasks_in_queues(broker, BrokerQueues(names, options), wanted - at_workers)
-    # A task that a worker took from its queue in the meantime.
+    # Workers may have taken tasks from their queue in the meantime.
     received, _ = tasks_at_workers(store)
     return wanted - at_workers - waiting - received
 
 
 def _missing_since(store: FailFastRedis, missing: set[str]) -> Mapping[str, float]:
-    """Return since when each of these tasks was missing at every look, in seconds since the epoch."""
+    """Return since when each of these tasks has been missing at every check, in seconds since the epoch."""
     now = timezone.now().timestamp()
     known: Mapping[Any, Any] = store.run(lambda client: client.hgetall(_MISSING_KEY))
     before = {task_id.decode(errors="replace"): float(moment) for task_id, moment in known.items()}

@@ -18,15 +18,15 @@ class ErrorSerializer(serializers.Serializer[dict[str, Any]]):
 
     detail = serializers.JSONField(help_text="Text; for refused form fields an object of lists of texts.")
     code = serializers.CharField()
-    error_id = serializers.CharField(allow_null=True, help_text="Id of the record; null for what is not recorded.")
+    error_id = serializers.CharField(allow_null=True, help_text="Id of the record; null if the error is not recorded.")
     field = serializers.CharField(required=False, help_text="The request field at fault, where one is known.")
-    reason = serializers.CharField(required=False, help_text="Why a file is at fault, in a word of a closed list.")
-    stage = serializers.CharField(required=False, help_text="What the service was doing with the file.")
-    line = serializers.IntegerField(required=False, help_text="Where in the file, as far as it is known.")
+    reason = serializers.CharField(required=False, help_text="Reason why a file is at fault, from a closed list.")
+    stage = serializers.CharField(required=False, help_text="Stage at which the file failed.")
+    line = serializers.IntegerField(required=False, help_text="Line of the file, if known.")
     entity = serializers.CharField(required=False, help_text="The entity's number, such as #12.")
     section = serializers.CharField(required=False, help_text="The section of the file.")
     limit = serializers.IntegerField(required=False, help_text="The limit that the file exceeds.")
-    hint = serializers.CharField(required=False, help_text="Where to look and what to do, in words.")
+    hint = serializers.CharField(required=False, help_text="Advice: where to look and what to do.")
 
 
 def error_responses(*kinds: type[APIException]) -> dict[int, OpenApiResponse]:

@@ -1,4 +1,4 @@
-"""How much is stored, and how much may be, over all organizations."""
+"""Storage used and storage quota, over all organizations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Text for terminals: of bounded width, whatever is in it, and with nothing a terminal would obey."""
+"""Text for terminals: of bounded width, and without characters that a terminal would interpret."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["clean", "fit", "sparkline", "width_of", "wrap"]
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _ASCII_BLOCKS = ".:-=+*#@"
 _SPACES = "\t\n\v\f\r\x85\u2028\u2029"
-# Controls, formats (bidi marks, joiners), surrogates, private and unassigned: what a terminal obeys or cannot draw.
+# Controls, formats (bidi marks, joiners), surrogates, private and unassigned: a terminal obeys or cannot draw them.
 _NOT_SHOWN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
 _MARKS = frozenset({"Mn", "Me"})
 _MAX_MARKS = 2
@@ -40,13 +40,13 @@ def width_of(text: str) -> int:
 
 
 def fit(text: str, width: int, *, pad: bool = False) -> str:
-    """Return the text cleaned and cut to a width; with ``pad`` filled up to it."""
+    """Return the cleaned text, cut to a width; with ``pad``, filled up to it."""
     line = next(wrap(text, width, cut=True), "")
     return line + " " * (width - width_of(line)) if pad else line
 
 
 def wrap(text: str, width: int, *, cut: bool = False) -> Iterator[str]:
-    """Give the cleaned text in lines of at most ``width`` columns; with ``cut`` only the first, ended by ``...``."""
+    """Yield the cleaned text in lines of at most ``width`` columns; with ``cut`` only the first, ended by ``...``."""
     line, used = "", 0
     for char in clean(text):
         columns = _columns(char)
@@ -65,7 +65,7 @@ def wrap(text: str, width: int, *, cut: bool = False) -> Iterator[str]:
 
 
 def sparkline(counts: Sequence[int], encoding: str | None = "utf-8") -> str:
-    """Draw one column for each count, a space for none; in ASCII where the encoding knows no blocks."""
+    """Return one column for each count, a space for zero; in ASCII if the encoding has no block characters."""
     try:
         _BLOCKS.encode(encoding or "ascii")
         blocks = _BLOCKS

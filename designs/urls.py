@@ -1,4 +1,4 @@
-"""URLs below /api/, but for health and monitoring."""
+"""URLs below /api/, except health and monitoring."""
 
 from __future__ import annotations
 
