@@ -91,7 +91,7 @@ def _form_of(request: HttpRequest) -> type[_MembershipForm]:
 
 
 def _open(memberships: QuerySet[Membership], user: User) -> QuerySet[Membership]:
-    """Return the memberships whose clearance and status a user may see and grant, see `may_grant_secrecy`."""
+    """Return the memberships whose clearance and US person status the user may see, see `may_grant_secrecy`."""
     if user.is_superuser:
         return memberships
     own = Membership.objects.filter(

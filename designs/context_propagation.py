@@ -119,7 +119,7 @@ _scope: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext
 
 
 def connect(scope: Callable[[], AbstractContextManager[None]]) -> None:
-    """Determine the origin of work outside of requests and tasks from now on.
+    """Start to determine the origin of work outside of requests and tasks.
 
     Args:
         scope: Isolates one piece of work of a pool process from the next.

@@ -38,7 +38,7 @@ _DESIGNS_MAX = 1_000
 
 @shared_task(name="designs.fail_lost_designs", ignore_result=True)
 def fail_lost_designs() -> int:
-    """Fail the designs in work whose task is missing in queues and live workers for a while; return how many."""
+    """Fail the designs in work whose task has been missing for a while; return how many."""
     broker_url = broker_redis_url(settings.CELERY_BROKER_URL)
     if current_app.conf.task_always_eager or not broker_url:
         return 0

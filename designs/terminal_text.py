@@ -35,7 +35,7 @@ def clean(text: str) -> str:
 
 
 def width_of(text: str) -> int:
-    """Return how many columns a clean text takes."""
+    """Return the width of a clean text, in columns."""
     return sum(_columns(char) for char in text)
 
 

@@ -89,7 +89,7 @@ def _close_within(response: StreamingHttpResponse, state: State) -> None:
             # Breaks the reference cycle between the response and this function.
             vars(response).pop("close", None)
 
-    response.close = close_within  # type: ignore[method-assign] # what servers and Django's clients call
+    response.close = close_within  # type: ignore[method-assign] # servers and Django's test clients call it
 
 
 def _record(exc: Exception) -> None:

@@ -38,7 +38,7 @@ def fail_revoked(sender: Any = None, request: Any = None, expired: bool = False,
 
 
 def record_unknown_task(name: str = "", message: Any = None, **kwargs: object) -> None:
-    """Record a message for a task this worker does not know."""
+    """Record a message for a task that is not registered in this worker."""
     with guarded("record_unknown_task"):
         _record_message(NotRegistered(name), message)
 

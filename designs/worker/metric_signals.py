@@ -45,7 +45,7 @@ def remember(request: Any = None, **kwargs: object) -> None:
     with guarded("remember_task"):
         headers = request.request_dict
         if request.delivery_info.get("redelivered"):
-            # Its time at the lost worker is no queue time, and the broker does not report when that time ended.
+            # Time at the lost worker does not count as queue time, and the broker does not report when it ended.
             headers[QUEUED_AT_HEADER] = max(due_at(headers), time.time())
         _received[request.id] = request
         if len(_received) > _REMEMBERED_MAX:
