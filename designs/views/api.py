@@ -1,4 +1,4 @@
-"""What all endpoints of the workload have in common."""
+"""Base class of the API views: authentication, JSON bodies, and errors of unreadable bodies."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ __all__ = ["WorkloadView"]
 
 
 class WorkloadView(APIView):
-    """A view for logged-in users that takes JSON and answers every bad body with 4xx."""
+    """View for authenticated users that accepts JSON and answers unreadable bodies with 4xx."""
 
     authentication_classes = [TokenAuthentication, SessionAuthentication]
     permission_classes = [IsAuthenticated]
     parser_classes = [JSONParser]
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
-        # A client may name any codec Python has; base64 or undefined break Django's query and form parsing.
+        # A client may name any codec of Python; "base64" and "undefined" would break Django's query and form parsing.
         request.encoding = "utf-8"
         return super().initialize_request(request, *args, **kwargs)
 

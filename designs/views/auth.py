@@ -1,4 +1,4 @@
-"""Logging in and out: tokens of the API, and the login page of the admin site."""
+"""Login and logout: tokens of the API, and the login page of the admin site."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ __all__ = ["LoginView", "LogoutView", "admin_login", "admin_password_change"]
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def admin_login(request: HttpRequest) -> HttpResponse:
-    """Answer as the admin site's own login page does, within the limit of tries that the API has, too."""
+    """Serve the login page of the admin site, with the same limit of login attempts as the API."""
     # Django redirects a signed-in user on GET only, and would answer HEAD with the form.
     if request.method == "HEAD" and admin.site.has_permission(request):
         return HttpResponseRedirect(reverse("admin:index"))
@@ -41,7 +41,7 @@ def admin_login(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def admin_password_change(request: HttpRequest) -> HttpResponse:
-    """Answer as the admin site's own page does; the old password may be tried as often as at a login."""
+    """Serve the password page of the admin site; attempts at the old password count as login attempts."""
     if request.method == "POST":
         refused = _refused_try(request, require_user(request.user).get_username())
         if refused is not None:
@@ -69,7 +69,7 @@ class LoginView(WorkloadView):
     permission_classes = [AllowAny]
 
     def get_authenticate_header(self, request: Request) -> str:
-        # Without a login to ask for, DRF would answer a wrong password with 403.
+        # DRF turns 401 into 403 if a view has no authentication header.
         return str(knox_settings.AUTH_HEADER_PREFIX)
 
     @extend_schema(
@@ -82,7 +82,7 @@ class LoginView(WorkloadView):
         form = LoginSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         count_login_try(request._request, form.validated_data["username"])  # noqa: SLF001  # DRF offers no public name
-        # Django hashes for unknown and inactive users too, so that time does not tell them either.
+        # Django hashes the password for unknown and inactive users too, so the response time reveals neither.
         user = authenticate(request._request, **form.validated_data)  # noqa: SLF001  # DRF offers no public name
         if user is None:
             raise AuthenticationFailed("Unknown user name or wrong password.")
@@ -92,9 +92,9 @@ class LoginView(WorkloadView):
 
 
 class LogoutView(WorkloadView):
-    """Ends the token or session the request came with."""
+    """Ends the token or the session of this request."""
 
-    @extend_schema(summary="Give the token back", request=None, responses={204: None, **error_responses()})
+    @extend_schema(summary="Log out", request=None, responses={204: None, **error_responses()})
     def post(self, request: Request) -> Response:
         if request.auth is None:
             logout(request._request)  # noqa: SLF001  # DRF offers no public name

@@ -1,4 +1,4 @@
-"""The answer of a monitoring endpoint whose store does not answer: 503, never zeros or an empty list."""
+"""503 response of the monitoring endpoints while Redis is down; zeros or an empty list would be wrong."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ def store_away(request: HttpRequest, what: str, **known: Any) -> JsonResponse:
     """Return 503 with the error body.
 
     Args:
-        request: Of Django or of REST framework. Its answer is not recorded: reading errors must not make more of them.
-        what: Plural noun of what cannot be read.
-        known: Further keys: what is known without Redis, ``this_process`` for what this process alone knows.
+        request: A request of Django or of REST framework. Its failure is not recorded: reads must not add errors.
+        what: Plural noun for the data that cannot be read.
+        known: Further keys of the body: data that needs no Redis. ``this_process`` holds the data of this process only.
     """
     request = getattr(request, "_request", request)
     mark_handled(request, None)

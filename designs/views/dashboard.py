@@ -1,4 +1,4 @@
-"""How the service does at a glance, and how long its operations take, for admins."""
+"""Endpoints of the dashboard data and of operation durations, for admins."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _RECENT_ERRORS = 10
 
 
 class OperationStats(serializers.Serializer[Any]):
-    """How long an operation took in the last hour. Seconds; percentiles are within 1.1 %."""
+    """Durations of an operation in the last hour, in seconds; percentiles are within 1.1 %."""
 
     count = serializers.IntegerField()
     total_duration = serializers.FloatField()
@@ -45,7 +45,7 @@ class Performance(serializers.Serializer[Any]):
 
 
 class Health(serializers.Serializer[Any]):
-    """As /api/health/detailed/ answers admins."""
+    """Body of /api/health/detailed/ for admins."""
 
     status = serializers.CharField()
     timestamp = serializers.DateTimeField()
@@ -57,12 +57,12 @@ class Dashboard(serializers.Serializer[Any]):
     recent_errors = ErrorRecord(many=True, help_text="the newest ten")
     performance = serializers.DictField(child=OperationStats(), help_text="by operation")
     metrics = serializers.DictField(
-        child=serializers.JSONField(), help_text="timestamp, and the flat names of /metrics with their numbers"
+        child=serializers.JSONField(), help_text="timestamp, and the values of /metrics by flat name"
     )
 
 
 class PerformanceView(APIView):
-    """How long operations and requests took in the last hour."""
+    """Durations and failures of operations and requests in the last hour."""
 
     permission_classes = [IsAdminUser]
 
@@ -79,12 +79,12 @@ class PerformanceView(APIView):
 
 
 class DashboardView(APIView):
-    """Health, the newest errors, operations and counters. 503 while they are unknown, with health and own errors."""
+    """Health, the newest errors, operations and counters. While Redis is down: 503 with health and own errors."""
 
     permission_classes = [IsAdminUser]
 
     @extend_schema(
-        summary="Everything at a glance",
+        summary="Overview of health, errors and performance",
         tags=["monitoring"],
         responses={200: Dashboard, **error_responses(PermissionDenied, ExternalServiceError)},
     )

@@ -1,4 +1,4 @@
-"""The dashboard in the admin: what the monitoring knows, on one page without a script."""
+"""Monitoring dashboard of the admin site: errors, health, requests and tasks on one page without scripts."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _TICKS = 5
 
 @require_safe
 def dashboard(request: HttpRequest) -> HttpResponse:
-    """Show the dashboard; ``?refresh=off`` keeps the page still. Wrapped by ``admin.site.admin_view``."""
+    """Return the dashboard page. ``?refresh=off`` stops the reload. The URL wraps it in ``admin.site.admin_view``."""
     context = _page(collect_overview(), timezone.now())
     still = request.GET.get("refresh") == "off"
     context |= {"service": conf.service, "still": still, "refresh_seconds": 0 if still else _REFRESH_SECONDS}
@@ -61,7 +61,7 @@ def _page(found: Mapping[str, Any], now: datetime) -> dict[str, Any]:
 
 
 def _overall(health: Mapping[str, Mapping[str, Any]]) -> str:
-    """Return the worst state there is."""
+    """Return the worst state among the components, ``unknown`` without any."""
     states = {facts["status"] for facts in health.values()}
     return next((state for state in reversed(STATES) if state in states), "unknown")
 
@@ -77,11 +77,11 @@ def _error(group: Mapping[str, Any], now: datetime) -> dict[str, Any]:
 
 
 def _columns(minutes: Iterable[Sequence[Any]], now: datetime, number: int) -> list[int]:
-    """Return the sums of a day's minutes in as many columns, oldest first."""
+    """Return the occurrences of the last day, summed into ``number`` columns of equal length, oldest first."""
     sums, begin = [0] * number, now - _DAY
     for moment, count in minutes:
         at = datetime.fromisoformat(moment).astimezone(UTC)
-        # The minute that began before the day did belongs to its first column.
+        # The minute in which the day began counts in the first column.
         column = max(0, int((at - begin) / _DAY * number))
         if column < number and at > begin - timedelta(minutes=1):
             sums[column] += int(count)

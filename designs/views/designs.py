@@ -1,4 +1,4 @@
-"""Designs: upload, finalize, look at what was found, delete."""
+"""Endpoints of designs: upload, finalize, geometry, bill of materials, delete."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ _STORED_FAILURES = (
 
 
 class UploadView(WorkloadView):
-    """One STEP or IGES file; nothing of a refused upload is kept."""
+    """One STEP or IGES file; a refused upload is not stored."""
 
     parser_classes = [UploadParser]
 
@@ -95,7 +95,7 @@ class UploadView(WorkloadView):
         expect_upload(request._request, user)  # noqa: SLF001  # DRF offers no public name
         form = UploadSerializer(data=request.data)
         form.is_valid(raise_exception=True)
-        # Read again: what was uploaded has its number among all versions, which the user may not know.
+        # Read again for the visible version number: the stored one counts versions that the user may not see.
         design, _ = get_design(user, accept_upload(user, form.validated_data).pk, to_show=True)
         return Response(DesignSerializer(design).data, status=status.HTTP_201_CREATED)
 
@@ -107,7 +107,7 @@ class UploadView(WorkloadView):
     )
 )
 class DesignListView(WorkloadView, generics.ListAPIView[Design]):
-    """Designs that export control or clearance hide from you are left out."""
+    """The list omits designs that export control or clearance hides from you."""
 
     queryset = Design.objects.all()
     serializer_class = DesignSerializer
@@ -121,7 +121,7 @@ class DesignListView(WorkloadView, generics.ListAPIView[Design]):
 class DesignView(WorkloadView):
     """A design with the state of its processing and the failure that ended it, if any."""
 
-    # 405 is documented here, since /api/designs/upload/ fits the path of a design.
+    # The schema documents 405 here, since /api/designs/upload/ matches the path of a design.
 
     @extend_schema(
         summary="One design", responses={200: DesignSerializer, **error_responses(*_NOT_SHOWN, MethodNotAllowed)}
@@ -147,7 +147,7 @@ class DesignView(WorkloadView):
 
 
 class FinalizeView(WorkloadView):
-    """Ends the upload; workers take over. Also again, after a failure that was not the file's."""
+    """Queues the design for processing; repeat it after a failure that the file did not cause."""
 
     @extend_schema(
         summary="Queue a design for processing",
@@ -170,10 +170,10 @@ class FinalizeView(WorkloadView):
 
 
 class GeometryView(WorkloadView):
-    """Solids, faces, box, volume and area; or the failure that ended processing, under its own id."""
+    """Solids, faces, box, volume and area; or the failure that ended processing, with its error id."""
 
     @extend_schema(
-        summary="What the kernel measured, in a unit of your choice",
+        summary="Measurements of the CAD kernel, in a unit of your choice",
         parameters=[OpenApiParameter("unit", str, default="mm", description="A unit of length: mm, inch, m, ...")],
         responses={
             200: GeometrySerializer,
@@ -188,7 +188,7 @@ class GeometryView(WorkloadView):
 
 
 class BOMView(WorkloadView):
-    """Parts with their quantities; empty for IGES files and single parts."""
+    """Parts and quantities; empty for IGES files and single parts."""
 
     @extend_schema(
         summary="Bill of materials",
@@ -205,7 +205,7 @@ class BOMView(WorkloadView):
 def _geometry_body(geometry: Geometry, unit: str) -> dict[str, Any]:
     sides = {"x": geometry.box_x_mm, "y": geometry.box_y_mm, "z": geometry.box_z_mm}
     box = {axis: convert_length(side, unit) for axis, side in sides.items() if side is not None}
-    # Converted even where there is nothing to convert, so that an unknown unit is always refused.
+    # Missing values are converted too, so that an unknown unit is always refused.
     volume = convert_volume(geometry.volume_mm3 or 0.0, unit)
     area = convert_area(geometry.area_mm2 or 0.0, unit)
     return {

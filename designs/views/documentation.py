@@ -1,4 +1,4 @@
-"""The API's schema and the page that shows it."""
+"""OpenAPI schema of the API, and its Swagger UI page."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ __all__ = ["DocumentationView", "SchemaView"]
 
 
 class _OnceGenerator(SchemaGenerator):
-    """Generates the schema once a process, one thread at a time: drf-spectacular's registries are not thread-safe.
+    """Generates the schema once per process, under a lock: drf-spectacular's registries are not thread-safe.
 
-    Queries such as ``?version=9`` and ``?lang=de`` change nothing: the API has one version and one language.
+    Parameters such as ``?version=9`` and ``?lang=de`` have no effect: the API has one version and one language.
     """
 
     _schemas: ClassVar[dict[bool, Any]] = {}
@@ -40,6 +40,6 @@ class SchemaView(SpectacularAPIView):
 
 
 class DocumentationView(SpectacularSwaggerSplitView):
-    """The schema as a page. Its script is an answer of its own, ``?script``: the policy of pages allows none inline."""
+    """The schema as a page. ``?script`` serves its script, since the content security policy forbids inline scripts."""
 
     template_name = "designs/docs.html"

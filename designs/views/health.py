@@ -1,4 +1,4 @@
-"""Health answers for load balancers, orchestrators and people."""
+"""Health endpoints: liveness, readiness and the status page, for load balancers, orchestrators and people."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ __all__ = ["ReadyView", "StatusView", "liveness"]
 _METHODS = ("GET", "HEAD")
 _UNHEALTHY = "unhealthy"
 _FORMATS = ("html", "json", "text", "openmetrics", "rss", "atom")
-# The first one answers a client without a preference.
+# The first one is the default for clients without a preference.
 _FORMAT_OF = {
     "application/json": "json",
     "text/html": "html",
@@ -51,14 +51,14 @@ _REFRESH_SECONDS = 10
 @csrf_exempt
 @without_transaction
 def liveness(request: HttpRequest) -> HttpResponse:
-    """Tell that this process serves. Touches nothing: no database, no Redis, no session."""
+    """Return 200 if this process serves requests. Uses no database, no Redis and no session."""
     if request.method not in _METHODS:
         return method_not_allowed(request, _METHODS)
     return JsonResponse({"status": "ok", "service": conf.service})
 
 
 class _Found(HealthCheck):  # type: ignore[misc] # the base has no types
-    """A finished check, as django-health-check's renderers take one: its label is the component's name alone."""
+    """A finished check for the renderers of django-health-check; its only label is the name of the component."""
 
     def __init__(self, component: str) -> None:
         self.component = component
@@ -71,17 +71,17 @@ class _Found(HealthCheck):  # type: ignore[misc] # the base has no types
         return {"check": self.component}
 
     async def run(self) -> None:
-        """It has been run."""
+        """Do nothing: the check has run already."""
 
 
 @method_decorator([csrf_exempt, without_transaction], name="dispatch")
 class StatusView(HealthCheckView):  # type: ignore[misc] # the base has no types
-    """How each component is: 200, or 503 when one is unhealthy. A warning makes it degraded, with 200.
+    """State of each component: 503 if one is unhealthy, else 200. A warning makes the state degraded, with 200.
 
-    JSON, or by ``Accept`` or ``?format=`` the status page, text, OpenMetrics or a feed; ``?checks=database,redis``
-    asks for some only. Admins, by session or Bearer token, see details.
+    The default is JSON; ``Accept`` or ``?format=`` selects the status page, text, OpenMetrics or a feed.
+    ``?checks=database,redis`` selects components. Admins, by session or Bearer token, see details.
 
-    Synchronous unlike the base: an event loop for each request would cost a WSGI server more than all else here.
+    Synchronous unlike the base class: under WSGI, an event loop per request would cost more than the rest of the view.
     """
 
     template_name = "designs/status.html"
@@ -118,14 +118,14 @@ class StatusView(HealthCheckView):  # type: ignore[misc] # the base has no types
         self.is_admin = _is_admin(request, self.report)
         self.results = [_result_of(outcome) for outcome in self.report.outcomes.values()]
         response = self._render(wanted)
-        # A sick component is no failure of this request; its change is logged and counted where it is found.
+        # An unhealthy component is no failure of this request. The health checker logs and counts the change.
         mark_handled(request, None)
-        # Django would log an error for every probe.
+        # Otherwise Django would log an error for every probe with 503.
         response._has_been_logged = True  # type: ignore[attr-defined] # noqa: SLF001 - it offers no public name
         return response
 
     def _feed(self, kind: str) -> HttpResponse:
-        """Return the changes of the last day; 503 while they cannot be read, since none and unknown differ."""
+        """Return the changes of the last day; 503 while they cannot be read, since an empty feed means no change."""
         names = list(self.report.outcomes)
         try:
             changes = HealthChecker.transitions(names)
@@ -149,7 +149,7 @@ class StatusView(HealthCheckView):  # type: ignore[misc] # the base has no types
         return response
 
     def render_to_response_openmetrics(self) -> HttpResponse:
-        """As the base, but a warning is no failure, and told by a gauge of its own."""
+        """Return the metrics of the base class, with warnings in a separate gauge instead of as failures."""
         degraded = [result.check.component for result in self.results if isinstance(result.error, ServiceWarning)]
         self.results = [
             HealthCheckResult(
@@ -174,14 +174,14 @@ class StatusView(HealthCheckView):  # type: ignore[misc] # the base has no types
 
 
 class ReadyView(StatusView):
-    """Whether this process can serve requests: the components it cannot do without, see `conf.ready_components`."""
+    """Readiness of this process: the state of the components that requests need, see `conf.ready_components`."""
 
     def default_components(self) -> tuple[str, ...]:
         return conf.ready_components
 
 
 def _wanted_format(request: HttpRequest) -> str | HttpResponse:
-    """Return the format asked for, or the answer that refuses it."""
+    """Return the requested format, or an error response if it is unknown or not acceptable."""
     asked = request.GET.get("format")
     if asked is not None:
         return asked if asked in _FORMATS else _refused(request, "format")
@@ -206,7 +206,7 @@ def _is_admin(request: HttpRequest, report: HealthReport) -> bool:
         return False
     database = report.outcomes.get("database")
     if database is not None and database.status == _UNHEALTHY:
-        # Nobody can be told from anybody else, and asking could take as long as the database likes.
+        # Users cannot be identified without the database, and a query could block for a long time.
         return False
     return _authenticate(request)
 
@@ -216,7 +216,7 @@ def _authenticate(request: HttpRequest) -> bool:
         try:
             user = Request(request, authenticators=[TokenAuthentication(), SessionAuthentication()]).user
         except APIException:
-            return False  # what anyone may see, one with a wrong token may see too
+            return False  # a wrong token gets the public view, like no token
         return bool(user and user.is_active and user.is_staff)
     return False
 
@@ -228,7 +228,7 @@ def _page(report: HealthReport, is_admin: bool) -> dict[str, Any]:
         strips = HealthChecker.last_hour(report.outcomes)
         is_history_known = True
     since = HealthChecker.since(report)
-    # Names of hosts and processes, so for admins.
+    # For admins only: it contains names of hosts and processes.
     known = HealthChecker.last_known() if is_admin else {}
     return {
         "is_history_known": is_history_known,

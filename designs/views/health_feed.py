@@ -1,4 +1,4 @@
-"""RSS and Atom: one entry for each change of a component within the last day."""
+"""RSS and Atom feeds of health changes: one entry for each change of a component within the last day."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from designs.monitoring import HealthReport
 __all__ = ["render_feed"]
 
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-# Part of the ids of entries: another value would announce every change of the last day again.
+# Namespace of the entry ids. With another value, readers would show every change of the last day again.
 _IDS = uuid.uuid5(uuid.NAMESPACE_URL, "https://enginel.invalid/health/changes")
 
 
 class _Dated(SyndicationFeed):
-    """A feed that is as old as its newest change. Django dates an empty one with the moment of the request."""
+    """Feed dated with its newest change. Django would date an empty feed with the time of the request."""
 
     def latest_post_date(self) -> datetime:
         return cast("datetime", self.feed["changed_at"])
@@ -48,14 +48,14 @@ def render_feed(
     known: Mapping[str, Mapping[str, str]],
     changes: Iterable[Any],
 ) -> HttpResponse:
-    """Return the feed, or 304 to a reader that has it already.
+    """Return the feed, or 304 if the client has the current version already.
 
     Args:
-        request: Its path and ``checks`` name the page that entries link to.
+        request: Its path and its ``checks`` parameter make the address of the page that entries link to.
         kind: ``rss`` or ``atom``.
-        report: The components that the feed is about.
-        known: Of each component, ``since`` at least: see `HealthChecker.last_known`.
-        changes: See `HealthChecker.transitions`; newest first.
+        report: The health report with the components of the feed.
+        known: Component -> facts with at least ``since``; see `HealthChecker.last_known`.
+        changes: Changes of state, newest first; see `HealthChecker.transitions`.
     """
     page = _page_url(request)
     moments = [known[name]["since"] for name in report.outcomes if "since" in known.get(name, {})]
@@ -98,7 +98,7 @@ def _add(feed: SyndicationFeed, page: str, change: Mapping[str, str]) -> None:
 
 
 def _page_url(request: HttpRequest) -> str:
-    """Return the address of the page with the same components."""
+    """Return the URL of the status page for the same components."""
     checks = request.GET.get("checks")
     return request.build_absolute_uri(f"{request.path}?format=html" + (f"&checks={checks}" if checks else ""))
 

@@ -1,4 +1,4 @@
-"""GET /metrics: for Prometheus, and for nobody else."""
+"""GET /metrics for Prometheus, protected by a token or by the client address."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _METHODS = ("GET", "HEAD")
 @csrf_exempt
 @without_transaction
 def metrics(request: HttpRequest) -> HttpResponseBase:
-    """Answer the metrics of all processes: 503 while the store is away, since zeros would be counted as resets."""
+    """Return the metrics of all processes; 503 while Redis is down, since Prometheus counts zeros as resets."""
     if request.method not in _METHODS:
         return _plain("Method not allowed.", 405, Allow=", ".join(_METHODS))
     if not _has_token(request) and not _is_near(request):

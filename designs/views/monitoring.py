@@ -1,4 +1,4 @@
-"""What the monitoring knows, for admins."""
+"""Endpoints of recorded errors and error groups, for admins."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _LIMIT_MAX = 100
 
 
 class Query(serializers.Serializer[Any]):
-    """Query of a list; anything else in it is refused, so that a misspelt filter is noticed."""
+    """Query parameters of a list. Unknown parameters are refused, so that a misspelt filter is noticed."""
 
     limit = serializers.IntegerField(min_value=1, max_value=_LIMIT_MAX, default=50)
     severity = serializers.ChoiceField(choices=SEVERITIES, required=False)
@@ -52,7 +52,7 @@ class GroupQuery(Query):
 
 @extend_schema_field({"oneOf": [{"type": "integer"}, {"type": "string"}]})
 class UserIdField(serializers.JSONField):
-    """A user's key: a number where it is one."""
+    """Primary key of a user: a number if the key is numeric, else a string."""
 
 
 class ErrorRecord(serializers.Serializer[Any]):
@@ -60,8 +60,8 @@ class ErrorRecord(serializers.Serializer[Any]):
 
     event_id = serializers.CharField()
     timestamp = serializers.DateTimeField()
-    error_type = serializers.CharField(help_text="bare name of the class; message for a text")
-    error_module = serializers.CharField(help_text="its module; empty for a text")
+    error_type = serializers.CharField(help_text="class name without module; message for a plain message")
+    error_module = serializers.CharField(help_text="module of the class; empty for a plain message")
     error_message = serializers.CharField()
     severity = serializers.ChoiceField(choices=SEVERITIES)
     user_id = UserIdField(allow_null=True)
@@ -69,11 +69,11 @@ class ErrorRecord(serializers.Serializer[Any]):
     request_id = serializers.CharField()
     task = serializers.CharField()
     release = serializers.CharField()
-    source = serializers.CharField()  # type: ignore[assignment] # a name the serializer base uses too
+    source = serializers.CharField()  # type: ignore[assignment] # the serializer base uses this name too
     fingerprint = serializers.CharField()
     occurrences = serializers.IntegerField()
     traceback = serializers.CharField()
-    context = serializers.DictField()  # type: ignore[assignment] # the same
+    context = serializers.DictField()  # type: ignore[assignment] # likewise
     sentry_url = serializers.CharField(required=False, help_text="its issue, where an address of Sentry is set")
 
 
@@ -83,26 +83,26 @@ class ErrorList(serializers.Serializer[Any]):
 
 
 class ReasonCount(serializers.Serializer[Any]):
-    reason = serializers.CharField(help_text="as the failures state it; other for those beyond the first 32")
-    count = serializers.IntegerField(help_text="occurrences that state it")
+    reason = serializers.CharField(help_text="reason of the failure; other for reasons beyond the first 32")
+    count = serializers.IntegerField(help_text="occurrences with this reason")
 
 
 class Group(serializers.Serializer[Any]):
     """All occurrences with one fingerprint."""
 
     fingerprint = serializers.CharField()
-    type = serializers.CharField(help_text="bare name of the class; message for a text")
-    module = serializers.CharField(help_text="its module; empty for a text")
+    type = serializers.CharField(help_text="class name without module; message for a plain message")
+    module = serializers.CharField(help_text="module of the class; empty for a plain message")
     message = serializers.CharField()
     severity = serializers.ChoiceField(choices=SEVERITIES)
     state = serializers.CharField(help_text="new, ongoing, resolved or regressed")
     total = serializers.IntegerField(help_text="occurrences")
-    users = serializers.IntegerField(allow_null=True, help_text="distinct users; null where nobody counted")
-    pending = serializers.IntegerField(help_text="occurrences that the group's next event to Sentry will stand for")
-    reasons = ReasonCount(many=True, help_text="of the occurrences that state one, the most frequent first")
+    users = serializers.IntegerField(allow_null=True, help_text="distinct users; null if users are not counted")
+    pending = serializers.IntegerField(help_text="occurrences that the next event of the group reports to Sentry")
+    reasons = ReasonCount(many=True, help_text="reasons of the occurrences, the most frequent first")
     site = serializers.CharField()
-    releases = serializers.ListField(child=serializers.CharField(), help_text="in which it was seen, oldest first")
-    why = serializers.ListField(child=serializers.CharField(), help_text="what the fingerprint is made of")
+    releases = serializers.ListField(child=serializers.CharField(), help_text="releases with occurrences, oldest first")
+    why = serializers.ListField(child=serializers.CharField(), help_text="components of the fingerprint")
     first_seen = serializers.DateTimeField(allow_null=True)
     last_seen = serializers.DateTimeField(allow_null=True)
     last_event_id = serializers.CharField()
@@ -122,17 +122,17 @@ class RelatedGroup(serializers.Serializer[Any]):
 
 
 class GroupDetail(Group):
-    """A group in full."""
+    """One group with all details."""
 
-    traceback = serializers.CharField(help_text="of one of its occurrences")
+    traceback = serializers.CharField(help_text="traceback of one occurrence")
     minutes = serializers.ListField(
         child=serializers.ListField(child=serializers.JSONField(), min_length=2, max_length=2),
-        help_text="[minute, occurrences] of the last 24 hours, where there are any",
+        help_text="[minute, occurrences] for the minutes of the last 24 hours with occurrences",
     )
     joined = serializers.ListField(
-        child=serializers.CharField(), help_text="other keys of the same bug that count here, found by an alias"
+        child=serializers.CharField(), help_text="other fingerprints merged into this group by an alias"
     )
-    related = RelatedGroup(many=True, help_text="groups of the same site")
+    related = RelatedGroup(many=True, help_text="other groups with the same site")
 
 
 _FILTERS = [
@@ -140,7 +140,7 @@ _FILTERS = [
     OpenApiParameter("severity", str, enum=list(SEVERITIES)),
     OpenApiParameter("type", str, description="qualified or bare type name"),
     OpenApiParameter("since", str, description="ISO 8601 moment"),
-    OpenApiParameter("release", str, description="release in which it happened"),
+    OpenApiParameter("release", str, description="release of an occurrence"),
 ]
 
 
@@ -196,7 +196,7 @@ class GroupView(APIView):
     permission_classes = [IsAdminUser]
 
     @extend_schema(
-        summary="A group of errors in full",
+        summary="One group of errors",
         tags=["monitoring"],
         responses={200: GroupDetail, **error_responses(PermissionDenied, NotFound, ExternalServiceError)},
     )

@@ -1,4 +1,4 @@
-"""Organizations and their members."""
+"""Endpoints of organizations and their members."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class OrganizationView(WorkloadView):
     """An organization you are a member of."""
 
     @extend_schema(
-        summary="Limits of an organization, and what is used of them",
+        summary="Limits and usage of an organization",
         responses={200: OrganizationDetailSerializer, **error_responses(NotFound)},
     )
     def get(self, request: Request, organization_id: uuid.UUID) -> Response:
@@ -82,7 +82,7 @@ class OrganizationView(WorkloadView):
 class MemberListView(WorkloadView, generics.ListAPIView[Any]):
     """Members see each other; admins and owners add members, with at most their own rights.
 
-    The answer does not say whether there is an account of the name; a name without one gets an entry without access.
+    The response does not show whether an account has this name; a name without an account gets an entry without access.
     """
 
     queryset = Membership.objects.all()
@@ -100,7 +100,7 @@ class MemberListView(WorkloadView, generics.ListAPIView[Any]):
 
     def post(self, request: Request, organization_id: uuid.UUID) -> Response:
         by = self._by
-        # Before the body is read: its faults are no business of members who may not add anybody.
+        # Checked before the body is read: members without the right get 403, not errors about the body.
         require_role(by, Role.ADMIN)
         form = NewMemberSerializer(data=request.data)
         form.is_valid(raise_exception=True)

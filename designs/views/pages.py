@@ -1,4 +1,4 @@
-"""What the HTML pages have in common: nothing runs in them, nothing comes from elsewhere, nobody keeps them."""
+"""Security headers of the HTML pages: no scripts, no foreign resources, no caching."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _Response = TypeVar("_Response", bound=HttpResponse)
 
 
 def sealed(response: _Response) -> _Response:
-    """Give a page the headers that let a browser do no more than show it."""
+    """Set the headers that forbid scripts, foreign resources, framing and caching; return the response."""
     response["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
     response["Cache-Control"] = "no-store"
     response["Referrer-Policy"] = "same-origin"

@@ -1,4 +1,4 @@
-"""Series: part numbers with their versions."""
+"""Endpoints of series: part numbers with their versions."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = ["SeriesListView", "SeriesView"]
         summary="Series", responses={200: SeriesSerializer(many=True), **error_responses(ParseError, NotFound)}
     ),
     post=extend_schema(
-        summary="Begin a series",
+        summary="Create a series",
         request=NewSeriesSerializer,
         responses={
             201: SeriesSerializer,
@@ -36,7 +36,7 @@ __all__ = ["SeriesListView", "SeriesView"]
     ),
 )
 class SeriesListView(WorkloadView, generics.ListAPIView[Series]):
-    """Series of your organizations; engineers and above begin new ones."""
+    """Series of your organizations; engineers, admins and owners create new ones."""
 
     queryset = Series.objects.all()
     serializer_class = SeriesSerializer

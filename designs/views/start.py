@@ -1,4 +1,4 @@
-"""The start page: where everything is. And the icon that browsers ask for."""
+"""Start page with links to the other pages, and the favicon."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ _LINKS = (
 
 @require_safe
 def start(request: HttpRequest) -> HttpResponse:
-    """Show the links; a client that asks for JSON gets them as an object."""
+    """Return the links as a page, or as a JSON object if the client prefers JSON."""
     if prefers_json(request):
         return JsonResponse({"service": conf.service, "links": {key: reverse(name) for key, name, *_ in _LINKS}})
     links = [{"href": reverse(name), "name": title, "text": text} for _, name, title, text in _LINKS]
-    # Without the request: nothing here depends on the user, so no session is read.
+    # Rendered without the request, so that no session is read: the page is the same for all users.
     page = render_to_string("designs/start.html", {"service": conf.service, "status": "unknown", "links": links})
     return sealed(HttpResponse(page))
 
 
 @require_safe
 def favicon(request: HttpRequest) -> HttpResponse:
-    """Redirect to the icon. Browsers ask for this address where a page names none: JSON, and the admin site."""
+    """Redirect to the icon. Browsers request /favicon.ico for responses without an icon link: JSON, the admin site."""
     return HttpResponseRedirect(static("designs/unknown.svg"))

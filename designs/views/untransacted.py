@@ -1,4 +1,4 @@
-"""Views that answer while a database is away, also where requests run in transactions."""
+"""Decorator for views that must work while a database is down, even with ``ATOMIC_REQUESTS``."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _View = TypeVar("_View", bound=Callable[..., object])
 
 
 def without_transaction(view: _View) -> _View:
-    """Decorate a view so that ``ATOMIC_REQUESTS`` of no database opens a transaction for it.
+    """Exempt a view from ``ATOMIC_REQUESTS`` of all databases.
 
-    Opening one connects to the database first: without it, the view would answer 500 as long as that is away.
+    A transaction connects to the database first, so the view would answer 500 while the database is down.
     """
     for alias in connections:
         view = transaction.non_atomic_requests(using=alias)(view)
