@@ -1,4 +1,4 @@
-"""How the pages say things: states, moments, times and amounts. None asks the database or Redis."""
+"""Template tags and filters for states, times, durations and numbers. None uses the database or Redis."""
 
 from __future__ import annotations
 
@@ -40,43 +40,43 @@ _NOTHING = "–"  # noqa: RUF001  # a dash, as in tables
 
 @register.simple_tag
 def icon(status: str) -> SafeString:
-    """Draw the shape of a state."""
+    """Return the icon of a health state as SVG."""
     return charts.state_icon(status)
 
 
 @register.simple_tag
 def strip(minutes: Sequence[str] | None) -> SafeString:
-    """Draw the last hour."""
+    """Return the chart of health states of the last hour, one bar per minute."""
     return charts.strip(minutes or ())
 
 
 @register.simple_tag
 def bars(values: Sequence[float], label: str, css_class: str = "columns") -> SafeString:
-    """Draw columns."""
+    """Return a column chart of the values."""
     return charts.columns(values, label, css_class)
 
 
 @register.simple_tag
 def parts(label: str, **amounts: float) -> SafeString:
-    """Draw one bar divided among named parts."""
+    """Return one bar divided into named parts."""
     return charts.share(list(amounts.items()), label)
 
 
 @register.filter
 def state_word(status: str) -> str:
-    """Name a state; what is none is unknown."""
+    """Return the name of a health state; ``unknown`` for any other text."""
     return status if status in charts.STATES else "unknown"
 
 
 @register.filter
 def component_name(name: str) -> str:
-    """Name a component for people."""
+    """Return the display name of a component."""
     return _NAMES.get(name, name[:1].upper() + name[1:])
 
 
 @register.simple_tag
 def headline(status: str, components: Iterable[Mapping[str, Any]]) -> str:
-    """Say in one line how everything is, and what is not."""
+    """Return one line with the overall state and the components that cause it."""
     troubled = [component_name(str(one["name"])) for one in components if one["status"] == status]
     if status == "healthy":
         return "Everything works"
@@ -89,7 +89,7 @@ def headline(status: str, components: Iterable[Mapping[str, Any]]) -> str:
 
 @register.filter
 def moment(value: datetime | str | None) -> SafeString | str:
-    """Show a moment in UTC, with the date where it is not of today."""
+    """Return a time in UTC, with the date unless it is today."""
     at = _moment(value)
     if at is None:
         return _NOTHING
@@ -99,7 +99,7 @@ def moment(value: datetime | str | None) -> SafeString | str:
 
 @register.filter
 def ago(value: datetime | str | None) -> str:
-    """Say how long ago a moment was, in its largest unit."""
+    """Return the age of a time in its largest unit."""
     at = _moment(value)
     if at is None:
         return ""
@@ -112,7 +112,7 @@ def ago(value: datetime | str | None) -> str:
 
 @register.filter
 def milliseconds(value: float | None) -> str:
-    """Show a duration with three digits at most."""
+    """Return a duration as text in ms, s or min, with about three digits."""
     if value is None:
         return _NOTHING
     if value >= 60_000:
@@ -124,13 +124,13 @@ def milliseconds(value: float | None) -> str:
 
 @register.filter
 def seconds(value: float | None) -> str:
-    """Show an age."""
+    """Return a duration in seconds as text, see `milliseconds`."""
     return milliseconds(None if value is None else value * 1000)
 
 
 @register.filter
 def percent(value: float | None) -> str:
-    """Show a ratio; a small one is not shown as none."""
+    """Return a ratio as a percentage; a small ratio becomes ``< 0.1 %``, not zero."""
     if value is None:
         return _NOTHING
     if 0 < value < 0.001:
@@ -140,7 +140,7 @@ def percent(value: float | None) -> str:
 
 @register.filter
 def amount(value: float | None) -> str:
-    """Show a number with its thousands apart, and from a million on in millions, so that it fits its place."""
+    """Return a number with thousands separators; from a million on with M, G, T or P, so that it stays short."""
     if value is None:
         return _NOTHING
     for size, letter in _LARGE:

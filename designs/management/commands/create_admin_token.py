@@ -1,4 +1,4 @@
-"""``manage.py create_admin_token``: an API token for the monitoring endpoints."""
+"""``manage.py create_admin_token``: create an API token for the monitoring endpoints."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Command(BaseCommand):
             username=username, defaults={"is_staff": True, "is_superuser": True}
         )
         if created:
-            # No password: this account signs in by token until somebody sets one with changepassword.
+            # Without a password, the account logs in by token only; manage.py changepassword sets one.
             user.set_unusable_password()
             user.save(update_fields=["password"])
         if not (user.is_active and user.is_staff):

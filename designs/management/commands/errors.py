@@ -1,4 +1,4 @@
-"""``manage.py errors``: what fails, how often, and since when, in a terminal of 80 columns."""
+"""``manage.py errors``: list, follow and show recorded errors in a terminal of 80 columns."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ class Command(BaseCommand):
         top = actions.add_parser("top", help="groups by occurrences")
         tail = actions.add_parser("tail", help="the newest records")
         tail.add_argument("-f", "--follow", action="store_true", help="go on until Ctrl-C")
-        tail.add_argument("--interval", type=float, default=2.0, help="seconds between looks, 0.2 to 60 (default: 2)")
+        tail.add_argument("--interval", type=float, default=2.0, help="seconds between reads, 0.2 to 60 (default: 2)")
         show = actions.add_parser("show", help="one group")
-        show.add_argument("key", help="its fingerprint, as top prints it, or the beginning of one")
+        show.add_argument("key", help="fingerprint of the group, as top prints it, or its beginning")
         for action in (top, tail):
             action.add_argument("-n", "--limit", type=int, default=10, help=f"1 to {_ROWS_MAX} (default: 10)")
         for action in (top, tail, show):
@@ -60,7 +60,7 @@ class Command(BaseCommand):
         except KeyboardInterrupt:
             return
         except BrokenPipeError:
-            # Whoever read it has seen enough; nothing may be flushed into the pipe at exit.
+            # The reader closed the pipe. Redirect stdout, so that the flush at exit does not fail.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
     def _top(self, *, limit: int, as_json: bool, **options: Any) -> None:
@@ -158,7 +158,7 @@ class Command(BaseCommand):
 
 
 def _records(limit: int, interval: float, *, follow: bool) -> Iterator[dict[str, Any]]:
-    """Give the newest records, oldest first; when following, each new one as it comes, without end."""
+    """Yield the newest records, oldest first; with ``follow``, then yield new records without end."""
     seen: OrderedDict[str, None] = OrderedDict()
     found = _newest()
     yield from reversed(found[:limit])
@@ -177,7 +177,11 @@ def _newest() -> list[dict[str, Any]]:
 
 
 def _whole_key(beginning: str) -> str:
-    """Return the one key that begins so, or the text itself when there is none."""
+    """Return the only key with this beginning; the text itself if no key has it.
+
+    Raises:
+        CommandError: Several keys have this beginning.
+    """
     keys = [group["fingerprint"] for group in all_groups() if group["fingerprint"].startswith(beginning)]
     if len(keys) > 1:
         raise CommandError(f"{len(keys)} groups have a key that begins with {fit(beginning, 40)}. Give more of it.")
@@ -185,7 +189,7 @@ def _whole_key(beginning: str) -> str:
 
 
 def _about(group: dict[str, Any]) -> str:
-    """Return what a list says of a group in one line."""
+    """Return the summary of a group in one line."""
     title, *about = lines_of(group)
     text = _title(title, about[0] if about else "")
     return f"{text} ({about[1]})" if len(about) > 1 else text
@@ -204,7 +208,7 @@ def _parse(text: Any) -> datetime | None:
 
 
 def _columns(counts: list[tuple[datetime, int]], columns: int, seconds: int) -> list[int]:
-    """Return the sums of the last columns, of so many seconds each, newest last."""
+    """Return the counts of the latest ``columns`` intervals of ``seconds`` each, newest last."""
     now = int(timezone.now().timestamp()) // seconds
     drawn = [0] * columns
     for moment, count in counts:

@@ -1,6 +1,6 @@
-"""``manage.py health_check``: how each component is, by exit code, asked over HTTP or from this process.
+"""``manage.py health_check``: print the state of each component, read over HTTP or checked in this process.
 
-django-health-check's own knows only 500 as a failure and takes a warning for one.
+The command of django-health-check treats only 500 as unhealthy, and treats a warning as unhealthy.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Command(health_check.Command):  # type: ignore[misc] # the base has no typ
         parser.add_argument(
             "addrport",
             nargs="?",
-            # Beside a run on this machine, manage.py has set the port of that.
+            # While a server runs on this machine, manage.py sets ENGINEL_PORT to its port.
             default=os.environ.get("ENGINEL_PORT") or self.default_addrport,
             help="port or address:port (default: ENGINEL_PORT, else 8000)",
         )
@@ -78,7 +78,7 @@ class Command(health_check.Command):  # type: ignore[misc] # the base has no typ
         url = f"{scheme}://{address}{path}{query}"
         headers = {"Accept": "text/plain, application/json;q=0.5", "X-Forwarded-Proto": options["forwarded_proto"]}
         if options["forwarded_host"]:
-            # Both: the one is for a proxy's sake, and ALLOWED_HOSTS judges the other.
+            # Both headers: with USE_X_FORWARDED_HOST Django checks the first against ALLOWED_HOSTS, else the second.
             headers |= {"X-Forwarded-Host": options["forwarded_host"], "Host": options["forwarded_host"]}
         try:
             request = urllib.request.Request(url, headers=headers)  # noqa: S310 - the scheme is ours

@@ -1,4 +1,4 @@
-"""``manage.py heartbeat_check``: whether this host's worker or beat lives, for a liveness probe by exit code."""
+"""``manage.py heartbeat_check``: liveness probe of a host's Celery worker or beat, by exit code."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from integrations.celery.heartbeats import BEATS_KEY, WORKERS_KEY
 from integrations.redis import RedisUnavailable, redis_for
 
-# Sorted sets of node names, by the server's time of their last heartbeat.
+# Sorted sets of node names, scored by the time of the last heartbeat (clock of the Redis server).
 _KEYS = {"worker": WORKERS_KEY, "beat": BEATS_KEY}
 
 

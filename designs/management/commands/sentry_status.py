@@ -1,4 +1,4 @@
-"""``manage.py sentry_status``: what of our errors has reached Sentry, what waits, what was lost and why."""
+"""``manage.py sentry_status``: counts of errors delivered to Sentry, waiting, and lost by reason."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _lines(status: dict[str, Any], letters: list[dict[str, Any]]) -> list[str]:
 
 
 def _account_lines(account: Account | None) -> list[str]:
-    """Return the counts of occurrences by delivery: told + pending + untold = recorded."""
+    """Return lines with the occurrences by delivery. They add up to the recorded occurrences."""
     if account is None:
         return []
     lines = [

@@ -1,4 +1,4 @@
-"""``manage.py sentry_test``: send one event the whole way to Sentry, and say what happened."""
+"""``manage.py sentry_test``: send a test event to Sentry through the normal path, and print the result."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _WAIT_SECONDS = 15.0
 
 
 class SentryTest(Exception):
-    """What `sentry_test` records; a new group each time, so that the gate lets it pass."""
+    """Test error of `sentry_test`. Each one makes a new group, so that the gate forwards it."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)

@@ -1,4 +1,4 @@
-"""``manage.py wait_for_migrations``: an init container waits until the tables are those of this release."""
+"""``manage.py wait_for_migrations``: wait, in an init container, until the database has all migrations."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ class Command(BaseCommand):
 
 
 def _missing(database: str) -> str:
-    """Return what keeps this release from starting; empty when nothing does."""
+    """Return the reason why this release cannot start yet; empty if the database is ready."""
     connection = connections[database]
     try:
         executor = MigrationExecutor(connection)
         plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
     except DatabaseError:
-        # The next attempt takes a new connection.
+        # Closed, so that the next attempt opens a new connection.
         connection.close()
         return "The database does not answer."
     return f"Missing migrations: {len(plan)}." if plan else ""
