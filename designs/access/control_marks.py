@@ -1,6 +1,6 @@
-"""Changes of the marks of stored designs: export control and classification, with a line in the audit log.
+"""Changes of export control and classification of stored designs, with a line in the audit log.
 
-A save notes in the context whether it concerns a controlled design, see `designs.context`.
+Each save of a controlled design marks the current context as controlled, see `designs.context`.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ audit_logger = logging.getLogger("enginel.audit")
 
 
 class Marks(NamedTuple):
-    """Secrecy of a design."""
+    """Export control and classification of a design."""
 
     is_itar: bool
     classification: int
 
 
 def connect() -> None:
-    """Connect to the saves of designs, geometries and BOM items, those of fixtures among them."""
+    """Connect the receivers to saves of designs, geometries and BOM items, including those of fixtures."""
     pre_save.connect(_note_design, sender=Design, dispatch_uid="enginel.note_design")
     for part in (Geometry, BOMItem):
         pre_save.connect(_note_part, sender=part, dispatch_uid=f"enginel.note_{part.__name__}")
 
 
 def _note_design(instance: Design, **kwargs: Any) -> None:
-    # Marks may be set after the object was made.
+    # Code may set the marks after it created the object.
     instance.note_marks()
 
 
@@ -44,12 +44,12 @@ def _note_part(instance: Any, **kwargs: Any) -> None:
 
 
 def judge_marks(user: User, design: Design, wanted: Marks) -> Marks:
-    """Judge whether a user may give a design these marks, and return the stored ones.
+    """Check that a user may set these marks on a design, and return the stored marks.
 
-    The row stays locked until the transaction ends, so that no other change comes in between.
+    The row stays locked until the transaction ends, which excludes concurrent changes.
 
     Raises:
-        InsufficientPermissions: A mark is lowered and the user may not do so; ``field`` names it.
+        InsufficientPermissions: The user may not lower a mark; ``field`` names the mark.
     """
     stored = Marks(*Design.objects.select_for_update().values_list("is_itar", "classification").get(pk=design.pk))
     require_may_mark(
@@ -63,7 +63,7 @@ def judge_marks(user: User, design: Design, wanted: Marks) -> Marks:
 
 
 def log_marks(design_id: uuid.UUID, organization_id: uuid.UUID, before: Marks, after: Marks, *, by: int) -> None:
-    """Write one line of the audit log: who gave which marks to which design. Ids only."""
+    """Log the change of a design's marks to the audit log. The line contains ids only, no names."""
     audit_logger.info(
         "Design marked",
         extra={

@@ -1,4 +1,4 @@
-"""The login of a request, judged before its body is received."""
+"""Check of a request's token or session before its body is received."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["is_login_valid"]
 
 
 def is_login_valid(request: HttpRequest) -> bool:
-    """Return whether a request has a valid token or a valid session. Asks the database."""
+    """Return whether a request has a valid token or a valid session. Queries the database."""
     try:
         if TokenAuthentication().authenticate(request) is not None:
             return True

@@ -1,8 +1,7 @@
-"""How many logins may be tried: one limit for the API and the admin site, in Redis, so that all processes share it.
+"""Rate limit of login attempts: one limit for the API and the admin site, in Redis, shared by all processes.
 
-Tries count by address and by user name. A try is counted before the password is hashed: the hash costs a tenth of a
-second of CPU, and refused tries must not. While Redis is away logins are not limited: people must get in during an
-outage.
+Attempts count by address and by user name, before the password is hashed: a hash costs a tenth of a second of CPU, and
+refused attempts must not cost that. While Redis is down logins are not limited: people must get in during an outage.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ _IPV6_PREFIX_BITS = 64
 
 
 class TooManyLogins(Throttled):
-    """The limit is reached; ``wait_seconds`` until the next try is allowed."""
+    """The limit is reached; the next attempt is allowed after ``wait_seconds``."""
 
     def __init__(self, wait_seconds: int) -> None:
         super().__init__(wait=wait_seconds)
@@ -37,19 +36,19 @@ class TooManyLogins(Throttled):
 
 
 def connect() -> None:
-    """Connect the receiver that clears the count of a user name."""
+    """Connect the receiver that clears the count of a user name after a login."""
     user_logged_in.connect(_clear_user_name, dispatch_uid="enginel.clear_login_tries")
 
 
 def count_login_try(request: HttpRequest, username: str) -> None:
-    """Count a try to log in.
+    """Count a login attempt.
 
     Args:
-        request: The request that brings the password.
-        username: As given; whether there is such a user does not matter.
+        request: The request with the password.
+        username: Name as entered; the user need not exist.
 
     Raises:
-        TooManyLogins: There were more tries than ``ENGINEL_LOGIN_RATE`` from this address or for this name.
+        TooManyLogins: This address or this name had more attempts than ``ENGINEL_LOGIN_RATE`` allows.
     """
     limit, seconds = _rate()
     tries = [_tries(key, seconds) for key in (_address_key(request), _name_key(username))]
@@ -59,7 +58,7 @@ def count_login_try(request: HttpRequest, username: str) -> None:
 
 
 def _tries(key: str, period_seconds: int) -> tuple[int, int]:
-    """Count one try and return (tries in this period, seconds left of it)."""
+    """Count one attempt and return (attempts in this period, seconds until the period ends)."""
 
     def count(client: Any) -> tuple[int, int]:
         pipeline = client.pipeline(transaction=True)
@@ -76,7 +75,7 @@ def _tries(key: str, period_seconds: int) -> tuple[int, int]:
 
 
 def _clear_user_name(sender: object, user: Any, **kwargs: object) -> None:
-    # The owner got in: what others tried under this name does not lock the account at the next login.
+    # After a successful login, earlier failures of others under this name must not block the next one.
     try:
         redis_for(settings.REDIS_URL).run(lambda client: client.delete(_name_key(user.get_username())))
     except RedisUnavailable:
@@ -97,12 +96,12 @@ def _address_key(request: HttpRequest) -> str:
 
 
 def _name_key(username: str) -> str:
-    # As Django's forms strip and normalize names, and without case: the databases differ in how they compare it.
+    # Stripped and normalized like Django's forms do. Case is folded, since databases differ in comparing it.
     return _key("name", unicodedata.normalize("NFKC", username.strip()).strip().casefold())
 
 
 def _key(kind: str, text: str) -> str:
-    # Hashed with the secret key: people type passwords into the field of the user name.
+    # Hashed with the secret key, since people type passwords into the field of the user name.
     key = hashlib.sha256(settings.SECRET_KEY.encode()).digest()
     digest = hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=16, key=key).hexdigest()
     return f"enginel:logins:{kind}:{digest}"

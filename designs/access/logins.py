@@ -1,8 +1,8 @@
-"""Ending logins: all tokens and sessions of a user end when the password or the rights of the account change.
+"""End of logins: a changed password or changed rights delete all tokens and sessions of the user.
 
-Django itself ends sessions after a change of the password. It knows no tokens, and a session outlives the loss of staff
-rights. Logins end both when an account is deactivated and when it is activated again: SQL of an administrator may have
-deactivated it, or a login may have begun just before.
+Django ends sessions after a change of the password, but not tokens, and a session survives the loss of staff rights.
+Logins end when an account is deactivated, and again when it is activated: an administrator may have deactivated it by
+SQL, without a signal, or a login may have begun just before.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _NEW_PASSWORD = "password changed"  # noqa: S105  # a reason
 
 
 def connect() -> None:
-    """Connect the receivers that see an account lose rights."""
+    """Connect the receivers that detect changed rights and passwords of accounts."""
     pre_save.connect(_note_before_save, sender=User, dispatch_uid="enginel.note_before_save")
     post_save.connect(_end_after_save, sender=User, dispatch_uid="enginel.end_after_save")
     rights_updated.connect(_end_after_update, sender=User, dispatch_uid="enginel.end_after_update")
@@ -41,15 +41,15 @@ def end_all_logins(user: User, *, reason: str) -> tuple[int, int]:
     """Delete all tokens and sessions of a user, with one line in the audit log.
 
     Returns:
-        How many tokens and how many sessions there were.
+        Number of deleted tokens, number of deleted sessions.
     """
     return _end({user.pk: reason})[user.pk]
 
 
 class EndLoginsOnPasswordChange:
-    """An entry of ``AUTH_PASSWORD_VALIDATORS``: Django calls its validators when a new password has been stored.
+    """Entry of ``AUTH_PASSWORD_VALIDATORS``: Django calls `password_changed` after it stored a new password.
 
-    It does not call them when a login only renews the hash of the same password.
+    Django does not call it when a login only renews the hash of the same password.
     """
 
     def validate(self, password: str, user: Any = None) -> None:
@@ -59,16 +59,19 @@ class EndLoginsOnPasswordChange:
         return "A new password ends all sessions and tokens of the account."
 
     def password_changed(self, password: str, user: Any = None) -> None:
-        """End the logins of a stored account."""
-        # A whole save has seen the new hash, and ended them before this.
+        """End the logins of a stored account, unless the save has ended them already."""
+        # A save of all fields has detected the new hash and ended the logins already.
         if isinstance(user, User) and user.pk is not None and user.ended_for_password != user.password:
             end_all_logins(user, reason="password changed")
 
 
 def _end(reasons: Mapping[Any, str]) -> dict[Any, tuple[int, int]]:
-    """Delete all tokens and sessions of users, named by their keys; return how many of each there were."""
+    """Delete all tokens and sessions of users; return the numbers of tokens and sessions.
+
+    Keys of argument and result are the primary keys of users.
+    """
     model = get_token_model()
-    # The tokens of one user at a time: databases limit the parameters of a query.
+    # One query per user, since databases limit the parameters of a query.
     tokens = {pk: model.objects.filter(user=pk).delete()[0] for pk in reasons}
     sessions = _delete_sessions({str(pk): pk for pk in reasons})
     for pk, reason in reasons.items():
@@ -80,7 +83,7 @@ def _end(reasons: Mapping[Any, str]) -> dict[Any, tuple[int, int]]:
 
 
 def _delete_sessions(users: Mapping[str, Any]) -> Counter[Any]:
-    # The store has no index by user: sessions name their user inside of signed data.
+    # The session table has no column for the user; the signed session data contain the key of the user.
     live = Session.objects.filter(expire_date__gte=timezone.now())
     owners = ((row.pk, users.get(str(row.get_decoded().get(SESSION_KEY)))) for row in live.iterator())
     own = {session: owner for session, owner in owners if owner is not None}
@@ -89,7 +92,7 @@ def _delete_sessions(users: Mapping[str, Any]) -> Counter[Any]:
 
 
 def _note_before_save(instance: User, update_fields: Collection[str] | None = None, **kwargs: object) -> None:
-    # A login saves its time only, and must not cost a query more.
+    # A login saves only its time, and must not cost another query.
     if instance.pk is None or (update_fields is not None and LOGIN_FIELDS.isdisjoint(update_fields)):
         return
     instance.before_save = User.objects.filter(pk=instance.pk).values(*LOGIN_FIELDS).first()
@@ -112,10 +115,10 @@ def _end_after_save(instance: User, update_fields: Collection[str] | None = None
 
 
 def _is_renewed(password: str, update_fields: Collection[str] | None) -> bool:
-    """Return whether a save renews the hash of the same password, as a login does that saves this field alone.
+    """Return whether a save only renews the hash of the same password. A login does so, and saves this field alone.
 
-    Other saves replace the password, also where Django's validators are not called for it: they are not when a password
-    is made unusable or when code assigns a hash.
+    All other saves replace the password. Django calls no validator when code makes a password unusable or assigns a
+    hash, so these cases are detected here.
     """
     return update_fields is not None and set(update_fields) == {"password"} and is_password_usable(password)
 
@@ -133,7 +136,7 @@ def _changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
 
 
 def _lost(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
-    """Return why logins end with this change of rights; empty if they stay."""
+    """Return the reason why this change of rights ends logins; empty if it does not."""
     lost = [name for name in _RIGHTS if before[name] and not after[name]]
     if lost:
         return f"lost {', '.join(lost)}"

@@ -1,4 +1,4 @@
-"""Members of an organization, and the audit log of what they are granted."""
+"""Members of an organization, and the audit log of granted memberships."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ audit_logger = logging.getLogger("enginel.audit")
 def add_member(
     by: Membership, *, username: str, role: Role, clearance: int, is_us_person: bool, is_primary: bool
 ) -> Membership | UnmatchedMember:
-    """Add a user to the organization of ``by``. Whether there is such a user does not show in what is returned.
+    """Add a user to the organization of ``by``. The list of members does not reveal whether the account exists.
 
-    A name that no active account has becomes an `UnmatchedMember`. ``is_primary`` has no effect for a member of another
+    A name without an active account becomes an `UnmatchedMember`. ``is_primary`` has no effect for a member of another
     organization.
 
     Raises:
-        InsufficientPermissions: ``by`` is no admin, or grants a role, a clearance or a status it does not have.
-        ValidationError: The organization has a member of this name.
-        UserLimitExceeded: The organization has as many members as it may.
+        InsufficientPermissions: ``by`` is not an admin, or lacks the granted role, clearance or US person status.
+        ValidationError: The organization has a member with this name already.
+        UserLimitExceeded: The organization has reached its limit of members.
     """
     require_may_grant(by, role=role, clearance=clearance, is_us_person=is_us_person)
     rights = {"role": role, "clearance": clearance, "is_us_person": is_us_person}
-    # The same queries for each name, so the response time reveals nothing.
+    # All names cost the same queries, so the response time does not reveal whether an account exists.
     user = User.objects.filter(username=username, is_active=True).first()
     is_primary = is_primary and not _has_membership_elsewhere(username, by.organization_id)
     try:
@@ -49,7 +49,7 @@ def add_member(
                 return added
             member = Membership.objects.create(organization=organization, user=user, is_primary=is_primary, **rights)
     except IntegrityError as exc:
-        # Another request was quicker, between the look and the insert.
+        # Another request added this member between the check and the insert.
         raise _member_already() from exc
     log_grant(member, by=by.user_id)
     return member
@@ -79,25 +79,25 @@ def _has_membership_elsewhere(username: str, organization_id: uuid.UUID) -> bool
 
 
 def forget_unmatched(member: Membership) -> None:
-    """Remove the entry that was kept for the name of a new member while there was no account."""
+    """Delete the `UnmatchedMember` with the name of a new member."""
     member.organization.unmatched_members.filter(name=member.user.get_username()).delete()
 
 
 def works_elsewhere(user: User, organization: Organization) -> bool:
     """Return whether a user is a member of another organization too.
 
-    An admin must not make the own organization the primary one of such a user: what the user begins without naming
-    an organization would go there.
+    An admin must not make their organization the primary one of such a user: series that the user creates without
+    naming an organization would go there.
     """
     return user.memberships.exclude(organization=organization).exists()
 
 
 def log_grant(member: Membership, *, by: int) -> None:
-    """Write one line of the audit log: who gave which rights to whom. Ids only.
+    """Log a granted membership to the audit log. The line contains ids only, no names.
 
     Args:
-        member: The membership as it is stored now.
-        by: Id of the user who granted it.
+        member: The membership as stored now.
+        by: Id of the granting user.
     """
     audit_logger.info(
         "Membership granted",

@@ -1,7 +1,7 @@
-"""Who may see and do what: the only module that judges it.
+"""Permissions: all rules of access to organizations, series, designs and accounts.
 
-What belongs to a foreign organization does not exist for a user (404). Within an own organization export
-control is judged first, then clearance, then the role.
+Objects of other organizations do not exist for a user (404). Within the user's organizations, export control is checked
+first, then clearance, then the role.
 """
 
 from __future__ import annotations
@@ -48,10 +48,10 @@ _T = TypeVar("_T")
 
 
 def require_user(user: User | AnonymousUser) -> User:
-    """Return the user, known to be somebody.
+    """Return the user if authenticated.
 
     Raises:
-        NotAuthenticated: The request carries no login.
+        NotAuthenticated: The user is anonymous.
     """
     if isinstance(user, AnonymousUser):
         raise NotAuthenticated
@@ -70,7 +70,7 @@ def visible_series(user: User) -> QuerySet[Series]:
 
 
 def visible_designs(user: User) -> QuerySet[Design]:
-    """Return the designs of the user's organizations that export control and clearance let the user see."""
+    """Return the designs of the user's organizations that export control and clearance allow the user to see."""
     cleared = Membership.objects.filter(
         organization=OuterRef("series__organization"), user=user, clearance__gte=OuterRef("classification")
     )
@@ -80,10 +80,10 @@ def visible_designs(user: User) -> QuerySet[Design]:
 def with_visible_version(designs: QuerySet[Design], visible: QuerySet[Design]) -> QuerySet[Design]:
     """Number each design by the versions of its series that a user may see, oldest first, as ``visible_version``.
 
-    The stored numbers have gaps where versions are hidden, and a gap shows that there is one.
+    The stored numbers have gaps for hidden versions, and a gap would reveal a hidden version.
 
     Args:
-        designs: What to number; each is one of ``visible``.
+        designs: Designs to number; a subset of ``visible``.
         visible: All designs that the user may see.
     """
     until = visible.filter(series=OuterRef("series"), version__lte=OuterRef("version")).order_by()
@@ -92,10 +92,10 @@ def with_visible_version(designs: QuerySet[Design], visible: QuerySet[Design]) -
 
 
 def administered_designs(user: User) -> QuerySet[Design]:
-    """Return the designs the admin site may show to a user.
+    """Return the designs that the admin site may show to a user.
 
-    Those visible by membership. To superusers also all that are neither export-controlled nor classified: those need a
-    membership, whose grant is in the audit log.
+    All users see the designs visible by membership. Superusers also see all designs that are neither export-controlled
+    nor classified; the others need a membership, and the audit log contains its grant.
     """
     own = visible_designs(user)
     if not user.is_superuser:
@@ -104,9 +104,9 @@ def administered_designs(user: User) -> QuerySet[Design]:
 
 
 def administered_designs_with_role(user: User, required: Role) -> QuerySet[Design]:
-    """Return the designs of `administered_designs` that the user's role in their organization lets the user act on.
+    """Return the designs of `administered_designs` for which the user has the required role in the organization.
 
-    A superuser acts on those that are neither export-controlled nor classified in any organization.
+    Superusers need no role for designs that are neither export-controlled nor classified.
     """
     sufficient = [role for role in Role if role.at_least(required)]
     own = Membership.objects.filter(organization=OuterRef("series__organization"), user=user, role__in=sufficient)
@@ -117,14 +117,15 @@ def administered_designs_with_role(user: User, required: Role) -> QuerySet[Desig
 
 
 def administered_organizations(user: User) -> QuerySet[Organization]:
-    """Return the organizations the admin site may show to a user: the own ones, to superusers all."""
+    """Return the organizations that the admin site may show: the user's own; for superusers, all."""
     return Organization.objects.all() if user.is_superuser else visible_organizations(user)
 
 
 def administered_users(user: User) -> QuerySet[User]:
-    """Return the accounts the admin site may show to a user: the own one and those of the own organizations.
+    """Return the accounts that the admin site may show: the user's own and those of the user's organizations.
 
-    To superusers all. To others who may add accounts also those without any organization: they were just made.
+    Superusers see all accounts. Users who may add accounts also see accounts without any organization: a new account
+    has none yet.
     """
     if user.is_superuser:
         return User.objects.all()
@@ -136,10 +137,10 @@ def administered_users(user: User) -> QuerySet[User]:
 
 
 def get_membership(user: User, organization_id: uuid.UUID) -> Membership:
-    """Return the user's membership.
+    """Return the user's membership in an organization.
 
     Raises:
-        NotFound: There is no such organization, or it is a foreign one.
+        NotFound: The organization does not exist, or the user is not a member.
     """
     own = Membership.objects.select_related("organization").filter(user=user, organization_id=organization_id)
     return _found(own.first())
@@ -149,23 +150,23 @@ def get_series(user: User, series_id: uuid.UUID) -> tuple[Series, Membership]:
     """Return a series and the user's membership in its organization.
 
     Raises:
-        NotFound: There is no such series, or it is a foreign one.
+        NotFound: The series does not exist, or belongs to another organization.
     """
     series = _found(Series.objects.select_related("organization").filter(pk=series_id).first())
     return series, get_membership(user, series.organization_id)
 
 
 def get_design(user: User, design_id: uuid.UUID, *, to_show: bool = False) -> tuple[Design, Membership]:
-    """Return a design the user may see, and the user's membership in its organization.
+    """Return a design that the user may see, and the user's membership in its organization.
 
     Args:
-        user: Who asks.
-        design_id: Of the design.
-        to_show: Whether to number it for this user, see `with_visible_version`.
+        user: The user who requests it.
+        design_id: Id of the design.
+        to_show: Whether to set ``visible_version`` for this user, see `with_visible_version`.
 
     Raises:
-        NotFound: There is no such design, or it is a foreign one.
-        ITARViolation: It is export-controlled and the user is no US person.
+        NotFound: The design does not exist, or belongs to another organization.
+        ITARViolation: It is export-controlled and the user is not a US person.
         ClearanceLevelInsufficient: It is classified above the user's clearance.
     """
     designs = Design.objects.select_related("series__organization").filter(pk=design_id)
@@ -176,11 +177,11 @@ def get_design(user: User, design_id: uuid.UUID, *, to_show: bool = False) -> tu
 
 
 def require_access(membership: Membership, *, is_itar: bool, classification: int) -> None:
-    """Judge whether a member may handle data of this kind.
+    """Check that a member may handle data with these marks.
 
     Raises:
-        ITARViolation: It is export-controlled and the member is no US person.
-        ClearanceLevelInsufficient: It is classified above the member's clearance.
+        ITARViolation: The data are export-controlled and the member is not a US person.
+        ClearanceLevelInsufficient: The data are classified above the member's clearance.
     """
     if is_itar and not membership.is_us_person:
         raise ITARViolation
@@ -194,7 +195,7 @@ def require_access(membership: Membership, *, is_itar: bool, classification: int
 
 
 def require_role(membership: Membership, required: Role) -> None:
-    """Judge whether a member's role suffices.
+    """Check that a member has at least the required role.
 
     Raises:
         InsufficientPermissions: The role is below the required one.
@@ -205,10 +206,10 @@ def require_role(membership: Membership, required: Role) -> None:
 
 
 def require_may_grant(by: Membership, *, role: Role, clearance: int, is_us_person: bool) -> None:
-    """Judge whether a member may give these rights to a member of the same organization.
+    """Check that a member may grant these rights to another member of the same organization.
 
     Raises:
-        InsufficientPermissions: ``by`` is no admin, or lacks one of the rights; ``field`` names it.
+        InsufficientPermissions: ``by`` is not an admin, or lacks one of the rights; ``field`` names that right.
     """
     require_role(by, Role.ADMIN)
     if not Role(by.role).at_least(role):
@@ -225,18 +226,18 @@ def require_may_grant(by: Membership, *, role: Role, clearance: int, is_us_perso
 def require_may_mark(
     by: Membership | None, *, was_itar: bool, was_classification: int, is_itar: bool, classification: int
 ) -> None:
-    """Judge whether a user may change the marks of a design. To raise them is allowed to all who see it.
+    """Check that a user may change the marks of a design. All users who see a design may raise its marks.
 
     Args:
-        by: The user's membership in the organization of the design, if there is one.
-        was_itar: Whether the design is export-controlled so far.
-        was_classification: Of the design so far.
-        is_itar: Whether it is to be export-controlled.
-        classification: That it is to have.
+        by: The user's membership in the organization of the design, if any.
+        was_itar: Stored mark of export control.
+        was_classification: Stored classification.
+        is_itar: New mark of export control.
+        classification: New classification.
 
     Raises:
-        InsufficientPermissions: A mark is lowered and ``by`` is no admin, no US person or not cleared; ``field`` names
-            the mark.
+        InsufficientPermissions: A mark is lowered and ``by`` is not an admin, not a US person or not cleared;
+            ``field`` names the mark.
     """
     if was_itar and not is_itar and not _admin(by, "is_itar").is_us_person:
         raise InsufficientPermissions("Only a US person can remove the mark of export control.", field="is_itar")
@@ -258,22 +259,22 @@ def _admin(by: Membership | None, field: str) -> Membership:
 
 
 def may_grant_secrecy(by: Membership, *, clearance: int, is_us_person: bool) -> bool:
-    """Return whether a member may grant this clearance and status, and therefore see them of others."""
+    """Return whether a member may grant this clearance and US person status, and so may see them for others."""
     is_covered = clearance <= by.clearance and (by.is_us_person or not is_us_person)
     return is_covered and Role(by.role).at_least(Role.ADMIN)
 
 
 def covers(by: Membership | None, member: Membership) -> bool:
-    """Return whether a member may grant all rights of another member of the organization, and so take them away."""
+    """Return whether a member may grant all rights of another member of the organization, and so may revoke them."""
     if by is None or not Role(by.role).at_least(Role(member.role)):
         return False
     return may_grant_secrecy(by, clearance=member.clearance, is_us_person=member.is_us_person)
 
 
 def may_manage_account(user: User, account: User) -> bool:
-    """Return whether a user has all that an account gives, so that a new password for it would open nothing more.
+    """Return whether a user has all rights of an account, so that setting its password gives the user no new rights.
 
-    The own account is always covered; to superusers all accounts are.
+    True for the user's own account; for superusers, true for all accounts.
     """
     if user.is_superuser or user.pk == account.pk:
         return True
@@ -284,10 +285,12 @@ def may_manage_account(user: User, account: User) -> bool:
 
 
 def organizations_with_role(user: User, required: Role) -> QuerySet[Organization]:
-    """Return where the user's role suffices: judged before a body says which organization it is for.
+    """Return the organizations in which the user has the required role.
+
+    Used before the body of a request, which names the organization, is read.
 
     Raises:
-        InsufficientPermissions: It suffices in none.
+        InsufficientPermissions: The user has the role in no organization.
     """
     sufficient = [role for role in Role if role.at_least(required)]
     own = Membership.objects.filter(organization=OuterRef("pk"), user=user, role__in=sufficient)

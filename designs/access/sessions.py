@@ -1,6 +1,6 @@
-"""Sessions in the database, named by cookies that may hold anything.
+"""Session store in the database that tolerates malformed session cookies.
 
-The module is the ``SESSION_ENGINE``: Django looks for `SessionStore` in it.
+This module is the ``SESSION_ENGINE``: Django imports `SessionStore` from it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ __all__ = ["SessionStore"]
 
 
 class SessionStore(DatabaseSessionStore):
-    """Ignores keys that Django never makes: PostgreSQL raises on a NUL, which cookies may spell in octal."""
+    """Ignores session keys that Django never creates. A cookie may contain a NUL in octal; PostgreSQL raises on it."""
 
     def __init__(self, session_key: str | None = None) -> None:
         usable = session_key is not None and session_key.isascii() and session_key.isalnum()

@@ -1,1 +1,1 @@
-"""Requests and responses of the HTTP API, below the views."""
+"""Request parsing and error responses of the HTTP API; used by the views."""

@@ -1,4 +1,4 @@
-"""The Accept header, read as clients write it: Java's ``*; q=.2``, upper case, and entries that are malformed."""
+"""Parsing of the Accept header that tolerates real clients: Java's ``*; q=.2``, upper case, malformed entries."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _ANY = "*/*"
 
 
 def preferred_format(header: str, formats: Mapping[str, str]) -> str | None:
-    """Return the format a client likes best.
+    """Return the format that a client prefers.
 
-    A malformed entry is ignored (RFC 9110, section 5.6.1: recipients tolerate what they can); a header without any
-    sound entry counts as absent.
+    Malformed entries are ignored (RFC 9110, section 5.6.1, asks recipients for tolerance); a header without any valid
+    entry counts as absent.
 
     Args:
-        header: The header's text, empty where there is none.
-        formats: Media type -> format, the service's own preference first. Wildcards (``text/*``) need no entry.
+        header: Value of the header, empty if absent.
+        formats: Media type -> format, in the order of the service's preference. Wildcards (``text/*``) need no entry.
 
     Returns:
         A value of ``formats``; None if the client accepts none of them.
@@ -30,7 +30,7 @@ def preferred_format(header: str, formats: Mapping[str, str]) -> str | None:
     if not entries:
         return next(iter(formats.values()))
     refused = {media_range for media_range, weight in entries if weight == 0}
-    # Sorting is stable: of equal weights, the client's order counts.
+    # The sort is stable: entries of equal weight keep the client's order.
     for media_range, weight in sorted(entries, key=lambda entry: -entry[1]):
         if weight == 0:
             break
@@ -41,9 +41,9 @@ def preferred_format(header: str, formats: Mapping[str, str]) -> str | None:
 
 
 def sound_entries(entries: Iterable[str]) -> list[str]:
-    """Return the entries without the malformed ones, a lone ``*`` as ``*/*``; that alone if no entry is sound.
+    """Return the valid entries, with a lone ``*`` as ``*/*``; ``*/*`` alone if no entry is valid.
 
-    For Django REST framework, which takes each entry as it comes.
+    For Django REST framework, which does not validate entries.
     """
     sound = (entry.strip().partition(";") for entry in entries if _entry(entry))
     return [f"{_ANY if name.strip() == '*' else name}{rest and ';'}{rest}" for name, _, rest in sound] or [_ANY]

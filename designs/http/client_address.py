@@ -1,4 +1,4 @@
-"""The address a request comes from."""
+"""IP address of the client of a request."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ __all__ = ["client_address"]
 
 
 def client_address(request: HttpRequest) -> IPv4Address | IPv6Address | None:
-    """Return the client's address; None where the server gives none, as on a Unix socket.
+    """Return the client's address; None if the server knows none, for example on a Unix socket.
 
-    Behind a proxy it is the last address of ``X-Forwarded-For``, which the proxy itself wrote; all before it are the
-    client's claims.
+    Behind a proxy it is the last address of ``X-Forwarded-For``, which the proxy wrote. The client can forge all
+    addresses before it.
     """
     given = request.META.get("REMOTE_ADDR", "")
     forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "")

@@ -1,4 +1,4 @@
-"""The pages of refused and failed requests: one look, nothing of the insides, no database."""
+"""HTML error pages in one layout, without internal details and without a database query."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["error_page", "prefers_json"]
 logger = logging.getLogger("enginel.pages")
 
 _FORMATS = {"text/html": "html", "application/json": "json"}
-# The fallback page, for a failure of templates or static files.
+# Fallback page if templates or static files fail.
 _BARE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="color-scheme" content="light dark">
 <title>{heading}</title></head>
@@ -29,24 +29,24 @@ _BARE = """<!DOCTYPE html>
 
 
 def prefers_json(request: HttpRequest) -> bool:
-    """Return whether the client asks for JSON; one that takes anything gets a page."""
+    """Return whether the client prefers JSON; clients without a preference get a page."""
     return preferred_format(request.headers.get("accept", ""), _FORMATS) == "json"
 
 
 def error_page(request: HttpRequest, status: int, heading: str, text: str, *, sign_in: bool = False) -> HttpResponse:
-    """Return a page with the error's id, or that of the request where nothing was recorded, and a way back.
+    """Return an error page with a link to the start page and the error id; the request id if nothing was recorded.
 
     Args:
-        request: What failed; its user is not looked at.
+        request: The failed request; its user is not read.
         status: HTTP status.
-        heading: What happened, in some words.
-        text: What to do.
-        sign_in: Whether to offer the login.
+        heading: Short description of the problem.
+        text: Advice for the user.
+        sign_in: Whether to show a link to the login page.
     """
     error_id, request_id = getattr(request, "enginel_error_id", None), context.current().request_id
     facts = {
         "service": conf.service,
-        # Of the page's icon.
+        # Selects the icon of the page.
         "status": "unhealthy" if status >= 500 else "unknown",
         "code": status,
         "heading": heading,
@@ -56,7 +56,7 @@ def error_page(request: HttpRequest, status: int, heading: str, text: str, *, si
     }
     try:
         facts["sign_in"] = resolve_url(settings.LOGIN_URL) if sign_in else ""
-        # Without the request: its context processors may ask the database for the user.
+        # Rendered without the request: context processors could query the database for the user.
         body = str(render_to_string("designs/error.html", facts))
     except Exception:
         logger.warning("the error page could not be rendered; a bare one is sent", exc_info=True)

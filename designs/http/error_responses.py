@@ -1,5 +1,7 @@
-"""The one place that writes error JSON: ``{"detail", "code", "error_id"}``; ``field``, and why and where a file is at
-fault, where these are known.
+"""Error responses in JSON: ``{"detail", "code", "error_id"}``, and ``field`` if known.
+
+Failures caused by a file also have the stage, the reason and the place in the file, if known. No other module writes
+error JSON.
 """
 
 from __future__ import annotations
@@ -36,15 +38,15 @@ _UNKNOWN_FAILURE = "The service failed to handle this request. It has been recor
 
 
 def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response | None:
-    """Answer an exception raised in a DRF view, and record it if it is more than a client's mistake.
+    """Return the response to an exception of a DRF view; record the exception unless it is a client error.
 
-    Delegates to DRF's handler, so that its ``set_rollback`` holds. An exception DRF does not know gives None: Django
-    turns it into a 500, and `designs.middleware.record_unhandled` sees it there.
+    Delegates to DRF's handler, which also calls ``set_rollback``. Returns None for exceptions that DRF does not handle:
+    Django answers them with 500, and `designs.middleware.record_unhandled` records them.
     """
     response = drf_exception_handler(exc, dict(context))
     if response is None:
         return None
-    # One that other work for a controlled design has left behind is not for this client.
+    # Earlier work for a controlled design may have left this exception behind; its text is not for this client.
     is_left_behind = not run_context.is_controlled() and is_withheld(exc)
     error_id = _record(exc, response.status_code, context)
     response.data = _body_of(exc, response.data, response.status_code, error_id)
@@ -57,14 +59,14 @@ def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response | 
 
 
 def mark_handled(request: Any, error_id: str | None) -> None:
-    """Leave word for the outermost middleware that this failure has been seen to."""
+    """Mark a request as handled, so that the outermost middleware does not record its failure again."""
     django_request = getattr(request, "_request", request)
     django_request.enginel_handled = True
     django_request.enginel_error_id = error_id
 
 
 def _record(exc: Exception, status: int, context: Mapping[str, Any]) -> str | None:
-    # A stored failure told again (a design that failed in a worker) keeps the id of its one occurrence.
+    # A stored failure (a design that failed in a worker) was recorded already; reuse the id of that occurrence.
     if getattr(exc, "already_recorded", False):
         return getattr(exc, "error_id", None) or None
     if not isinstance(exc, EnginelBaseException) and status < 500:
@@ -80,7 +82,7 @@ def _record(exc: Exception, status: int, context: Mapping[str, Any]) -> str | No
 def _body_of(exc: Exception, data: Any, status: int, error_id: str | None) -> dict[str, Any]:
     if isinstance(exc, EnginelBaseException):
         body: dict[str, Any] = {"detail": exc.detail, "code": exc.code, "error_id": error_id}
-        # Of a failure's details only what a closed list allows: the others may quote a file.
+        # Only details from a closed list: all others may quote a file.
         return {**body, **({"field": exc.field} if exc.field else {}), **shown_facts(exc.details)}
     if isinstance(exc, drf.APIException):
         detail = _UNKNOWN_FAILURE if status >= 500 else _detail(data)
@@ -99,7 +101,7 @@ def _code(exc: drf.APIException) -> str:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Django's handler500: says nothing of the insides, but names the record."""
+    """Return the response of Django's handler500: the error id, but no internal details."""
     if _is_for_programs(request):
         return error_response(request, 500, _UNKNOWN_FAILURE, "error")
     recorded = getattr(request, "enginel_error_id", None)
@@ -109,14 +111,14 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Django's handler404."""
+    """Return the response of Django's handler404."""
     if _is_for_programs(request):
         return error_response(request, 404, "Not found.", "not_found")
     return error_page(request, 404, "Page not found", "Nothing is at this address. Check it for mistakes.")
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Django's handler403."""
+    """Return the response of Django's handler403."""
     if _is_for_programs(request):
         return error_response(request, 403, "You do not have permission to do this.", "permission_denied")
     text = "You do not have permission to see this. Sign in as another user, or ask an admin for access."
@@ -124,7 +126,7 @@ def permission_denied(request: HttpRequest, exception: Exception) -> HttpRespons
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """Django's CSRF_FAILURE_VIEW."""
+    """Return the response of Django's CSRF_FAILURE_VIEW."""
     if _is_for_programs(request):
         return error_response(request, 403, "The CSRF token is missing or wrong.", "permission_denied")
     text = "The form came without a valid security token. Go back, reload the page, allow cookies and send it again."
@@ -136,14 +138,14 @@ def _is_for_programs(request: HttpRequest) -> bool:
 
 
 def method_not_allowed(request: HttpRequest, allowed: Sequence[str]) -> HttpResponse:
-    """Answer a method that a plain view below /api/ does not know."""
+    """Return 405 for a method that a plain Django view below /api/ does not support."""
     response = error_response(request, 405, f'Method "{request.method}" not allowed.', "method_not_allowed")
     response["Allow"] = ", ".join(allowed)
     return response
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Django's handler400: requests that Django itself refuses (host, size, malformed parts), and refused bodies."""
+    """Return the response of Django's handler400: bad host, too large, malformed parts, or a refused body."""
     if (refusal := refusal_of(exception)) is not None:
         return error_response(request, refusal.status_code, refusal.detail, refusal.code)
     if _is_for_programs(request):
@@ -154,6 +156,6 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def error_response(request: HttpRequest, status: int, detail: str, code: str, **more: Any) -> JsonResponse:
-    """Answer a plain view's refusal with the error body, and further keys."""
+    """Return an error response of a plain Django view: the error body with further keys."""
     error_id = getattr(request, "enginel_error_id", None)
     return JsonResponse({"detail": detail, "code": code, "error_id": error_id, **more}, status=status)

@@ -1,4 +1,4 @@
-"""Filters of lists."""
+"""Query filters and ordering of the design list."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["DesignFilter"]
 
 
 class _MomentField(fields.IsoDateTimeField):  # type: ignore[misc]  # django-filter has no types
-    """A moment as UTC; one that only exists in another zone would overflow in the database's hands."""
+    """Time converted to UTC. Refuses a time out of range in UTC, which would overflow in the database."""
 
     def to_python(self, value: Any) -> datetime.datetime | None:
         moment: datetime.datetime | None = super().to_python(value)
@@ -33,11 +33,11 @@ class _MomentFilter(django_filters.IsoDateTimeFilter):  # type: ignore[misc]  # 
 
 
 class _TruthField(forms.NullBooleanField):
-    """True or false; django-filter's own takes everything else for no filter at all."""
+    """Boolean that refuses other values; the field of django-filter would ignore the filter."""
 
     widget = forms.TextInput
 
-    def to_python(self, value: Any) -> bool | None:  # type: ignore[override]  # NullBooleanField gives None too
+    def to_python(self, value: Any) -> bool | None:  # type: ignore[override]  # NullBooleanField returns None too
         known = {None: None, "": None, "true": True, "1": True, "false": False, "0": False}
         text = value.lower() if isinstance(value, str) else value
         if text not in known:
@@ -50,12 +50,12 @@ class _TruthFilter(django_filters.BooleanFilter):  # type: ignore[misc]  # djang
 
 
 class _StableOrdering(django_filters.OrderingFilter):  # type: ignore[misc]  # django-filter has no types
-    """Ordering with the id as last criterion: without it, equal rows may be on two pages or on none."""
+    """Ordering with the id as last criterion. Without it, equal rows could appear on two pages or on none."""
 
     def filter(self, queryset: QuerySet[Any], value: list[str] | None) -> QuerySet[Any]:
         if not value:
             return queryset
-        # django-filter takes an empty word of the list for a valid choice.
+        # django-filter accepts empty names in the list.
         if not all(value):
             raise serializers.ValidationError({"ordering": ["Name a field between the commas."]})
         names = [self.get_ordering_value(name) for name in value]
@@ -65,7 +65,7 @@ class _StableOrdering(django_filters.OrderingFilter):  # type: ignore[misc]  # d
 
 
 class DesignFilter(django_filters.FilterSet):  # type: ignore[misc]  # django-filter has no types
-    """What ``GET /api/designs/`` can be narrowed by."""
+    """Filters of ``GET /api/designs/``."""
 
     status = django_filters.ChoiceFilter(choices=Status.choices)
     kind = django_filters.ChoiceFilter(choices=Kind.choices)

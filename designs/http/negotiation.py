@@ -1,4 +1,4 @@
-"""Choosing the form of an API answer: a malformed Accept header gets the default, as health probes do."""
+"""Content negotiation of the API: a malformed Accept header selects the default, as in the health endpoints."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["ContentNegotiation"]
 
 
 class ContentNegotiation(DefaultContentNegotiation):
-    """As in Django REST framework, but for malformed entries, which are ignored."""
+    """Content negotiation of Django REST framework that ignores malformed entries."""
 
     def get_accept_list(self, request: Request) -> list[str]:
         return sound_entries(super().get_accept_list(request))

@@ -1,4 +1,4 @@
-"""Pages of lists."""
+"""Pagination of lists."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ __all__ = ["PageNumberPagination"]
 
 
 class PageNumberPagination(pagination.PageNumberPagination):
-    """``?page=`` and ``?page_size=``, at most 100; a size that cannot be given is refused, not replaced."""
+    """Pagination by ``?page=`` and ``?page_size=`` (at most 100); an invalid size is refused, not replaced."""
 
     page_size_query_param = "page_size"
     max_page_size = 100
 
     def get_page_size(self, request: Request) -> int | None:
-        """Return how many items a page has.
+        """Return the number of items of a page.
 
         Raises:
-            ValidationError: The size asked for is no whole number from 1 to `max_page_size`.
+            ValidationError: The requested size is not a whole number from 1 to `max_page_size`.
         """
         asked = request.query_params.get("page_size")
         if asked is None:

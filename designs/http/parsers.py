@@ -1,4 +1,4 @@
-"""Reading request bodies: what cannot be read is the client's error, never ours."""
+"""Strict JSON parser for request bodies; an unreadable body is a client error (4xx)."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ UNREADABLE_BODY_ERRORS = (
     TooManyFilesSent,
     UnreadablePostError,
 )
-"""What Django raises for a body that is cut, malformed or beyond its limits; outside DRF's own handling."""
+"""Exceptions of Django for a truncated, malformed or too large body; DRF does not handle them."""
 
 
 class JSONParser(parsers.JSONParser):
-    """JSON whose nesting cannot exhaust the stack, and whose text can be written as UTF-8 again."""
+    """JSON parser that refuses too deep nesting, lone surrogates and duplicate fields."""
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:
         """Return the decoded body.
 
         Raises:
-            ParseError: It is not JSON, nested too deeply, escapes half a character, or names a field twice.
+            ParseError: The body is not JSON, is nested too deeply, or has a lone surrogate or a duplicate field.
         """
         encoding = (parser_context or {}).get("encoding", settings.DEFAULT_CHARSET)
         try:
             text = codecs.getreader(encoding)(stream)
             data = json.load(text, parse_constant=strict_constant, object_pairs_hook=_without_duplicates)
-            # A lone surrogate breaks whatever repeats it: a database, a log, the error body that quotes it.
+            # A lone surrogate cannot be encoded by a database, a log or an error body that quotes it.
             json.dumps(data, ensure_ascii=False).encode()
         except RecursionError as exc:
             raise ParseError("JSON parse error - nested too deeply") from exc
@@ -53,7 +53,7 @@ class JSONParser(parsers.JSONParser):
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    # Which of two values counts differs between readers, and one of them may be a secrecy mark.
+    # Parsers differ in which of two values they use, and the field may be a secrecy mark.
     fields = dict(pairs)
     if len(fields) != len(pairs):
         raise ValueError("a field is sent twice")

@@ -1,4 +1,4 @@
-"""Why the body of a request is refused before it was read in full: it arrives too slowly, or it is too large."""
+"""Refusal of request bodies that arrive too slowly or are too large, before they are read in full."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 ANONYMOUS_MAX_BYTES = 64 * 1024
-"""Largest body of a request without a user."""
+"""Largest body of a request without a valid login."""
 DISCARD_MAX_BYTES = 64 * 1024 * 1024
 DISCARD_MAX_SECONDS = 5.0
 _CHUNK_BYTES = 64 * 1024
@@ -33,7 +33,7 @@ _login_checks: list[Callable[[HttpRequest], bool]] = []
 
 
 class BodyRefused(BadRequest):
-    """The server does not read the rest of the body. The connection cannot be used again."""
+    """The server does not read the rest of the body; the connection cannot be reused."""
 
     status_code = 400
     code = "bad_request"
@@ -41,7 +41,7 @@ class BodyRefused(BadRequest):
 
 
 class BodyTooSlow(BodyRefused):
-    """The client sends less than the service waits for, or too many clients do at once."""
+    """The client sends slower than the service requires, or too many slow clients are connected."""
 
     status_code = 408
     code = "request_timeout"
@@ -49,7 +49,7 @@ class BodyTooSlow(BodyRefused):
 
 
 class BodyTooLarge(BodyRefused):
-    """The client is not authenticated and sends more than an anonymous request may have."""
+    """The client is not authenticated and the body exceeds the limit of anonymous requests."""
 
     status_code = 413
     code = "request_too_large"
@@ -57,7 +57,7 @@ class BodyTooLarge(BodyRefused):
 
 
 class BodyBeyondMemory(BodyRefused):
-    """The body is neither an upload nor small enough to be received in memory."""
+    """The body is not an upload and is too large for memory."""
 
     status_code = 413
     code = "request_too_large"
@@ -65,29 +65,29 @@ class BodyBeyondMemory(BodyRefused):
 
 
 def claims_login(request: HttpRequest) -> bool:
-    """Return whether a request has a token or a session, be they valid or not."""
+    """Return whether a request has a token or a session, valid or not."""
     return "HTTP_AUTHORIZATION" in request.META or settings.SESSION_COOKIE_NAME in request.COOKIES
 
 
 def use_login_check(check: Callable[[HttpRequest], bool]) -> None:
-    """Set what judges the login of a request: it needs the models, which are loaded after this module."""
+    """Register the login check. It needs the models, and Django loads them after this module."""
     _login_checks[:] = [check]
 
 
 def has_user(request: HttpRequest) -> bool:
-    """Return whether a request has a valid login. Asks the database if it claims one."""
+    """Return whether a request has a valid login. Queries the database if it has a token or a session."""
     return claims_login(request) and any(check(request) for check in _login_checks)
 
 
 def refusal_of(exc: Exception) -> BodyRefused | None:
-    """Return the refusal that an exception stands for; None if it stands for a malformed body or anything else."""
+    """Return the refusal for an exception of body reading; None for any other exception."""
     if isinstance(exc, RequestDataTooBig):
         return BodyBeyondMemory()
     return exc if isinstance(exc, BodyRefused) else None
 
 
 class LoginNotJudged(BodyRefused):
-    """The login cannot be judged now, and the client sends more than an anonymous request may have."""
+    """The login cannot be checked now, and the body exceeds the limit of anonymous requests."""
 
     status_code = 503
     code = "external_service_error"
@@ -95,15 +95,15 @@ class LoginNotJudged(BodyRefused):
 
 
 def discard_body(request: HttpRequest) -> None:
-    """Read the rest of a refused body and throw it away, within limits of size and time.
+    """Read and discard the rest of a refused body, within limits of size and time.
 
-    A server that closes a connection with unread data resets it: the client would see that, not the answer.
+    Closing a connection with unread data resets it, and the client would see the reset instead of the response.
     """
-    # The deadline must hold while a read waits, too. WSGI has no timeouts, but gunicorn lends its socket.
+    # A blocked read must end at the deadline too. WSGI has no timeouts, but gunicorn exposes its socket.
     connection = request.META.get("gunicorn.socket")
     timeout = connection.gettimeout() if connection is not None else None
     deadline = time.monotonic() + DISCARD_MAX_SECONDS
-    # The limit of anonymous requests is for bodies that are kept.
+    # Discarded bodies are exempt from the size limit of anonymous requests.
     request.discards_body = True  # type: ignore[attr-defined]
     left = DISCARD_MAX_BYTES
     try:
@@ -115,7 +115,7 @@ def discard_body(request: HttpRequest) -> None:
                 return
             left -= len(chunk)
     except (BodyRefused, OSError, ValueError):
-        # The client is gone, too slow, or the body was closed by its reader: there is nothing to wait for.
+        # The client disconnected or is too slow, or the body is closed already.
         return
     finally:
         if connection is not None:
