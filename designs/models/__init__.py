@@ -1,4 +1,4 @@
-"""The data of the workload."""
+"""Database models: organizations, members, users, designs and their processing results."""
 
 from __future__ import annotations
 

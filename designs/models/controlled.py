@@ -1,7 +1,7 @@
-"""Rows that say, as they are loaded or written, whether they hold content of a controlled design.
+"""Detection of controlled data: loading or writing content of a controlled design marks the context as controlled.
 
-Designs know it themselves, see `designs.models.Design`. Series, geometries and BOM items do not: their
-managers ask for it in the same query, except for the rows of a design that is loaded.
+Designs have the marks as fields, see `designs.models.Design`. Series, geometries and BOM items have not: their managers
+read the marks in the same query, except for related rows of a design that is loaded.
 
 A design is controlled if it is export-controlled (ITAR) or classified.
 """
@@ -25,20 +25,20 @@ _MARKS = ("is_itar", "classification")
 
 
 def controlled(prefix: str = "") -> Q:
-    """Return the condition that a design is controlled.
+    """Return the query condition for controlled designs.
 
     Args:
-        prefix: Path from the model of the query to the design, such as ``design__``.
+        prefix: Lookup path from the queried model to the design, such as ``design__``.
     """
     return Q(**{f"{prefix}is_itar": True}) | Q(**{f"{prefix}classification__gt": Clearance.UNCLASSIFIED})
 
 
 class _NotingQuerySet(models.QuerySet[Any]):
-    """A failed update may quote what it was to write.
+    """Query set whose failed updates mark the context as controlled: the error may quote the written values.
 
     Attributes:
-        prefix: Path to the design.
-        content: Fields that hold what a client or a file says.
+        prefix: Lookup path to the design.
+        content: Fields with text of a client or a file.
     """
 
     prefix = ""
@@ -55,14 +55,14 @@ class _NotingQuerySet(models.QuerySet[Any]):
     def _note_failed(self) -> None:
         try:
             is_ordinary = not self.filter(controlled(self.prefix)).exists()
-        except Exception:  # noqa: BLE001 - the transaction takes no more queries, so the rows are in doubt
+        except Exception:  # noqa: BLE001 - a broken transaction refuses queries, so assume controlled rows
             is_ordinary = False
         if not is_ordinary:
             context.set_controlled()
 
 
 class DesignQuerySet(_NotingQuerySet):
-    """Designs that are written without being loaded."""
+    """Query set of designs. Writes without loading mark the context as controlled, too."""
 
     content = frozenset({"file", "file_name", "sha256", "schema", "unit", "error_detail"})
 
@@ -79,24 +79,24 @@ class DesignQuerySet(_NotingQuerySet):
 
 
 class SeriesQuerySet(_NotingQuerySet):
-    """Series; a part number is content of all designs of the series."""
+    """Query set of series. A part number is content of all designs of the series."""
 
     prefix = "designs__"
     content = frozenset({"part_number", "name", "description"})
 
     def asking(self) -> Any:
-        """Return the series such that each says whether one of its designs is controlled."""
+        """Return the series, annotated with whether one of their designs is controlled."""
         return self.annotate(**{_FLAG: _IsOfControlled("pk", column="series_id")})
 
 
 class PartQuerySet(_NotingQuerySet):
-    """What belongs to one design."""
+    """Query set of rows that belong to one design: geometries and BOM items."""
 
     prefix = "design__"
     content = frozenset({"part", "warnings"})
 
     def asking(self) -> Any:
-        """Return the rows such that each says whether its design is controlled."""
+        """Return the rows, annotated with whether their design is controlled."""
         return self.annotate(**{_FLAG: _IsOfControlled("design_id", column="id")})
 
     def bulk_create(self, objs: Iterable[Any], *args: Any, **kwargs: Any) -> Any:
@@ -111,7 +111,7 @@ class PartQuerySet(_NotingQuerySet):
 
 
 class _IsOfControlled(models.Func):
-    """Whether a controlled design has a value in a column; an ``Exists`` takes ten times as long to build."""
+    """SQL condition: a controlled design has this value in a column. ``Exists`` takes ten times as long to build."""
 
     template = (
         "EXISTS(SELECT 1 FROM designs_design WHERE %(column)s = %(expressions)s AND (is_itar OR classification > 0))"
@@ -120,16 +120,16 @@ class _IsOfControlled(models.Func):
 
 
 class AskingManager(models.Manager[Any]):
-    """A manager whose rows say whether they hold content of a controlled design."""
+    """Manager that annotates rows with whether they contain content of a controlled design."""
 
     def get_queryset(self) -> Any:
         rows: Any = super().get_queryset()
-        # A manager of related rows has the object that they belong to.
+        # A related manager has the parent object; a loaded design has marked the context already.
         return rows if isinstance(getattr(self, "instance", None), _designs().model) else rows.asking()
 
 
 class Telling:
-    """A row that passes on what its query says, see `AskingManager`."""
+    """Model mixin that marks the context if the annotation of `AskingManager` says that a row is controlled."""
 
     def _note(self, is_of_controlled: bool) -> None:
         if is_of_controlled:
@@ -139,7 +139,7 @@ class Telling:
 
 
 def note_parts(rows: Iterable[Any]) -> None:
-    """Note whether rows belong to a controlled design, as far as their design was not loaded."""
+    """Mark the context as controlled if rows belong to a controlled design that is not loaded."""
     if context.is_controlled():
         return
     unknown = {row.design_id for row in rows if not type(row).design.is_cached(row)}
@@ -148,7 +148,7 @@ def note_parts(rows: Iterable[Any]) -> None:
 
 
 def _designs() -> Any:
-    # The models are loaded after this module.
+    # Django loads the models after this module.
     return apps.get_model("designs", "Design").objects
 
 

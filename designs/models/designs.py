@@ -1,4 +1,4 @@
-"""Designs: a series of versions under one part number, and what processing found in each."""
+"""Series of design versions under one part number, with the processing results of each version."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _SUFFIXES = {"step": ".step", "iges": ".igs"}
 
 
 class Kind(models.TextChoices):
-    """File formats that are read."""
+    """Supported file formats."""
 
     STEP = "step", "STEP"
     IGES = "iges", "IGES"
 
 
 class Status(models.TextChoices):
-    """Where a design is on its way: uploaded, queued, processing, then ready or failed."""
+    """Processing state of a design: uploaded, queued, processing, then ready or failed."""
 
     UPLOADED = "uploaded", "Uploaded"
     QUEUED = "queued", "Queued"
@@ -38,11 +38,11 @@ class Status(models.TextChoices):
 
 
 IN_WORK = (Status.QUEUED, Status.PROCESSING)
-"""Statuses in which a worker has a design, or is about to."""
+"""Statuses of designs that a worker processes or will process."""
 
 
 class Step(models.TextChoices):
-    """The last step of processing that began."""
+    """Last processing step that was started."""
 
     NONE = "", "None"
     SCAN = "scan", "Scan"
@@ -54,7 +54,7 @@ class Series(Telling, models.Model):
     """All versions of one part."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    # PROTECT: a cascade would drop the rows and leave the files in storage.
+    # PROTECT: a cascade would delete the rows and leave the files in storage.
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="series")
     part_number = models.CharField(max_length=100, validators=[validate_one_line])
     name = models.CharField(max_length=200, validators=[validate_one_line])
@@ -78,16 +78,16 @@ class Series(Telling, models.Model):
 
 
 def storage_name(design: Design, client_name: str) -> str:
-    """Return the name of a design's file in storage: made of ids only, nothing of the client's name."""
+    """Return the name of a design's file in storage. It consists of ids; the client's file name is not used."""
     return str(PurePosixPath("designs", str(design.series.organization_id), f"{design.id}{_SUFFIXES[design.kind]}"))
 
 
 class Design(models.Model):
-    """One version: an uploaded file, the state of its processing, and the failure that ended it, if any.
+    """Version of a part: an uploaded file, its processing state, and the failure that ended processing, if any.
 
     Attributes:
         version: Number in the order of uploads, unique in the series. Users see `shown_version`.
-        visible_version: See `designs.access.permissions.with_visible_version`; None where it was not asked for.
+        visible_version: See `designs.access.permissions.with_visible_version`; None if the query did not compute it.
     """
 
     visible_version: int | None = None
@@ -117,7 +117,7 @@ class Design(models.Model):
     error_code = models.CharField(max_length=64, blank=True, default="")
     error_detail = models.TextField(blank=True, default="")
     error_status = models.PositiveSmallIntegerField("HTTP status of the error", null=True, blank=True)
-    # With defaults in the database: during an upgrade processes of the earlier release add rows.
+    # Defaults in the database: during an upgrade, processes of the previous release insert rows without these columns.
     error_reason = models.CharField(max_length=40, blank=True, default="", db_default="")
     error_stage = models.CharField(max_length=40, blank=True, default="", db_default="")
     error_place = models.JSONField("where in the file", null=True, blank=True)
@@ -159,29 +159,29 @@ class Design(models.Model):
 
     @property
     def shown_version(self) -> int:
-        """Number of this version among those that the user may see, where a query counted them."""
+        """Number of this version among the versions that the user may see; the stored number if not computed."""
         return self.version if self.visible_version is None else self.visible_version
 
     def note_marks(self) -> None:
-        """Keep the content of a controlled design out of error reports, however the object was made."""
+        """Mark the context as controlled if the design is, so that error reports omit its content."""
         held = vars(self)
-        # What a deferred field would say is not known without a query.
+        # A deferred field counts as controlled: its value is unknown without a query.
         if held.get("is_itar", True) or held.get("classification", True):
             context.set_controlled()
 
     @property
     def error_facts(self) -> dict[str, Any]:
-        """Stage, reason and place of the failure, as `designs.cad.reasons.shown_facts` takes them."""
+        """Stage, reason and place of the failure, in the format of `designs.cad.reasons.shown_facts`."""
         return {**(self.error_place or {}), "stage": self.error_stage, "reason": self.error_reason}
 
     @property
     def stored_as(self) -> str:
-        """Name of the file in storage; empty as long as it is in none."""
+        """Name of the file in storage; empty if no file is stored."""
         return self.file.name or ""
 
 
 class Geometry(Telling, models.Model):
-    """What the CAD kernel measured, in mm, mm² and mm³. Null: the file has no such thing."""
+    """Measurements of the CAD kernel in mm, mm² and mm³. Null: the file has no such value."""
 
     design = models.OneToOneField(Design, on_delete=models.CASCADE, primary_key=True, related_name="geometry")
     solids = models.PositiveIntegerField()
@@ -206,7 +206,7 @@ class Geometry(Telling, models.Model):
 
 
 class BOMItem(Telling, models.Model):
-    """One line of a design's bill of materials: how often a part is built in."""
+    """Line of a design's bill of materials: a part and its quantity."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     design = models.ForeignKey(Design, on_delete=models.CASCADE, related_name="bom_items")

@@ -1,4 +1,4 @@
-"""Who owns designs: organizations and their members."""
+"""Organizations, which own designs, and their members."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _GIBIBYTE = 1024**3
 
 
 class Role(models.TextChoices):
-    """What a member may do. Each role may do all that the ones before it may.
+    """Role of a member. Each role includes the rights of the roles before it.
 
-    A viewer reads. An engineer adds series and designs. An admin deletes designs and adds members. An owner also adds
+    A viewer reads. An engineer adds series and designs. An admin deletes designs and adds members. An owner adds
     owners.
     """
 
@@ -29,13 +29,13 @@ class Role(models.TextChoices):
     OWNER = "OWNER", "Owner"
 
     def at_least(self, other: Role) -> bool:
-        """Return whether this role may do all that the other may."""
+        """Return whether this role includes the rights of another role."""
         ranks = list(Role)
         return ranks.index(self) >= ranks.index(other)
 
 
 class Clearance(models.IntegerChoices):
-    """Secrecy of a design, and the highest secrecy a member is cleared for."""
+    """Classification of a design, or the highest classification that a member may see."""
 
     UNCLASSIFIED = 0, "Unclassified"
     CONFIDENTIAL = 1, "Confidential"
@@ -44,7 +44,7 @@ class Clearance(models.IntegerChoices):
 
 
 class Organization(models.Model):
-    """A customer: owns series and designs within limits."""
+    """Customer that owns series and designs, with limits on users, designs and storage."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(max_length=200, unique=True, validators=[validate_one_line])
@@ -68,21 +68,21 @@ class Organization(models.Model):
         return self.name
 
     def kernel_timeout_seconds(self) -> float:
-        """Return how long the CAD kernel may take for one file: the service's deadline, or a shorter one of its own."""
+        """Return the time limit of the CAD kernel for one file: the shorter of the service's and the organization's."""
         service = float(settings.ENGINEL_KERNEL_TIMEOUT_SECONDS)
         return service if self.kernel_seconds_max is None else min(service, float(self.kernel_seconds_max))
 
     def storage_used_bytes(self, among: models.QuerySet[Any] | None = None) -> int:
-        """Return the bytes that the files of all designs take, or of those among some designs."""
+        """Return the file size of all designs in bytes, or of the designs in ``among``."""
         used = self.series.aggregate(used=models.Sum("designs__size_bytes", filter=_among(among)))["used"]
         return int(used or 0)
 
     def user_count(self) -> int:
-        """Return how many entries the list of members has."""
+        """Return the number of members, including unmatched ones."""
         return self.memberships.count() + self.unmatched_members.count()
 
     def design_count(self, among: models.QuerySet[Any] | None = None) -> int:
-        """Return how many designs there are, every version counted; or how many among some designs."""
+        """Return the number of designs (all versions), or of the designs in ``among``."""
         return int(self.series.aggregate(count=models.Count("designs", filter=_among(among)))["count"])
 
 
@@ -91,7 +91,7 @@ def _among(designs: models.QuerySet[Any] | None) -> models.Q | None:
 
 
 class Membership(models.Model):
-    """A user's place in an organization: role, clearance, and whether export-controlled data may be shown."""
+    """Membership of a user in an organization: role, clearance, and access to export-controlled data."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships")
@@ -127,11 +127,10 @@ class Membership(models.Model):
 
 
 class UnmatchedMember(models.Model):
-    """A member added under a name that no active account has. It gives access to nobody.
+    """Member added under a name without an active account. It grants no access.
 
-    It is kept so that the list of members shows the same as for a known name: who adds members must not learn which
-    accounts the service has. It never becomes a membership, since an account of that name made later may belong to
-    another person.
+    The list of members shows it like a membership, so that adding members does not reveal which accounts exist. It
+    never becomes a membership: a later account with that name may belong to another person.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

@@ -1,4 +1,4 @@
-"""The user model. A project's own from the start, since Django cannot swap it later."""
+"""User model. Custom from the start, since Django cannot swap the user model later."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 __all__ = ["LOGIN_FIELDS", "User", "UserManager", "UserQuerySet", "rights_updated"]
 
 LOGIN_FIELDS = frozenset({"is_active", "is_staff", "is_superuser", "password"})
-"""What tokens and sessions of an account depend on; see `designs.access.logins`."""
+"""Fields of an account whose change ends its tokens and sessions; see `designs.access.logins`."""
 
 rights_updated = Signal()
-"""Sent after a query that writes `LOGIN_FIELDS` of many accounts, with ``before`` and ``after``: their values by key.
+"""Signal sent after a query that writes `LOGIN_FIELDS` of several accounts.
 
-Django sends no signal for such a query.
+``before`` and ``after`` map primary keys to the values. Django sends no signal for such a query.
 """
 
 Accounts = Mapping[Any, Mapping[str, Any]]
@@ -30,14 +30,14 @@ _BATCH = 500
 
 
 class UserQuerySet(models.QuerySet["User"]):
-    """Queries for accounts; those that write rights or passwords send `rights_updated` in the same transaction."""
+    """Queries of accounts. Writes of rights or passwords send `rights_updated` in the same transaction."""
 
     def update(self, **kwargs: Any) -> int:
-        # Also what `bulk_update` and `aupdate` call.
+        # `bulk_update` and `aupdate` call this method too.
         with self._watched(kwargs, lambda: list(self.order_by().values_list("pk", flat=True))):
             return super().update(**kwargs)
 
-    update.alters_data = True  # type: ignore[attr-defined]  # as Django marks its own: templates must not call it
+    update.alters_data = True  # type: ignore[attr-defined]  # forbids calls from templates, as in Django
 
     def bulk_create(
         self,
@@ -63,7 +63,7 @@ class UserQuerySet(models.QuerySet["User"]):
             return
         with transaction.atomic(using=self.db):
             keys = find()
-            # Locked: what another transaction writes in between would be missed.
+            # Locked, so that no other transaction writes between the two reads.
             before = self._read(keys, lock=True)
             yield
             rights_updated.send(sender=self.model, before=before, after=self._read(keys))
@@ -81,7 +81,7 @@ class UserQuerySet(models.QuerySet["User"]):
         return UserQuerySet(self.model, using=self.db)
 
     def _conflicting(self, accounts: list[User], unique_fields: Collection[str]) -> list[Any]:
-        """Return the keys of stored accounts that an insert of these would overwrite."""
+        """Return the primary keys of stored accounts that an insert of these accounts would overwrite."""
         found: list[Any] = []
         for batch in _batches(accounts):
             same = models.Q(pk__in=())
@@ -97,7 +97,7 @@ def _batches(rows: list[Any]) -> Iterator[list[Any]]:
 
 
 class UserManager(DjangoUserManager["User"]):
-    # The state of migrations needs Django's own only.
+    # Migrations need only Django's manager.
     use_in_migrations = False
 
     def get_queryset(self) -> UserQuerySet:
@@ -105,11 +105,11 @@ class UserManager(DjangoUserManager["User"]):
 
 
 class User(AbstractUser):
-    """An account: Django's, and the organization it works for.
+    """Account of Django with memberships in organizations.
 
     Attributes:
-        before_save: The stored `LOGIN_FIELDS` while a save is about to write some of them; see `designs.access.logins`.
-        ended_for_password: Hash of the password whose storing ended all logins.
+        before_save: The stored `LOGIN_FIELDS` during a save that writes some of them; see `designs.access.logins`.
+        ended_for_password: Hash of the new password for which all logins were ended.
     """
 
     objects: ClassVar[UserManager] = UserManager()
@@ -118,13 +118,13 @@ class User(AbstractUser):
     ended_for_password: str = ""
 
     def primary_membership(self) -> Membership | None:
-        """Return the primary membership, or the only one; None without any, or with several and no primary."""
-        # Two rows decide: the primary one sorts first, and a second row means that the first is not the only one.
+        """Return the primary or only membership; None without memberships, or with several but no primary one."""
+        # Two rows suffice: the primary membership sorts first, and a second row shows that there are several.
         found = list(self.memberships.select_related("organization").order_by("-is_primary", "created_at", "id")[:2])
         return found[0] if found and (found[0].is_primary or len(found) == 1) else None
 
     @property
     def organization(self) -> Organization | None:
-        """Organization of the primary or only membership, else None. One query, never cached: memberships change."""
+        """Organization of the primary or only membership, else None. One uncached query, since memberships change."""
         membership = self.primary_membership()
         return membership.organization if membership else None
