@@ -29,17 +29,17 @@ class Marks(NamedTuple):
 
 def connect() -> None:
     """Connect the receivers to saves of designs, geometries and BOM items, including those of fixtures."""
-    pre_save.connect(_note_design, sender=Design, dispatch_uid="enginel.note_design")
+    pre_save.connect(_mark_context_for_design, sender=Design, dispatch_uid="enginel.note_design")
     for part in (Geometry, BOMItem):
-        pre_save.connect(_note_part, sender=part, dispatch_uid=f"enginel.note_{part.__name__}")
+        pre_save.connect(_mark_context_for_part, sender=part, dispatch_uid=f"enginel.note_{part.__name__}")
 
 
-def _note_design(instance: Design, **kwargs: Any) -> None:
+def _mark_context_for_design(instance: Design, **kwargs: Any) -> None:
     # Code may set the marks after it created the object.
     instance.note_marks()
 
 
-def _note_part(instance: Any, **kwargs: Any) -> None:
+def _mark_context_for_part(instance: Any, **kwargs: Any) -> None:
     note_parts([instance])
 
 

@@ -51,13 +51,13 @@ def count_login_try(request: HttpRequest, username: str) -> None:
         TooManyLogins: This address or this name had more attempts than ``ENGINEL_LOGIN_RATE`` allows.
     """
     limit, seconds = _rate()
-    tries = [_tries(key, seconds) for key in (_address_key(request), _name_key(username))]
-    wait_seconds = max((left for count, left in tries if count > limit), default=0)
+    attempts = [_count_attempt(key, seconds) for key in (_address_key(request), _name_key(username))]
+    wait_seconds = max((seconds_left for count, seconds_left in attempts if count > limit), default=0)
     if wait_seconds:
         raise TooManyLogins(wait_seconds)
 
 
-def _tries(key: str, period_seconds: int) -> tuple[int, int]:
+def _count_attempt(key: str, period_seconds: int) -> tuple[int, int]:
     """Count one attempt and return (attempts in this period, seconds until the period ends)."""
 
     def count(client: Any) -> tuple[int, int]:
@@ -65,8 +65,8 @@ def _tries(key: str, period_seconds: int) -> tuple[int, int]:
         pipeline.set(key, 0, ex=period_seconds, nx=True)
         pipeline.incr(key)
         pipeline.ttl(key)
-        _, tried, left_seconds = pipeline.execute()
-        return int(tried), max(int(left_seconds), 1)
+        _, attempts_made, left_seconds = pipeline.execute()
+        return int(attempts_made), max(int(left_seconds), 1)
 
     try:
         return redis_for(settings.REDIS_URL).run(count)

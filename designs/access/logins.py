@@ -32,7 +32,7 @@ _NEW_PASSWORD = "password changed"  # noqa: S105  # a reason
 
 def connect() -> None:
     """Connect the receivers that detect changed rights and passwords of accounts."""
-    pre_save.connect(_note_before_save, sender=User, dispatch_uid="enginel.note_before_save")
+    pre_save.connect(_read_before_save, sender=User, dispatch_uid="enginel.note_before_save")
     post_save.connect(_end_after_save, sender=User, dispatch_uid="enginel.end_after_save")
     rights_updated.connect(_end_after_update, sender=User, dispatch_uid="enginel.end_after_update")
 
@@ -91,7 +91,7 @@ def _delete_sessions(users: Mapping[str, Any]) -> Counter[Any]:
     return Counter(own.values())
 
 
-def _note_before_save(instance: User, update_fields: Collection[str] | None = None, **kwargs: object) -> None:
+def _read_before_save(instance: User, update_fields: Collection[str] | None = None, **kwargs: object) -> None:
     # A login saves only its time, and must not cost another query.
     if instance.pk is None or (update_fields is not None and LOGIN_FIELDS.isdisjoint(update_fields)):
         return
@@ -109,7 +109,7 @@ def _end_after_save(instance: User, update_fields: Collection[str] | None = None
     is_replaced = before["password"] != after["password"] and not _is_renewed(after["password"], update_fields)
     if is_replaced:
         instance.ended_for_password = after["password"]
-    reason = _lost(before, after) or (_NEW_PASSWORD if is_replaced else "")
+    reason = _rights_reason(before, after) or (_NEW_PASSWORD if is_replaced else "")
     if reason:
         end_all_logins(instance, reason=reason)
 
@@ -132,10 +132,10 @@ def _end_after_update(
 
 
 def _changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
-    return _lost(before, after) or (_NEW_PASSWORD if before["password"] != after["password"] else "")
+    return _rights_reason(before, after) or (_NEW_PASSWORD if before["password"] != after["password"] else "")
 
 
-def _lost(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+def _rights_reason(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
     """Return the reason why this change of rights ends logins; empty if it does not."""
     lost = [name for name in _RIGHTS if before[name] and not after[name]]
     if lost:

@@ -50,7 +50,7 @@ def add_member(
             member = Membership.objects.create(organization=organization, user=user, is_primary=is_primary, **rights)
     except IntegrityError as exc:
         # Another request added this member between the check and the insert.
-        raise _member_already() from exc
+        raise _duplicate_member() from exc
     log_grant(member, by=by.user_id)
     return member
 
@@ -69,7 +69,7 @@ def listed_members(organization: Organization) -> QuerySet[Any]:
 def _require_room(organization: Organization, username: str) -> None:
     known = organization.memberships.filter(user__username=username).exists()
     if organization.unmatched_members.filter(name=username).exists() or known:
-        raise _member_already()
+        raise _duplicate_member()
     if (count := organization.user_count()) >= organization.max_users:
         raise UserLimitExceeded(details={"users": count, "max_users": organization.max_users})
 
@@ -119,5 +119,5 @@ def _log_unmatched(added: UnmatchedMember, *, by: int) -> None:
     )
 
 
-def _member_already() -> ValidationError:
+def _duplicate_member() -> ValidationError:
     return ValidationError({"username": ["This user is a member already."]})

@@ -21,7 +21,7 @@ logger = logging.getLogger("enginel.pages")
 
 _FORMATS = {"text/html": "html", "application/json": "json"}
 # Fallback page if templates or static files fail.
-_BARE = """<!DOCTYPE html>
+_FALLBACK_PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="color-scheme" content="light dark">
 <title>{heading}</title></head>
 <body><h1>{heading}</h1><p>{text}</p><p>{id}</p><p><a href="/">Back to the start page</a></p></body></html>
@@ -61,5 +61,5 @@ def error_page(request: HttpRequest, status: int, heading: str, text: str, *, si
     except Exception:
         logger.warning("the error page could not be rendered; a bare one is sent", exc_info=True)
         shown = f"Error id {error_id}" if error_id else f"Request id {request_id}"
-        body = _BARE.format(heading=escape(heading), text=escape(text), id=escape(shown))
+        body = _FALLBACK_PAGE.format(heading=escape(heading), text=escape(text), id=escape(shown))
     return sealed(HttpResponse(body, status=status))

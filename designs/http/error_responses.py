@@ -102,7 +102,7 @@ def _code(exc: drf.APIException) -> str:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Return the response of Django's handler500: the error id, but no internal details."""
-    if _is_for_programs(request):
+    if _wants_json(request):
         return error_response(request, 500, _UNKNOWN_FAILURE, "error")
     recorded = getattr(request, "enginel_error_id", None)
     text = "The service failed to handle this request."
@@ -112,14 +112,14 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Return the response of Django's handler404."""
-    if _is_for_programs(request):
+    if _wants_json(request):
         return error_response(request, 404, "Not found.", "not_found")
-    return error_page(request, 404, "Page not found", "Nothing is at this address. Check it for mistakes.")
+    return error_page(request, 404, "Page not found", "No page has this address. Check it for mistakes.")
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Return the response of Django's handler403."""
-    if _is_for_programs(request):
+    if _wants_json(request):
         return error_response(request, 403, "You do not have permission to do this.", "permission_denied")
     text = "You do not have permission to see this. Sign in as another user, or ask an admin for access."
     return error_page(request, 403, "No permission", text, sign_in=True)
@@ -127,13 +127,13 @@ def permission_denied(request: HttpRequest, exception: Exception) -> HttpRespons
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Return the response of Django's CSRF_FAILURE_VIEW."""
-    if _is_for_programs(request):
+    if _wants_json(request):
         return error_response(request, 403, "The CSRF token is missing or wrong.", "permission_denied")
-    text = "The form came without a valid security token. Go back, reload the page, allow cookies and send it again."
+    text = "The form has no valid security token. Go back, reload the page, allow cookies and send it again."
     return error_page(request, 403, "Form not accepted", text)
 
 
-def _is_for_programs(request: HttpRequest) -> bool:
+def _wants_json(request: HttpRequest) -> bool:
     return request.path.startswith(_API_PREFIX) or prefers_json(request)
 
 
@@ -148,7 +148,7 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Return the response of Django's handler400: bad host, too large, malformed parts, or a refused body."""
     if (refusal := refusal_of(exception)) is not None:
         return error_response(request, refusal.status_code, refusal.detail, refusal.code)
-    if _is_for_programs(request):
+    if _wants_json(request):
         return error_response(request, 400, "This request cannot be understood.", "bad_request")
     return error_page(
         request, 400, "Request not understood", "The request is malformed, too large or for another host."

@@ -32,7 +32,7 @@ class _MomentFilter(django_filters.IsoDateTimeFilter):  # type: ignore[misc]  # 
     field_class = _MomentField
 
 
-class _TruthField(forms.NullBooleanField):
+class _BooleanField(forms.NullBooleanField):
     """Boolean that refuses other values; the field of django-filter would ignore the filter."""
 
     widget = forms.TextInput
@@ -45,8 +45,8 @@ class _TruthField(forms.NullBooleanField):
         return known[text]
 
 
-class _TruthFilter(django_filters.BooleanFilter):  # type: ignore[misc]  # django-filter has no types
-    field_class = _TruthField
+class _BooleanFilter(django_filters.BooleanFilter):  # type: ignore[misc]  # django-filter has no types
+    field_class = _BooleanField
 
 
 class _StableOrdering(django_filters.OrderingFilter):  # type: ignore[misc]  # django-filter has no types
@@ -57,7 +57,7 @@ class _StableOrdering(django_filters.OrderingFilter):  # type: ignore[misc]  # d
             return queryset
         # django-filter accepts empty names in the list.
         if not all(value):
-            raise serializers.ValidationError({"ordering": ["Name a field between the commas."]})
+            raise serializers.ValidationError({"ordering": ["Empty names are not allowed."]})
         names = [self.get_ordering_value(name) for name in value]
         if "visible_version" not in queryset.query.annotations:
             names = [name.replace("visible_version", "version") for name in names]
@@ -72,7 +72,7 @@ class DesignFilter(django_filters.FilterSet):  # type: ignore[misc]  # django-fi
     series = django_filters.UUIDFilter(field_name="series_id")
     organization = django_filters.UUIDFilter(field_name="series__organization_id")
     part_number = django_filters.CharFilter(field_name="series__part_number", max_length=100)
-    is_itar = _TruthFilter()
+    is_itar = _BooleanFilter()
     created_after = _MomentFilter(field_name="created_at", lookup_expr="gte")
     created_before = _MomentFilter(field_name="created_at", lookup_expr="lt")
     ordering = _StableOrdering(

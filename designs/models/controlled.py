@@ -33,7 +33,7 @@ def controlled(prefix: str = "") -> Q:
     return Q(**{f"{prefix}is_itar": True}) | Q(**{f"{prefix}classification__gt": Clearance.UNCLASSIFIED})
 
 
-class _NotingQuerySet(models.QuerySet[Any]):
+class _MarkingQuerySet(models.QuerySet[Any]):
     """Query set whose failed updates mark the context as controlled: the error may quote the written values.
 
     Attributes:
@@ -49,10 +49,10 @@ class _NotingQuerySet(models.QuerySet[Any]):
             return super().update(**kwargs)
         except Exception:
             if self.content.intersection(kwargs) and not context.is_controlled():
-                self._note_failed()
+                self._mark_context_after_failure()
             raise
 
-    def _note_failed(self) -> None:
+    def _mark_context_after_failure(self) -> None:
         try:
             is_ordinary = not self.filter(controlled(self.prefix)).exists()
         except Exception:  # noqa: BLE001 - a broken transaction refuses queries, so assume controlled rows
@@ -61,7 +61,7 @@ class _NotingQuerySet(models.QuerySet[Any]):
             context.set_controlled()
 
 
-class DesignQuerySet(_NotingQuerySet):
+class DesignQuerySet(_MarkingQuerySet):
     """Query set of designs. Writes without loading mark the context as controlled, too."""
 
     content = frozenset({"file", "file_name", "sha256", "schema", "unit", "error_detail"})
@@ -72,13 +72,13 @@ class DesignQuerySet(_NotingQuerySet):
         return super().update(**kwargs)
 
     def bulk_create(self, objs: Iterable[Any], *args: Any, **kwargs: Any) -> Any:
-        return super().bulk_create(_noted(objs), *args, **kwargs)
+        return super().bulk_create(_marked(objs), *args, **kwargs)
 
     def bulk_update(self, objs: Iterable[Any], *args: Any, **kwargs: Any) -> int:
-        return super().bulk_update(_noted(objs), *args, **kwargs)
+        return super().bulk_update(_marked(objs), *args, **kwargs)
 
 
-class SeriesQuerySet(_NotingQuerySet):
+class SeriesQuerySet(_MarkingQuerySet):
     """Query set of series. A part number is content of all designs of the series."""
 
     prefix = "designs__"
@@ -89,7 +89,7 @@ class SeriesQuerySet(_NotingQuerySet):
         return self.annotate(**{_FLAG: _IsOfControlled("pk", column="series_id")})
 
 
-class PartQuerySet(_NotingQuerySet):
+class PartQuerySet(_MarkingQuerySet):
     """Query set of rows that belong to one design: geometries and BOM items."""
 
     prefix = "design__"
@@ -131,11 +131,11 @@ class AskingManager(models.Manager[Any]):
 class Telling:
     """Model mixin that marks the context if the annotation of `AskingManager` says that a row is controlled."""
 
-    def _note(self, is_of_controlled: bool) -> None:
+    def _mark_context(self, is_of_controlled: bool) -> None:
         if is_of_controlled:
             context.set_controlled()
 
-    is_of_controlled = property(fset=_note)
+    is_of_controlled = property(fset=_mark_context)
 
 
 def note_parts(rows: Iterable[Any]) -> None:
@@ -152,7 +152,7 @@ def _designs() -> Any:
     return apps.get_model("designs", "Design").objects
 
 
-def _noted(designs: Iterable[Any]) -> list[Any]:
+def _marked(designs: Iterable[Any]) -> list[Any]:
     rows = list(designs)
     for design in rows:
         design.note_marks()

@@ -34,7 +34,7 @@ class UserQuerySet(models.QuerySet["User"]):
 
     def update(self, **kwargs: Any) -> int:
         # `bulk_update` and `aupdate` call this method too.
-        with self._watched(kwargs, lambda: list(self.order_by().values_list("pk", flat=True))):
+        with self._sending_signal(kwargs, lambda: list(self.order_by().values_list("pk", flat=True))):
             return super().update(**kwargs)
 
     update.alters_data = True  # type: ignore[attr-defined]  # forbids calls from templates, as in Django
@@ -49,7 +49,7 @@ class UserQuerySet(models.QuerySet["User"]):
         unique_fields: Collection[str] | None = None,
     ) -> list[User]:
         accounts = list(objs)
-        with self._watched(update_fields or (), lambda: self._conflicting(accounts, unique_fields or ())):
+        with self._sending_signal(update_fields or (), lambda: self._conflicting(accounts, unique_fields or ())):
             return super().bulk_create(
                 accounts, batch_size, ignore_conflicts, update_conflicts, update_fields, unique_fields
             )
@@ -57,7 +57,7 @@ class UserQuerySet(models.QuerySet["User"]):
     bulk_create.alters_data = True  # type: ignore[attr-defined]
 
     @contextmanager
-    def _watched(self, fields: Collection[str], find: Callable[[], list[Any]]) -> Iterator[None]:
+    def _sending_signal(self, fields: Collection[str], find: Callable[[], list[Any]]) -> Iterator[None]:
         if LOGIN_FIELDS.isdisjoint(fields):
             yield
             return

@@ -33,7 +33,7 @@ def admin_login(request: HttpRequest) -> HttpResponse:
     if request.method == "HEAD" and admin.site.has_permission(request):
         return HttpResponseRedirect(reverse("admin:index"))
     if request.method == "POST":
-        refused = _refused_try(request, request.POST.get("username", ""))
+        refused = _refuse_attempt(request, request.POST.get("username", ""))
         if refused is not None:
             return refused
     return admin.site.login(request)
@@ -43,18 +43,18 @@ def admin_login(request: HttpRequest) -> HttpResponse:
 def admin_password_change(request: HttpRequest) -> HttpResponse:
     """Serve the password page of the admin site; attempts at the old password count as login attempts."""
     if request.method == "POST":
-        refused = _refused_try(request, require_user(request.user).get_username())
+        refused = _refuse_attempt(request, require_user(request.user).get_username())
         if refused is not None:
             return refused
     return admin.site.password_change(request)
 
 
-def _refused_try(request: HttpRequest, username: str) -> HttpResponse | None:
+def _refuse_attempt(request: HttpRequest, username: str) -> HttpResponse | None:
     try:
         count_login_try(request, username)
     except TooManyLogins as exc:
         return HttpResponse(
-            f"Too many logins were tried. Try again in {exc.wait_seconds} seconds.\n",
+            f"Too many login attempts. Try again in {exc.wait_seconds} seconds.\n",
             status=exc.status_code,
             content_type="text/plain; charset=utf-8",
             headers={"Retry-After": str(exc.wait_seconds), "Cache-Control": "no-store"},

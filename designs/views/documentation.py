@@ -14,7 +14,7 @@ from rest_framework.request import Request
 __all__ = ["DocumentationView", "SchemaView"]
 
 
-class _OnceGenerator(SchemaGenerator):
+class _CachedGenerator(SchemaGenerator):
     """Generates the schema once per process, under a lock: drf-spectacular's registries are not thread-safe.
 
     Parameters such as ``?version=9`` and ``?lang=de`` have no effect: the API has one version and one language.
@@ -36,7 +36,7 @@ class _OnceGenerator(SchemaGenerator):
 class SchemaView(SpectacularAPIView):
     """OpenAPI 3 of the workload."""
 
-    generator_class = _OnceGenerator
+    generator_class = _CachedGenerator
 
 
 class DocumentationView(SpectacularSwaggerSplitView):

@@ -57,7 +57,7 @@ def liveness(request: HttpRequest) -> HttpResponse:
     return JsonResponse({"status": "ok", "service": conf.service})
 
 
-class _Found(HealthCheck):  # type: ignore[misc] # the base has no types
+class _FinishedCheck(HealthCheck):  # type: ignore[misc] # the base has no types
     """A finished check for the renderers of django-health-check; its only label is the name of the component."""
 
     def __init__(self, component: str) -> None:
@@ -198,7 +198,7 @@ def _refused(request: HttpRequest, parameter: str) -> HttpResponse:
 
 
 def _result_of(outcome: Outcome) -> HealthCheckResult:
-    return HealthCheckResult(check=_Found(outcome.component), error=outcome.error, time_taken=outcome.seconds)
+    return HealthCheckResult(check=_FinishedCheck(outcome.component), error=outcome.error, time_taken=outcome.seconds)
 
 
 def _is_admin(request: HttpRequest, report: HealthReport) -> bool:

@@ -20,21 +20,21 @@ __all__ = ["render_feed"]
 
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 # Namespace of the entry ids. With another value, readers would show every change of the last day again.
-_IDS = uuid.uuid5(uuid.NAMESPACE_URL, "https://enginel.invalid/health/changes")
+_ENTRY_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://enginel.invalid/health/changes")
 
 
-class _Dated(SyndicationFeed):
+class _ChangeDatedFeed(SyndicationFeed):
     """Feed dated with its newest change. Django would date an empty feed with the time of the request."""
 
     def latest_post_date(self) -> datetime:
         return cast("datetime", self.feed["changed_at"])
 
 
-class _Rss(_Dated, Rss201rev2Feed):
+class _Rss(_ChangeDatedFeed, Rss201rev2Feed):
     pass
 
 
-class _Atom(_Dated, Atom1Feed):
+class _Atom(_ChangeDatedFeed, Atom1Feed):
     pass
 
 
@@ -89,7 +89,7 @@ def _add(feed: SyndicationFeed, page: str, change: Mapping[str, str]) -> None:
         link=f"{page}#{component}",
         description=f"{component} was {change['previous']} and is {change['status']} since {change['at']}."
         + (f" Message: {message}." if message else ""),
-        unique_id=uuid.uuid5(_IDS, f"{component} {change['at']} {change['status']}").urn,
+        unique_id=uuid.uuid5(_ENTRY_NAMESPACE, f"{component} {change['at']} {change['status']}").urn,
         unique_id_is_permalink=False,
         pubdate=at,
         updateddate=at,

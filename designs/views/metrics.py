@@ -27,16 +27,16 @@ def metrics(request: HttpRequest) -> HttpResponseBase:
     """Return the metrics of all processes; 503 while Redis is down, since Prometheus counts zeros as resets."""
     if request.method not in _METHODS:
         return _plain("Method not allowed.", 405, Allow=", ".join(_METHODS))
-    if not _has_token(request) and not _is_near(request):
+    if not _has_token(request) and not _is_allowed_address(request):
         if conf.metrics_token:
-            return _plain("A token is needed.", 401, **{"WWW-Authenticate": "Bearer"})
-        return _plain("Metrics are closed to this address.", 403)
+            return _plain("A token is required.", 401, **{"WWW-Authenticate": "Bearer"})
+        return _plain("This address may not read the metrics.", 403)
     try:
         page = metrics_page(storage_in_gb)
     except StoreAway:
         return store_away(request, "metrics")
     openmetrics = wants_openmetrics(request.headers.get("Accept", ""))
-    compressed = _takes_gzip(request.headers.get("Accept-Encoding", ""))
+    compressed = _accepts_gzip(request.headers.get("Accept-Encoding", ""))
     response = HttpResponse(
         page.body(openmetrics=openmetrics, compressed=compressed),
         content_type=OPENMETRICS if openmetrics else TEXT,
@@ -55,12 +55,12 @@ def _has_token(request: HttpRequest) -> bool:
     return hmac.compare_digest(offered.strip().encode("utf-8", "replace"), wanted.encode())
 
 
-def _is_near(request: HttpRequest) -> bool:
+def _is_allowed_address(request: HttpRequest) -> bool:
     address = client_address(request)
     return address is not None and any(address in ip_network(near, strict=False) for near in conf.metrics_allowed_ips)
 
 
-def _takes_gzip(accept: str) -> bool:
+def _accepts_gzip(accept: str) -> bool:
     for offer in accept.lower().split(","):
         coding, _, weight = (part.strip() for part in offer.partition(";"))
         if coding == "gzip":

@@ -156,7 +156,7 @@ class ErrorListView(APIView):
         responses={200: ErrorList, **error_responses(ValidationError, PermissionDenied, ExternalServiceError)},
     )
     def get(self, request: Request) -> Response | JsonResponse:
-        wanted = _asked(ErrorQuery, request)
+        wanted = _validated_query(ErrorQuery, request)
         try:
             found = known_errors(_LIMIT_MAX)
             if "fingerprint" in wanted:
@@ -180,7 +180,7 @@ class GroupListView(APIView):
         responses={200: GroupList, **error_responses(ValidationError, PermissionDenied, ExternalServiceError)},
     )
     def get(self, request: Request) -> Response:
-        wanted = _asked(GroupQuery, request)
+        wanted = _validated_query(GroupQuery, request)
         found = [
             group
             for group in all_groups()
@@ -219,7 +219,7 @@ def _listed(errors: list[dict[str, Any]], wanted: dict[str, Any]) -> dict[str, A
     return {"count": len(shown), "errors": shown}
 
 
-def _asked(kind: type[Query], request: Request) -> dict[str, Any]:
+def _validated_query(kind: type[Query], request: Request) -> dict[str, Any]:
     query = kind(data=request.query_params.dict())
     query.is_valid(raise_exception=True)
     asked: dict[str, Any] = query.validated_data

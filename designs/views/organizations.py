@@ -37,7 +37,7 @@ __all__ = ["MemberListView", "OrganizationListView", "OrganizationView"]
 
 @extend_schema_view(
     get=extend_schema(
-        summary="Own organizations",
+        summary="Your organizations",
         responses={200: OrganizationSerializer(many=True), **error_responses(ParseError, NotFound)},
     )
 )

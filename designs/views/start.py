@@ -15,11 +15,11 @@ from designs.views.pages import sealed
 __all__ = ["favicon", "start"]
 
 _LINKS = (
-    ("status", "health-detailed", "Status", "How each component is, and was in the last hour."),
+    ("status", "health-detailed", "Status", "State of each component, now and in the last hour."),
     ("dashboard", "admin-monitoring", "Dashboard", "Errors, speed and tasks. For admins."),
     ("admin", "admin:index", "Admin", "Users, organizations and designs. For admins."),
-    ("docs", "docs", "API", "All endpoints, to read and to try."),
-    ("schema", "schema", "OpenAPI schema", "The same for programs."),
+    ("docs", "docs", "API", "Documentation of all endpoints, with forms to try them."),
+    ("schema", "schema", "OpenAPI schema", "The same documentation for programs."),
 )
 
 

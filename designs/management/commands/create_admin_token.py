@@ -13,11 +13,11 @@ _MAX_HOURS = 24 * 365
 
 
 class Command(BaseCommand):
-    help = "Print a new Bearer token for an admin; only its hash is stored. Creates the admin if need be."
+    help = "Print a new Bearer token for an admin; only its hash is stored. Creates the admin if missing."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--username", default="admin", help="whose token it is (default: admin)")
-        parser.add_argument("--hours", type=int, default=10, help="how long it is valid (default: 10)")
+        parser.add_argument("--username", default="admin", help="user name of the admin (default: admin)")
+        parser.add_argument("--hours", type=int, default=10, help="validity in hours (default: 10)")
 
     def handle(self, *args: Any, username: str, hours: int, **options: Any) -> None:
         if not 1 <= hours <= _MAX_HOURS:

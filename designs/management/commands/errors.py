@@ -25,8 +25,8 @@ _SEEN_MAX = 1_000
 _INTERVAL_MIN, _INTERVAL_MAX = 0.2, 60.0
 _MESSAGE_LINES = 6
 _RELEASES_MAX = 5
-_MINUTES = 60
-_TWENTIES = 72
+_HOUR_COLUMNS = 60
+_DAY_COLUMNS = 72
 
 
 class Command(BaseCommand):
@@ -39,7 +39,7 @@ class Command(BaseCommand):
         actions = parser.add_subparsers(dest="action", required=True)
         top = actions.add_parser("top", help="groups by occurrences")
         tail = actions.add_parser("tail", help="the newest records")
-        tail.add_argument("-f", "--follow", action="store_true", help="go on until Ctrl-C")
+        tail.add_argument("-f", "--follow", action="store_true", help="continue until Ctrl-C")
         tail.add_argument("--interval", type=float, default=2.0, help="seconds between reads, 0.2 to 60 (default: 2)")
         show = actions.add_parser("show", help="one group")
         show.add_argument("key", help="fingerprint of the group, as top prints it, or its beginning")
@@ -78,7 +78,7 @@ class Command(BaseCommand):
                 f"{group['total']:>8} {users:>6} {_age(group['last_seen']):>5}  {group['severity']:<8} "
                 f"{group['state'] or '-':<9} {group['fingerprint']}"
             )
-            self._line(f"         {_about(group)}")
+            self._line(f"         {_summary_line(group)}")
 
     def _tail(self, *, limit: int, follow: bool, interval: float, as_json: bool, **options: Any) -> None:
         for record in _records(limit, interval, follow=follow):
@@ -92,13 +92,13 @@ class Command(BaseCommand):
             self._line(f"         {record['source']:<8} {record['fingerprint']} {where}")
 
     def _show(self, *, key: str, as_json: bool, **options: Any) -> None:
-        group = find_group(key) or find_group(_whole_key(key))
+        group = find_group(key) or find_group(_complete_key(key))
         if group is None:
             raise CommandError(f"No group has the key {fit(key, 40)}.")
         if as_json:
             self._json(group)
             return
-        for number, line in enumerate(wrap(_about({**group, "reasons": []}), _WIDTH)):
+        for number, line in enumerate(wrap(_summary_line({**group, "reasons": []}), _WIDTH)):
             if number == _MESSAGE_LINES:
                 self._line("...")
                 break
@@ -132,7 +132,7 @@ class Command(BaseCommand):
     def _counts(self, minutes: list[list[Any]]) -> None:
         encoding = getattr(sys.stdout, "encoding", None)
         counts = [(moment, int(count)) for text, count in minutes if (moment := _parse(text)) is not None]
-        for title, columns, seconds in (("Last hour, by minute", _MINUTES, 60), ("Last day", _TWENTIES, 1200)):
+        for title, columns, seconds in (("Last hour, by minute", _HOUR_COLUMNS, 60), ("Last day", _DAY_COLUMNS, 1200)):
             drawn = _columns(counts, columns, seconds)
             if any(drawn):
                 self._section(f"{title} (most: {max(drawn)})", [f"|{sparkline(drawn, encoding)}|"])
@@ -176,7 +176,7 @@ def _newest() -> list[dict[str, Any]]:
         return known_errors(_ROWS_MAX)
 
 
-def _whole_key(beginning: str) -> str:
+def _complete_key(beginning: str) -> str:
     """Return the only key with this beginning; the text itself if no key has it.
 
     Raises:
@@ -184,11 +184,11 @@ def _whole_key(beginning: str) -> str:
     """
     keys = [group["fingerprint"] for group in all_groups() if group["fingerprint"].startswith(beginning)]
     if len(keys) > 1:
-        raise CommandError(f"{len(keys)} groups have a key that begins with {fit(beginning, 40)}. Give more of it.")
+        raise CommandError(f"{len(keys)} groups have a key that begins with {fit(beginning, 40)}. Enter more of it.")
     return keys[0] if keys else beginning
 
 
-def _about(group: dict[str, Any]) -> str:
+def _summary_line(group: dict[str, Any]) -> str:
     """Return the summary of a group in one line."""
     title, *about = lines_of(group)
     text = _title(title, about[0] if about else "")

@@ -18,7 +18,7 @@ from health_check.management.commands import health_check
 
 from designs.monitoring import HealthChecker, UnknownComponent
 
-_HEALTHY, _UNHEALTHY, _CANNOT_ASK = 0, 1, 2
+_HEALTHY, _UNHEALTHY, _UNKNOWN = 0, 1, 2
 _FAILURES = (500, 503)
 
 
@@ -43,7 +43,9 @@ class Command(health_check.Command):  # type: ignore[misc] # the base has no typ
             help="port or address:port (default: ENGINEL_PORT, else 8000)",
         )
         parser.add_argument(
-            "--forwarded-host", default=self.default_forwarded_host, help="name of the host that the request is for"
+            "--forwarded-host",
+            default=self.default_forwarded_host,
+            help="value of the headers Host and X-Forwarded-Host",
         )
         parser.add_argument("--forwarded-proto", choices=("http", "https"), default="https")
         parser.add_argument("--timeout", type=float, default=5, help="seconds for the answer (default: %(default)s)")
@@ -60,7 +62,9 @@ class Command(health_check.Command):  # type: ignore[misc] # the base has no typ
         try:
             report = HealthChecker.report(options["checks"].split(",") if options["checks"] else ())
         except UnknownComponent as error:
-            return self._cannot(f"There is no component {str(error)!r}. Known: {', '.join(HealthChecker.components())}")
+            return self._fail_unknown(
+                f"There is no component {str(error)!r}. Known: {', '.join(HealthChecker.components())}"
+            )
         for name, outcome in report.outcomes.items():
             detail = f" ({outcome.detail})" if outcome.detail else ""
             self.stdout.write(f"{name}: {outcome.status}: {outcome.message}{detail}")
@@ -70,7 +74,7 @@ class Command(health_check.Command):  # type: ignore[misc] # the base has no typ
         try:
             path = reverse(options["endpoint"])
         except NoReverseMatch:
-            return self._cannot(f"There is no URL named {options['endpoint']!r}.")
+            return self._fail_unknown(f"There is no URL named {options['endpoint']!r}.")
         address = options["addrport"]
         address = address if ":" in address else f"{os.getenv('HOST', '127.0.0.1')}:{address}"
         scheme = "https" if settings.SECURE_SSL_REDIRECT and not settings.USE_X_FORWARDED_HOST else "http"
@@ -88,7 +92,7 @@ class Command(health_check.Command):  # type: ignore[misc] # the base has no typ
             with error:
                 return self._failed(url, error)
         except (OSError, ValueError) as error:
-            return self._cannot(f"{url} cannot be reached: {getattr(error, 'reason', error)}")
+            return self._fail_unknown(f"{url} cannot be reached: {getattr(error, 'reason', error)}")
         return _HEALTHY
 
     def _failed(self, url: str, error: urllib.error.HTTPError) -> int:
@@ -96,8 +100,8 @@ class Command(health_check.Command):  # type: ignore[misc] # the base has no typ
             self.stdout.write(error.read().decode(errors="replace"))
             return _UNHEALTHY
         hint = " Is the host in ENGINEL_ALLOWED_HOSTS? See --forwarded-host." if error.code == 400 else ""
-        return self._cannot(f"{url} answered {error.code}.{hint}")
+        return self._fail_unknown(f"{url} answered {error.code}.{hint}")
 
-    def _cannot(self, why: str) -> int:
+    def _fail_unknown(self, why: str) -> int:
         self.stderr.write(why)
-        return _CANNOT_ASK
+        return _UNKNOWN

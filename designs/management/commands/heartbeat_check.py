@@ -18,8 +18,8 @@ _KEYS = {"worker": WORKERS_KEY, "beat": BEATS_KEY}
 
 class Command(BaseCommand):
     help = (
-        "Exit with 1 when this host's worker or beat has not been heard of for too long although Redis answers. "
-        "With Redis away nobody knows, and a restart would not help: then the exit code is 0."
+        "Exit with 1 if this host's worker or beat sent no heartbeat for too long although Redis answers. "
+        "While Redis is down the exit code is 0: the state is unknown, and a restart would not help."
     )
 
     # The others load URLs, models and the admin, which takes longer than the command itself.
@@ -28,9 +28,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("process", choices=sorted(_KEYS))
         parser.add_argument(
-            "--seconds", type=float, default=60, help="how long it may be silent (default: %(default)s)"
+            "--seconds", type=float, default=60, help="longest time without a heartbeat (default: %(default)s)"
         )
-        parser.add_argument("--host", default=socket.gethostname(), help="of the process (default: this one)")
+        parser.add_argument("--host", default=socket.gethostname(), help="host of the process (default: this one)")
 
     def handle(self, *args: Any, process: str, seconds: float, host: str, **options: Any) -> None:
         gateway = redis_for(settings.REDIS_URL)
@@ -38,7 +38,7 @@ class Command(BaseCommand):
             beats: Any = gateway.run(lambda client: client.zrange(_KEYS[process], 0, -1, withscores=True))
             now: Any = gateway.run(lambda client: client.time())
         except RedisUnavailable:
-            self.stdout.write("Redis does not answer: nobody knows.")
+            self.stdout.write("Redis does not answer, so the state is unknown.")
             return
         silences = [
             now[0] + now[1] / 1_000_000 - at
@@ -47,7 +47,7 @@ class Command(BaseCommand):
             if name.decode(errors="replace").rpartition("@")[2].partition(":")[0] == host
         ]
         if silences and min(silences) <= seconds:
-            self.stdout.write(f"{process} was heard of {max(0.0, min(silences)):.1f} s ago.")
+            self.stdout.write(f"{process} sent a heartbeat {max(0.0, min(silences)):.1f} s ago.")
             return
-        self.stderr.write(f"{process} has not been heard of for {seconds:g} s.")
+        self.stderr.write(f"{process} has sent no heartbeat for {seconds:g} s.")
         sys.exit(1)

@@ -25,7 +25,7 @@ class SentryTest(Exception):
 
 
 class Command(BaseCommand):
-    help = "Record one error, send it to Sentry the way every error goes, and say what became of it."
+    help = "Record one test error, send it to Sentry through the normal path, and print the result."
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not delivery_status()["enabled"]:
@@ -33,28 +33,28 @@ class Command(BaseCommand):
         record = _fail()
         if not record:
             raise CommandError("The error could not be recorded; see the log.")
-        self._say(f"Recorded  {record['event_id']} in group {record['fingerprint']}")
+        self._print_line(f"Recorded  {record['event_id']} in group {record['fingerprint']}")
         flush(_WAIT_SECONDS)
-        became = delivery_of(record["event_id"])
+        delivery = delivery_of(record["event_id"])
         status = delivery_status()
-        if became == "delivered":
-            self._say("Delivered Sentry has taken it.")
+        if delivery == "delivered":
+            self._print_line("Delivered Sentry accepted it.")
             if link := issue_link(record["fingerprint"]):
-                self._say(f"Issue     {link}")
+                self._print_line(f"Issue     {link}")
             return
         answer = status["last_answer"] or "no answer"
-        if became == "waiting":
+        if delivery == "waiting":
             raise CommandError(f"It waits in the outbox: Sentry did not take it ({answer}). Beat sends it later.")
-        if became == "refused":
+        if delivery == "refused":
             raise CommandError(f"Sentry refused it for good ({answer}); see manage.py sentry_status.")
-        raise CommandError(f"Nobody knows whether Sentry has it: Redis does not answer ({answer}).")
+        raise CommandError(f"The delivery state is unknown: Redis does not answer ({answer}).")
 
-    def _say(self, line: str) -> None:
+    def _print_line(self, line: str) -> None:
         self.stdout.write(fit(line, _WIDTH) if not line.startswith("Issue") else line)
 
 
 def _fail() -> dict[str, Any]:
     try:
-        raise SentryTest("A test of the way to Sentry; nothing is wrong.")
+        raise SentryTest("Test of the delivery to Sentry; nothing is wrong.")
     except SentryTest as error:
         return ErrorTracker.log_error(error, severity="WARNING")

@@ -25,12 +25,12 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, seconds: float, database: str, **options: Any) -> None:
         deadline = time.monotonic() + seconds
-        said = ""
+        last_printed = ""
         while missing := _missing(database):
-            if missing != said:
+            if missing != last_printed:
                 self.stdout.write(missing)
                 self.stdout.flush()
-                said = missing
+                last_printed = missing
             if time.monotonic() >= deadline:
                 self.stderr.write(f"Waited for {seconds:g} s.")
                 sys.exit(1)
