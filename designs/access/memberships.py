@@ -24,7 +24,7 @@ audit_logger = logging.getLogger("enginel.audit")
 def add_member(
     by: Membership, *, username: str, role: Role, clearance: int, is_us_person: bool, is_primary: bool
 ) -> Membership | UnmatchedMember:
-    """Add a user to the organization of ``by``. The list of members does not reveal whether the account exists.
+    """Add a user to the organization of ``by``. The response does not reveal whether the account exists.
 
     A name without an active account becomes an `UnmatchedMember`. ``is_primary`` has no effect for a member of another
     organization.

@@ -1,1 +1,1 @@
-"""HTTP views: they read, shape and return; rules live in the modules they call."""
+"""HTTP views: parsing of requests and shaping of responses. The rules are in the modules that the views call."""

@@ -34,7 +34,7 @@ class _CachedGenerator(SchemaGenerator):
 
 
 class SchemaView(SpectacularAPIView):
-    """OpenAPI 3 of the workload."""
+    """OpenAPI 3 schema of the API."""
 
     generator_class = _CachedGenerator
 

@@ -56,7 +56,7 @@ class UserIdField(serializers.JSONField):
 
 
 class ErrorRecord(serializers.Serializer[Any]):
-    """One occurrence."""
+    """One recorded occurrence of an error."""
 
     event_id = serializers.CharField()
     timestamp = serializers.DateTimeField()
