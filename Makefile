@@ -8,7 +8,7 @@ INSTALLED := $(VENV)/.installed
 PARALLEL ?= -n auto --maxprocesses 4 --dist loadfile
 NOT_INSTALLED = echo "Packages could not be installed; $(VENV)/install.log says why. With a network: make install" >&2; exit 1
 
-# A start takes half the time with compiled modules, so .venv keeps them even where the environment says not to.
+# Compiled modules halve the time of a start, so .venv keeps them even if the environment turns them off.
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
@@ -31,16 +31,16 @@ $(INSTALLED): $(LOCKS)
 run: $(INSTALLED)  ## Run the whole service on this machine with the sample run; Ctrl-C stops it (SENTRY=local: and Bugsink)
 	@exec $(BIN)/python -m enginel run $(if $(SENTRY),--sentry $(SENTRY))
 
-demo: $(INSTALLED)  ## Run it with the sample run and end; exit 0 if each failure was recorded as it must be
+demo: $(INSTALLED)  ## Run it with the sample run and end; exit 0 if each failure was recorded as expected
 	@exec $(BIN)/python -m enginel demo $(if $(SENTRY),--sentry $(SENTRY))
 
-test: $(INSTALLED)  ## Run the tests but the slow ones (ARGS adds options; PARALLEL= runs one at a time)
+test: $(INSTALLED)  ## Run all tests except slow ones (ARGS adds options; PARALLEL= runs one at a time)
 	$(BIN)/python -m pytest $(PARALLEL) -m "not slow" $(ARGS)
 
 test-all: $(INSTALLED)  ## Run all tests
 	$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
 
-coverage: $(INSTALLED)  ## Run the tests but the slow ones, with branch coverage
+coverage: $(INSTALLED)  ## Run all tests except slow ones, with branch coverage
 	$(BIN)/python -m pytest $(PARALLEL) -m "not slow" --cov --cov-report=term-missing:skip-covered $(ARGS)
 
 lint: $(INSTALLED)  ## Check style and types

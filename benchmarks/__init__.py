@@ -1,1 +1,1 @@
-"""Speed, measured side by side with peers in one run. ``make bench``."""
+"""Benchmarks beside peers, measured in one run: ``make bench``."""

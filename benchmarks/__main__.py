@@ -1,9 +1,8 @@
-"""What recording an error costs, beside the Sentry SDK on the same exception; what a probe costs, see `health`;
-what the CAD workload costs, see `cad`.
+"""All benchmarks; those of errors compare recording with the Sentry SDK on the same exception.
 
-Method. One process; embedded Valkey on a unix socket; the SDK with default settings and a transport that throws
-envelopes away. The exception has 40 frames with eight locals each. Contenders run in alternating rounds (`timing`);
-wall time of single calls. What is compared is what a caller waits for.
+Method. One process; embedded Valkey on a unix socket; the SDK with default settings and a transport that discards
+envelopes. The exception has 40 frames with eight locals each. Contenders run in alternating rounds (`timing`). The
+measure is the wall time of single calls, for which a caller waits.
 """
 
 from __future__ import annotations

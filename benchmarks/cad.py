@@ -1,10 +1,10 @@
-"""How fast files are processed, the scanner beside the kernel's own reader, and what both hold of a large file.
+"""Benchmark of the CAD workload: files per minute, the scanner beside the kernel's reader, and memory for large files.
 
-Method. Processes of their own, one file at a time. Files a minute are those of the sample, scanned, with their bill of
-materials and geometry, as the tasks do it; CPU time includes that of the kernel's host and its children. The scanner
-and the kernel's ``ReadFile`` read the same file by turns in one process; the least time of some rounds is shown, and
-how it grows with twice and four times the file. A large file is the assembly of the sample, repeated under new
-identifiers. Memory is how far the peak of a new process rises while it reads one file.
+Method. Separate processes, one file at a time. Files per minute are sample files, scanned, with bill of materials and
+geometry, as the tasks process them. CPU time includes the kernel's host and its children. The scanner and the kernel's
+``ReadFile`` read the same file by turns in one process; the table shows the least time of some rounds, and its growth
+for twice and four times the file. A large file is the assembly of the sample, repeated under new identifiers. Memory is
+the rise of a new process's peak while it reads one file.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ def _seconds(call: Callable[[Path], object], path: Path) -> float:
     began = time.perf_counter()
     kept = call(path)
     taken = time.perf_counter() - began
-    # To give memory back takes time too, but not that of a caller.
+    # Freeing memory takes time too, but not that of a caller.
     del kept
     return taken
 
@@ -148,7 +148,7 @@ def _memory(folder: Path) -> None:
             path = _repeated(folder, max(1, round(size_mb * MEGABYTE / unit)))
             size = path.stat().st_size / MEGABYTE
             risen, seconds = _in_new_process(call, path)
-            # Both begin with what no file adds to, so growth is that from one size to the next.
+            # Both have a base that does not depend on the file, so growth is measured between sizes.
             growth = f"   {(risen - before[1]) / (size - before[0]):>5.1f} MB more for each MB" if any(before) else ""
             before = size, risen
             print(f"  {name:<10} {size:>7.1f} MB   peak + {risen:>7.1f} MB   {seconds:>5.1f} s{growth}")
@@ -164,7 +164,7 @@ def _kernel_peak(path: Path) -> tuple[float, float]:
 
 
 def _peak(call: Callable[[], object], warm: Path) -> tuple[float, float]:
-    """Return by how many MB the peak rises, and the seconds; what a first small file loads does not count."""
+    """Return the rise of the peak in MB, and the seconds; a small file first loads all modules."""
     scan_step(warm)
     before, began = _peak_bytes(), time.perf_counter()
     call()
@@ -172,13 +172,13 @@ def _peak(call: Callable[[], object], warm: Path) -> tuple[float, float]:
 
 
 def _peak_bytes() -> int:
-    # Not the peak of `resource`: a new program inherits that of the process that started it.
+    # Not the peak of `resource`, which a new program inherits from the process that started it.
     status = Path("/proc/self/status").read_text()
     return int(status.partition("VmHWM:")[2].split()[0]) * 1024
 
 
 def _repeated(folder: Path, times: int) -> Path:
-    """Write the assembly so many times into one file: a prefix of fixed width keeps identifiers apart."""
+    """Write the assembly ``times`` times into one file; a prefix of fixed width keeps identifiers apart."""
     path = folder / f"{times}.step"
     if not path.exists():
         head, data, tail = _sections(sample_path(PART).read_bytes())
@@ -201,6 +201,6 @@ def _in_new_process(call: Callable[[Any], Any], argument: Any) -> Any:
 
 
 def _quiet() -> None:
-    """The kernel prints what it reads to the standard output of its process."""
+    """Discard the standard output of this process, to which the kernel prints."""
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 1)

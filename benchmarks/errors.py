@@ -1,4 +1,4 @@
-"""Recording, grouping, cleaning and reading errors."""
+"""Benchmark of errors: recording, grouping, message clean-up and reading."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class _Nowhere(Transport):
 
 
 def _fail(depth: int) -> None:
-    a, b, c = [{"n": i} for i in range(12)], "x" * 40, depth  # noqa: F841 - locals are what the SDK pays for
+    a, b, c = [{"n": i} for i in range(12)], "x" * 40, depth  # noqa: F841 - locals that the SDK serializes
     d, e, f, g = (1, 2), {"k": "v"}, 3.5, None  # noqa: F841
     if depth:
         return _fail(depth - 1) if depth % 2 else _fail_too(depth - 1)
@@ -53,13 +53,13 @@ def _exception() -> ValueError:
 
 
 def _fresh(exceptions: list[ValueError]) -> Callable[[], ValueError]:
-    """Give new exceptions with the same stack: one that was recorded is marked and would not be recorded again."""
+    """Return a factory of exceptions with the same stack; a recorded exception would not be recorded again."""
 
-    def give() -> ValueError:
+    def make() -> ValueError:
         old = exceptions[next(_numbers) % len(exceptions)]
         return ValueError(MESSAGE).with_traceback(old.__traceback__)
 
-    return give
+    return make
 
 
 def run(server: EmbeddedValkey) -> None:
@@ -76,7 +76,7 @@ def run(server: EmbeddedValkey) -> None:
     def sdk() -> None:
         sentry_sdk.get_global_scope().set_client(client)
         sentry_sdk.capture_exception(fresh())
-        # The gate lets one of ten thousand through; what it costs there is not what is measured here.
+        # Off for the other contender: the gate would send one of ten thousand events, which is not measured here.
         sentry_sdk.get_global_scope().set_client(off)
 
     results = alternate(
@@ -123,7 +123,7 @@ def _away(server: EmbeddedValkey, fresh: Callable[[], ValueError]) -> None:
 
 
 def _show_away(title: str, fresh: Callable[[], ValueError]) -> None:
-    # Two breaker windows and more: the worst call is the one that finds out that Redis is still away.
+    # More than two breaker windows: the worst call finds out that Redis is still away.
     began = time.perf_counter()
     taken: list[float] = []
     while time.perf_counter() - began < 2.5 * BREAKER_SECONDS:

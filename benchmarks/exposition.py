@@ -1,10 +1,10 @@
-"""What a page of 700 histograms costs, beside reading them from Redis and beside prometheus_client's page of the same.
+"""Benchmark of a page of 700 histograms, beside reading them from Redis and beside prometheus_client's page.
 
-Method. One process; embedded Valkey on a unix socket. 2 and then 200 processes' worth of batches are merged into the
-store as each process' flusher does, the same 14,000 requests of 700 routes in all, dealt out evenly. Then, in
-alternating rounds (`timing`, wall time of single calls): HGETALL of the requests' hash; our page as a scrape makes it
-from the store; prometheus_client's page of what the store holds; and its page of as many processes' files, 2 and 20 of
-them with each histogram in each, since 200 take minutes.
+Method. One process; embedded Valkey on a unix socket. The batches of 2 and then of 200 processes are merged into the
+store, as flushers do; in all they have the same 14,000 requests of 700 routes, distributed evenly. Then, in alternating
+rounds (`timing`, wall time of single calls): HGETALL of the requests' hash; our page, as a scrape makes it from the
+store; prometheus_client's page of the same store; and its page from the files of 2 and 20 processes, each with all
+histograms, since 200 take minutes.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def _our_page(gateway: FailFastRedis) -> bytes:
 
 
 class _Collector:
-    """What the store holds, for prometheus_client."""
+    """The histograms of the store, for prometheus_client."""
 
     def __init__(self, gateway: FailFastRedis) -> None:
         self.gateway = gateway
@@ -93,7 +93,7 @@ def _write_files(folder: Path, processes: int) -> None:
 
 
 def run(server: EmbeddedValkey) -> None:
-    """Print what pages cost."""
+    """Print the time of each page."""
     gateway = FailFastRedis(server.url)
     with redis.Redis.from_url(server.url) as client:
         registry = CollectorRegistry()

@@ -1,9 +1,9 @@
-"""What a probe costs, beside stock django-health-check asking the same components.
+"""Benchmark of a health probe, beside stock django-health-check on the same components.
 
 Method. One process, Django's WSGI test client, embedded Valkey on a unix socket, SQLite, no worker: tasks are eager, so
-neither side asks for workers (stock asks by ``control.ping``, which alone waits a second). Stock runs its own Database,
-Redis and Storage checks; ours runs the same three. A warm probe is one within a second of another; a cold one finds no
-kept result. Contenders run in alternating rounds (`timing`).
+neither side checks workers (stock uses ``control.ping``, which alone waits a second). Stock runs its own Database,
+Redis and Storage checks; ours runs the same three. A warm probe follows another within a second; a cold one finds no
+cached result. Contenders run in alternating rounds (`timing`).
 """
 
 from __future__ import annotations
@@ -77,15 +77,15 @@ def run(server: EmbeddedValkey) -> None:
 
 
 def _show_storm(name: str, probe: Callable[[], None], before: Callable[[], None] = lambda: None) -> None:
-    """Print what fifty probes at once take from the first to the last."""
+    """Print the time that fifty concurrent probes take in all."""
     taken = []
     for _ in range(5):
         before()
-        askers = [threading.Thread(target=probe) for _ in range(PROBES)]
+        threads = [threading.Thread(target=probe) for _ in range(PROBES)]
         began = time.perf_counter()
-        for asker in askers:
-            asker.start()
-        for asker in askers:
-            asker.join()
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
         taken.append((time.perf_counter() - began) * 1000)
     print(f"  {PROBES} cold probes at once, {name:<32} median {statistics.median(taken):>8.1f} ms for all")

@@ -1,11 +1,11 @@
-"""What counting and timing a request costs, beside what others take for it.
+"""Benchmark of the middlewares that count and time requests, beside those of others.
 
 Method. A fresh process for each contender and round, the contenders in turn; Django's WSGI handler on a view that
 answers two bytes, no network. Within the process a bare handler and the contender's take turns of a tenth of a second,
-for processes, and seconds, differ by more than what is measured. CPU time of the serving thread for each request, the
-median of the differences between a turn and the one before; and on top what other threads, flusher or exporter, took of
-the CPU meanwhile, divided by the contender's requests. What is shown is the median over the processes of what a
-contender adds, and its ratio to ours. ``python -m benchmarks.middleware`` runs all; with a name, one.
+since processes, and seconds, differ by more than the effect. The measure is CPU time of the serving thread per request:
+the median of the differences between a turn and the one before. The CPU time of other threads (flusher, exporter),
+divided by the contender's requests, is added. The table shows the median over the processes of each contender's extra
+time, and its ratio to ours. ``python -m benchmarks.middleware`` runs all; with a name, one.
 """
 
 from __future__ import annotations
@@ -57,10 +57,10 @@ class _Around:
         began = time.perf_counter()
         response = self.get_response(request)
         route, seconds = request.resolver_match.route, time.perf_counter() - began
-        self.note(request.method, route, str(response.status_code), seconds)
+        self.record(request.method, route, str(response.status_code), seconds)
         return response
 
-    def note(self, method: str, route: str, status: str, seconds: float) -> None:
+    def record(self, method: str, route: str, status: str, seconds: float) -> None:
         raise NotImplementedError
 
 
@@ -75,7 +75,7 @@ class Prometheus(_Around):
         self.requests = prometheus_client.Counter("requests", "Requests.", labels)
         self.seconds = prometheus_client.Histogram("seconds", "Seconds.", labels)
 
-    def note(self, method: str, route: str, status: str, seconds: float) -> None:
+    def record(self, method: str, route: str, status: str, seconds: float) -> None:
         self.requests.labels(method, route, status).inc()
         self.seconds.labels(method, route, status).observe(seconds)
 
@@ -89,7 +89,7 @@ class Pipeline(_Around):
         super().__init__(get_response)
         self.client = redis.Redis.from_url(os.environ["REDIS_URL"])
 
-    def note(self, method: str, route: str, status: str, seconds: float) -> None:
+    def record(self, method: str, route: str, status: str, seconds: float) -> None:
         pipe = self.client.pipeline(transaction=False)
         for name in ("requests", f"status:{status}", f"route:{route}"):
             pipe.incr(name)
@@ -98,9 +98,9 @@ class Pipeline(_Around):
 
 
 class Cache(_Around):
-    """What a first version does: read, add, write, in Django's cache on Redis."""
+    """Counters in Django's cache on Redis, as in a naive first version: read, add, write."""
 
-    def note(self, method: str, route: str, status: str, seconds: float) -> None:
+    def record(self, method: str, route: str, status: str, seconds: float) -> None:
         from django.core.cache import cache
 
         for name in ("requests", f"status_{status}", f"route_{route}"):
@@ -153,7 +153,7 @@ def _measure(name: str) -> None:
 
 
 def _handler(middlewares: Iterable[str]) -> Callable[[], int]:
-    """Return what sends one request through Django and these middlewares, besides those that are set already."""
+    """Return a function that sends one request through Django, these middlewares and those installed already."""
     from django.conf import settings
     from django.core.handlers.wsgi import WSGIHandler
 
@@ -191,7 +191,7 @@ def _turn(request: Callable[[], int]) -> tuple[float, int]:
 
 
 def _observe() -> None:
-    """OpenTelemetry's Django instrumentation with traces and metrics, batched and thrown away."""
+    """Start OpenTelemetry's Django instrumentation, with traces and metrics that are batched and discarded."""
     from opentelemetry import metrics, trace
     from opentelemetry.instrumentation.django import DjangoInstrumentor
     from opentelemetry.sdk.metrics import MeterProvider
@@ -222,7 +222,7 @@ def _observe() -> None:
 
 
 def run(server: EmbeddedValkey) -> None:
-    """Run all contenders and print what each adds to a request."""
+    """Run all contenders and print the extra time of each per request."""
     bare: list[float] = []
     taken: dict[str, list[float]] = {name: [] for name in CONTENDERS}
     for _ in range(ROUNDS):
@@ -255,7 +255,7 @@ def _one(server: EmbeddedValkey, name: str) -> tuple[float, float]:
 
 
 def main() -> None:
-    """Measure the contender that is named, in this process; all, in processes of their own, if none is."""
+    """Measure the contender named in the arguments, in this process; without one, all in separate processes."""
     if len(sys.argv) > 1:
         _measure(sys.argv[1])
     else:
@@ -269,7 +269,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    # Django imports the URLs of this module by its name, and must find these and not a second copy.
+    # Django imports the URLs of this module by its name, and must not find a second copy of it.
     from benchmarks.middleware import main as by_name
 
     by_name()

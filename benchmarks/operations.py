@@ -1,7 +1,7 @@
-"""What timing an operation costs, beside prometheus_client's histogram on the same function.
+"""Benchmark of timing an operation, beside prometheus_client's histogram on the same function.
 
-Method. One process, rounds in turn (`timing`), each call a hundred operations; no Redis on the way: the flusher has no
-thread here, and what it would take a second is shown by itself.
+Method. One process, alternating rounds (`timing`), each call a hundred operations; no Redis on the way: the flusher has
+no thread here, and a flush is measured separately.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ OPERATIONS = 100
 
 
 def run(server: EmbeddedValkey) -> None:
-    """Print the costs of a hundred operations and of a flush."""
+    """Print the time of a hundred operations, and that of a flush."""
     with override_settings(ENGINEL_METRICS_FLUSH_SECONDS=0):
         registry.reset()
         flusher.reset()

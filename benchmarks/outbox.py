@@ -1,7 +1,7 @@
-"""What a caller waits for while Sentry is well, slow, silent and gone, with the transport that keeps events.
+"""Benchmark of the outbox's transport: time a caller waits while Sentry is well, slow, silent or gone.
 
-Method. As in `benchmarks.sentry`: 40 frames, alternating rounds in one process, every event kept and sent; servers are
-processes of their own. The base of the first table is the SDK with default settings and its own transport against a
+Method. As in `benchmarks.sentry`: 40 frames, alternating rounds in one process, every event stored and sent; servers
+are separate processes. The base of the first table is the SDK with default settings and its own transport against a
 server that answers at once; that of the second is our transport against the same server.
 """
 
@@ -45,16 +45,16 @@ def run() -> None:
         plain, _ = clients(servers[WELL], None)
         ours = {name: _client(dsn) for name, dsn in {**servers, "Sentry is gone": GONE}.items()}
         configure(settings.REDIS_URL, folder)
-        give = fresh(FRAMES)
+        make = fresh(FRAMES)
 
         def by_the_sdk() -> None:
             use(plain)
-            sentry_sdk.capture_exception(give())
+            sentry_sdk.capture_exception(make())
 
         def kept(client: sentry_sdk.Client) -> Any:
             def call() -> None:
                 use(client)
-                ErrorTracker.log_error(give())
+                ErrorTracker.log_error(make())
 
             return call
 
@@ -92,7 +92,7 @@ def _server(seconds: float) -> Iterator[str]:
         process.join()
 
 
-def _serve(tell: Connection, seconds: float) -> None:
+def _serve(parent: Connection, seconds: float) -> None:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
@@ -109,5 +109,5 @@ def _serve(tell: Connection, seconds: float) -> None:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    tell.send(server.server_address[1])
+    parent.send(server.server_address[1])
     server.serve_forever()

@@ -1,6 +1,6 @@
-"""How redaction grows with hostile text: twice the text should take twice the time, whatever it holds.
+"""Benchmark of redaction on hostile texts: twice the text should take twice the time.
 
-The least CPU time of some rounds: other work on the machine makes it longer, never shorter.
+The measure is the least CPU time of some rounds: other work on the machine makes it longer, never shorter.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""What an error costs with Sentry on, beside the SDK with its default settings on the same exception.
+"""Benchmark of an error with Sentry on, beside the SDK with its default settings on the same exception.
 
-Method. As in `benchmarks`: one process, alternating rounds, envelopes thrown away. A duplicate is an error whose group
-the gate holds back; a kept one is sent. Storms are timed as a whole, with the transport of the SDK, against a server
-of another process that answers at once.
+Method. As in `benchmarks`: one process, alternating rounds, envelopes discarded. The gate does not send a duplicate; a
+kept error is sent. Storms are timed as a whole, with the transport of the SDK, against a server in another process that
+answers at once.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class _Nowhere(Transport):
 
 
 def _fail(depth: int) -> None:
-    a, b, c = [{"n": i} for i in range(12)], "x" * 40, depth  # noqa: F841 - locals are what the SDK pays for
+    a, b, c = [{"n": i} for i in range(12)], "x" * 40, depth  # noqa: F841 - locals that the SDK serializes
     d, e, f, g = (1, 2), {"k": "v"}, 3.5, None  # noqa: F841
     if depth:
         return _fail(depth - 1) if depth % 2 else _fail_too(depth - 1)
@@ -53,7 +53,7 @@ def _fail_too(depth: int) -> None:
 
 
 def fresh(frames: int) -> Callable[[], ValueError]:
-    """Return what gives new exceptions of one stack: one that was recorded is marked."""
+    """Return a factory of exceptions with the same stack; a recorded exception would not be recorded again."""
     try:
         # Every second call goes through another function.
         _fail(next(depth for depth in itertools.count() if 1 + depth + depth // 2 >= frames - 1))
@@ -63,7 +63,7 @@ def fresh(frames: int) -> Callable[[], ValueError]:
 
 
 def clients(dsn: str, transport: type[Transport] | None) -> tuple[sentry_sdk.Client, sentry_sdk.Client]:
-    """Return the SDK as it comes, and as we set it up."""
+    """Return a client with default settings, and one with ours."""
     options: dict[str, Any] = {"dsn": dsn, **({"transport": transport} if transport else {})}
     ours = sentry_options(gate=admit, scrubber=scrubber.SCRUBBER)
     return sentry_sdk.Client(**options, auto_enabling_integrations=False), sentry_sdk.Client(**options, **ours)
@@ -82,26 +82,26 @@ def run() -> None:
 
 
 def _single_calls(frames: int, plain: sentry_sdk.Client, ours: sentry_sdk.Client) -> None:
-    give = fresh(frames)
+    make = fresh(frames)
 
     def by_the_sdk() -> None:
         use(plain)
-        sentry_sdk.capture_exception(give())
+        sentry_sdk.capture_exception(make())
 
     def automatic() -> None:
         use(ours)
-        sentry_sdk.capture_exception(give())
+        sentry_sdk.capture_exception(make())
 
     def explicit() -> None:
         use(ours)
-        ErrorTracker.log_error(give())
+        ErrorTracker.log_error(make())
 
     contenders = {PLAIN: by_the_sdk, "automatic duplicate": automatic, "explicit duplicate": explicit}
     for _ in range(12):
-        # The next one that passes is the 100th.
+        # After these, the gate admits the 100th next.
         explicit()
     show(f"With Sentry on, {frames} frames", alternate(contenders, calls=20), base=PLAIN)
-    # In a window without length each is the first.
+    # In a window of no length each occurrence is the first.
     with override_settings(ENGINEL_WINDOW_SECONDS=0):
         kept = {PLAIN: by_the_sdk, "automatic, sent": automatic, "explicit, sent": explicit}
         show(f"Kept events, {frames} frames", alternate(kept, calls=20), base=PLAIN)
@@ -125,11 +125,11 @@ def _storm(dsn: str, frames: int, name: str) -> float:
     plain, ours = clients(dsn, None)
     client = plain if name == "plain" else ours
     use(client)
-    give, record = fresh(frames), ErrorTracker.log_error if name == "explicit" else sentry_sdk.capture_exception
+    make, record = fresh(frames), ErrorTracker.log_error if name == "explicit" else sentry_sdk.capture_exception
     gc.collect()
     began = time.perf_counter()
     for _ in range(STORM_ERRORS):
-        record(give())  # type: ignore[operator]
+        record(make())  # type: ignore[operator]
     client.flush(timeout=30)
     seconds = time.perf_counter() - began
     for one in (plain, ours):
@@ -150,7 +150,7 @@ def _server() -> Iterator[str]:
         process.join()
 
 
-def _serve(tell: Connection) -> None:
+def _serve(parent: Connection) -> None:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
@@ -165,5 +165,5 @@ def _serve(tell: Connection) -> None:
             return
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    tell.send(server.server_address[1])
+    parent.send(server.server_address[1])
     server.serve_forever()

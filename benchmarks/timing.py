@@ -1,4 +1,4 @@
-"""Medians of single calls, taken in alternating rounds so that a disturbance hits all alike."""
+"""Medians of single calls, measured in alternating rounds, so that a disturbance affects all contenders."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ROUNDS = 7
 
 @dataclass(frozen=True)
 class Measured:
-    """What one contender took: median and worst call, in microseconds."""
+    """Median and worst call of one contender, in microseconds."""
 
     name: str
     median_us: float
@@ -22,7 +22,7 @@ class Measured:
 
 
 def alternate(contenders: Mapping[str, Callable[[], object]], calls: int) -> list[Measured]:
-    """Time each contender ``calls`` times a round, the rounds interleaved; the median is that of the round medians."""
+    """Time each contender ``calls`` times per round, in interleaved rounds; return medians of the round medians."""
     medians: dict[str, list[float]] = {name: [] for name in contenders}
     worst = dict.fromkeys(contenders, 0.0)
     for call in contenders.values():

@@ -1,7 +1,7 @@
-"""Pages for Prometheus: text 0.0.4 and OpenMetrics 1.0. Pure: families in, bytes out.
+"""Exposition formats of Prometheus: text 0.0.4 and OpenMetrics 1.0. Pure functions: metrics in, bytes out.
 
-Our own, since prometheus_client's page of 700 histograms takes some 150 ms and keeps its totals in one process. A
-histogram's lines differ from scrape to scrape in numbers only, so its text is kept as a template to fill in.
+prometheus_client is not used: its page of 700 histograms takes some 150 ms, and its totals stay in one process. Between
+scrapes only the numbers of a histogram's lines change, so its text is cached as a template.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ Labels = tuple[str, ...]
 
 _NAME_MAX_CHARS = 200
 _OUTSIDE_OF_NAMES = re.compile(r"[^a-zA-Z0-9_]")
-# What an exemplar may say: OpenMetrics allows its labels 128 characters in all.
+# Id of an exemplar. OpenMetrics allows 128 characters for all labels of an exemplar.
 _EXEMPLAR_ID = re.compile(r"[0-9A-Za-z._-]{1,64}\Z")
-# Whole numbers up to here are exact in a double.
+# A double represents all integers up to here exactly.
 _EXACT = 2**53
 
 
@@ -48,12 +48,12 @@ class Series(Protocol):
     def total_seconds(self) -> float: ...
     @property
     def buckets(self) -> Sequence[int]:
-        """Counts per bucket, not cumulative; one more than there are bounds."""
+        """Counts per bucket, not cumulative; one more than bounds."""
         ...
 
     @property
     def exemplars(self) -> Mapping[int, tuple[str, float, float]]:
-        """By bucket: the id of an occurrence, its value, its Unix time."""
+        """By bucket: id of an occurrence, its value, its Unix time."""
         ...
 
 
@@ -82,13 +82,13 @@ class Histograms:
 
 @dataclass
 class Page:
-    """A page in the making. Metrics keep the order in which they were added."""
+    """A page under construction. Metrics appear in the order in which they were added."""
 
     metrics: list[Metric | Histograms] = field(default_factory=list)
     _taken: set[str] = field(default_factory=set)
 
     def add(self, metric: Metric | Histograms) -> bool:
-        """Add a metric, unless one of its names is on the page already; tell whether it was added."""
+        """Add a metric, unless one of its names is on the page already; return whether it was added."""
         names = _names_of(metric)
         if not self._taken.isdisjoint(names):
             return False
@@ -106,13 +106,13 @@ class Page:
 
 
 def metric_name(raw: str) -> str:
-    """Return the nearest name that Prometheus takes; colons are kept for recording rules."""
+    """Return the nearest valid metric name; colons are reserved for recording rules."""
     name = _OUTSIDE_OF_NAMES.sub("_", raw[:_NAME_MAX_CHARS])
     return f"_{name}" if name[:1].isdigit() else name or "_"
 
 
 def wants_openmetrics(accept: str) -> bool:
-    """Tell whether an Accept header prefers OpenMetrics to plain text."""
+    """Return whether an Accept header prefers OpenMetrics to plain text."""
     weights = {"application/openmetrics-text": 0.0, "text/plain": 0.0, "*/*": 0.0}
     for offer in accept[:1000].lower().split(","):
         kind, *parameters = (part.strip() for part in offer.split(";"))
@@ -166,7 +166,7 @@ def _histogram_lines(metric: Histograms, openmetrics: bool) -> Iterable[str]:
     for values, series in metric.series.items():
         template = _histogram_template(metric.name, metric.labels, values, metric.bounds)
         counts = tuple(accumulate(series.buckets))
-        # The count is the last bucket, whatever else was stored: the two must agree.
+        # The count must agree with the last bucket, so it is taken from there.
         text = template % (*counts, counts[-1], series.total_seconds)
         if openmetrics and series.exemplars:
             text = _with_exemplars(text, metric, series)
@@ -178,7 +178,7 @@ def _histogram_template(name: str, labels: Labels, values: Labels, bounds: tuple
     inner = _label_text(labels, values).strip("{}").replace("%", "%%")
     prefix = f"{inner}," if inner else ""
     outer = f"{{{inner}}}" if inner else ""
-    # Both formats write a bound the same way, so that a bucket keeps its name when a server changes the format.
+    # Both formats write a bound the same way, so that a bucket keeps its ``le`` when a server changes the format.
     marks = [*(repr(float(bound)) for bound in bounds), "+Inf"]
     lines = [f'{name}_bucket{{{prefix}le="{mark}"}} %d\n' for mark in marks]
     return "".join([*lines, f"{name}_count{outer} %d\n", f"{name}_sum{outer} %r\n"])
@@ -202,7 +202,7 @@ def _label_text(labels: Labels, values: Labels) -> str:
 
 
 def _escaped(value: str) -> str:
-    # A lone surrogate cannot be sent, and a page must not fail over a label.
+    # A lone surrogate cannot be encoded, and one label must not fail the page.
     value = value.encode("utf-8", "replace").decode()
     return value.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
 

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Writes the digest that the registry has now for each image of docker-compose.yml and of the Dockerfile behind its version:
-# change a version, run `make pin-images`, look at the difference and commit it. Needs docker with buildx, and a network.
+# Pins each image of docker-compose.yml and of the Dockerfile to the registry's current digest, behind its version.
+# Change a version, run `make pin-images`, review the difference and commit it. Needs docker with buildx, and a network.
 set -eu
 cd "${1:-.}"
 
@@ -13,7 +13,7 @@ images=$(sed -nE \
   -e 's/^ARG PYTHON_IMAGE=([a-z0-9._\/-]+:[A-Za-z0-9._-]+)(@sha256:[0-9a-f]+)?$/\1/p' \
   docker-compose.yml Dockerfile)
 
-# All digests first, so that a failure changes nothing.
+# Get all digests first, so that a failure changes nothing.
 pinned=""
 for image in $images; do
   digest=$(digest_of "$image")

@@ -1,9 +1,9 @@
 #!/bin/sh
-# Makes the secrets of docker-compose.yml in ./secrets (or the folder named), each once: what is there stays.
+# Creates the secrets of docker-compose.yml in ./secrets (or the folder given). Existing secrets stay.
 set -eu
 folder=${1:-secrets}
 
-# Containers read the files as users of their own, so the folder is what keeps others out.
+# Containers read the files as various users, so only the mode of the folder protects them.
 umask 022
 mkdir -p "$folder"
 chmod 700 "$folder"

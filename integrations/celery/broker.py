@@ -1,7 +1,7 @@
-"""Which tasks a Redis broker and its workers have, by the root id of each task.
+"""Tasks in the queues of a Redis broker and at its workers, by the root id of each task.
 
-Together these are all places a task can be: it waits in a queue, or a live worker has it. A message that is delivered
-and not acknowledged is at a worker; where that worker is dead, the broker offers the message again only an hour later.
+These are all places of a task: it waits in a queue, or a live worker has it. A message that is delivered but not
+acknowledged is at a worker. If that worker is dead, the broker delivers the message again only an hour later.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ _SEPARATOR = "\x06\x16"
 
 
 class Undecided(Exception):
-    """It cannot be told where every task is."""
+    """The places of all tasks cannot be determined."""
 
 
 @dataclass(frozen=True)
 class BrokerQueues:
-    """How the broker's queues are called.
+    """Names of the broker's queues.
 
     Attributes:
         names: The queues.
@@ -51,7 +51,7 @@ def tasks_at_workers(store: FailFastRedis) -> tuple[set[str], set[str]]:
 
     Raises:
         RedisUnavailable: The heartbeats cannot be read.
-        Undecided: A worker does not name its tasks: it is of an earlier release, or has too many.
+        Undecided: A worker does not list its tasks: it runs an earlier release, or has too many.
     """
     tasks: set[str] = set()
     queues: set[str] = set()
@@ -59,23 +59,23 @@ def tasks_at_workers(store: FailFastRedis) -> tuple[set[str], set[str]]:
         if not beat.is_live():
             continue
         if "tasks" not in beat.facts or beat.facts.get("tasks_cut"):
-            raise Undecided(f"{beat.name} does not name its tasks")
+            raise Undecided(f"{beat.name} does not list its tasks")
         tasks.update(beat.facts["tasks"])
         queues.update(beat.facts.get("queues", ()))
     return tasks, queues
 
 
 def tasks_in_queues(broker: FailFastRedis, queues: BrokerQueues, wanted: set[str]) -> set[str]:
-    """Return which of the tasks wait in a queue.
+    """Return the wanted tasks that wait in a queue.
 
     Raises:
         RedisUnavailable: The broker does not answer.
-        Undecided: More messages wait than can be read in a moment.
+        Undecided: Too many messages wait to read them all.
     """
     found: set[str] = set()
     read = 0
     for key in queues.stored_as():
-        # From the end that is written to: what is added or taken meanwhile may be read twice, but is never passed by.
+        # From the end that is written to: concurrent writes may repeat a message, but never hide one.
         begin = 0
         while wanted - found:
             page = _page(broker, key, begin)

@@ -1,9 +1,10 @@
-"""Heartbeats of workers and beat: each tells Redis every two seconds that it lives, and how its work goes.
+"""Heartbeats of workers and beat: each writes to Redis every two seconds, with facts about its work.
 
-``control.ping`` waits its whole timeout, blocks for good where ten probes call it at once, and says nothing of the
-pool. A sorted set by the server's time costs a tenth of a millisecond to read.
+``control.ping`` waits its whole timeout, blocks forever if ten probes call it at once, and reports nothing about the
+pool. Reading a sorted set ordered by the server's time takes a tenth of a millisecond.
 
-A worker beats from its own event loop, so one that is frozen, or has lost the broker and takes no tasks, falls silent.
+A worker beats from its own event loop, so a frozen worker, or one that lost the broker and takes no tasks, stops
+beating.
 """
 
 from __future__ import annotations
@@ -50,33 +51,33 @@ WORKERS_KEY = "{health}workers"
 BEATS_KEY = "{health}beats"
 
 QUEUED_AT_HEADER = "enginel_queued_at"
-"""Name of the message header with the moment of queueing, in seconds since the epoch. See `due_at`."""
+"""Name of the message header with the time of queueing, in seconds since the epoch. See `due_at`."""
 
 BEAT_SECONDS = 2.0
 LIVE_SECONDS = 3 * BEAT_SECONDS
 FORGET_SECONDS = 600
-"""How long a silent process is missed before it is forgotten: ten minutes."""
+"""How long a silent process counts as lost before it is forgotten: ten minutes."""
 
 TASKS_MAX = 1_000
-"""Tasks a worker names in its heartbeat: more than it takes unless thousands wait for their eta."""
+"""Most tasks listed in a heartbeat. A worker has more only if thousands of tasks wait for their eta."""
 
 held_requests: weakref.WeakSet[Any] = weakref.WeakSet()
-"""Requests this worker holds back for a rate limit; its consumer maintains it."""
+"""Requests that this worker delays for a rate limit; its consumer maintains the set."""
 
 extra_facts: dict[str, Callable[[], Any]] = {}
-"""What else a worker is to say of itself, by name: what only the application knows."""
+"""Further facts for a worker's heartbeat, by name; the application registers them."""
 
 _TICK_SECONDS = 0.5
 _TIMEOUT_SECONDS = 0.25
 
 
 class Heartbeat(NamedTuple):
-    """The last word of a process.
+    """The last heartbeat of a process.
 
     Attributes:
         name: Its node name.
-        age_seconds: Since it was told, by the server's clock.
-        facts: What it said.
+        age_seconds: Age by the server's clock.
+        facts: Facts about its work.
     """
 
     name: str
@@ -88,7 +89,7 @@ class Heartbeat(NamedTuple):
 
 
 def tell(gateway: FailFastRedis, key: str, name: str, facts: Mapping[str, Any]) -> bool:
-    """Tell that a process lives; False when Redis could not be told. Never raises what Redis raises."""
+    """Write the heartbeat of a process; return whether Redis took it. Never raises errors of Redis."""
     try:
         gateway.script(_BEAT, [key, f"{key}:facts"], [name, json.dumps(dict(facts)), FORGET_SECONDS])
     except (RedisUnavailable, redis.RedisError):
@@ -97,16 +98,16 @@ def tell(gateway: FailFastRedis, key: str, name: str, facts: Mapping[str, Any]) 
 
 
 def untell(gateway: FailFastRedis, key: str, name: str) -> None:
-    """Take a process off the list: it ends as it should and is not to be missed."""
+    """Remove a process that ends normally, so that it does not count as lost."""
     try:
         gateway.run(lambda client: client.zrem(key, name))
         gateway.run(lambda client: client.hdel(f"{key}:facts", name))
     except (RedisUnavailable, redis.RedisError):
-        logger.info("Redis could not be told that %s ends", name)
+        logger.info("The heartbeat of %s could not be removed from Redis", name)
 
 
 def read_beats(gateway: FailFastRedis, key: str = WORKERS_KEY) -> list[Heartbeat]:
-    """Return the last word of every process of the last ten minutes that did not end as it should.
+    """Return the last heartbeat of each process of the last ten minutes that did not end normally.
 
     Raises:
         RedisUnavailable: Redis does not answer.
@@ -125,21 +126,21 @@ def live_workers(gateway: FailFastRedis) -> list[str]:
 
 
 class WorkerHeartbeat(bootsteps.StartStopStep):
-    """A worker's step that beats from the worker's own loop, through a connection of its own."""
+    """Worker step that beats from the worker's event loop, through its own connection to Redis."""
 
     requires = ("celery.worker.components:Timer", "celery.worker.components:Pool")
 
     def __init__(self, worker: Any, **kwargs: Any) -> None:
         super().__init__(worker, **kwargs)
         self._entry: Any = None
-        self._told_at = float("-inf")
+        self._sent_at = float("-inf")
         self._accepted = -1
         self._waiting_since: float | None = None
 
     def start(self, worker: Any) -> None:
         self._gateway = FailFastRedis(settings.REDIS_URL, timeout_seconds=_TIMEOUT_SECONDS, breaker_seconds=0)
         self.beat(worker)
-        # More often than it beats: after an outage of Redis it is back at once.
+        # More often than it beats, so that it beats again soon after an outage of Redis.
         self._entry = worker.timer.call_repeatedly(_TICK_SECONDS, self._tick, (worker,))
 
     def stop(self, worker: Any) -> None:
@@ -152,22 +153,22 @@ class WorkerHeartbeat(bootsteps.StartStopStep):
         self.stop(worker)
 
     def _tick(self, worker: Any) -> None:
-        if time.monotonic() - self._told_at >= BEAT_SECONDS - _TICK_SECONDS / 2:
+        if time.monotonic() - self._sent_at >= BEAT_SECONDS - _TICK_SECONDS / 2:
             self.beat(worker)
 
     def beat(self, worker: Any) -> None:
-        """Tell that the worker lives; a failure is no matter of the worker's."""
+        """Write the worker's heartbeat. A failure does not affect the worker."""
         try:
             facts = self._facts(worker)
         except Exception:
-            logger.exception("A worker could not tell how its work goes")
+            logger.exception("A worker could not collect the facts for its heartbeat")
             facts = {}
         if tell(self._gateway, WORKERS_KEY, worker.hostname, facts):
-            self._told_at = time.monotonic()
+            self._sent_at = time.monotonic()
 
     def _facts(self, worker: Any) -> dict[str, Any]:
         active = list(state.active_requests)
-        # Reserved is what the pool may start now: neither what waits for its eta nor what a rate limit holds.
+        # Reserved requests may start now: neither an eta nor a rate limit delays them.
         waiting = [request for request in list(state.reserved_requests) if request not in active]
         accepted = sum(state.total_count.values())
         processes = int(getattr(worker.pool, "num_processes", 0) or worker.concurrency or 1)
@@ -189,7 +190,7 @@ class WorkerHeartbeat(bootsteps.StartStopStep):
         }
 
     def _idle_while_waiting(self, waiting: list[Any], active: list[Any], accepted: int, processes: int) -> float:
-        """Return for how long tasks have waited for a pool that has room for them and takes none."""
+        """Return for how many seconds tasks have waited for a pool that has room but starts none."""
         now = time.monotonic()
         is_idle = bool(waiting) and len(active) < processes and accepted == self._accepted
         self._accepted = accepted
@@ -202,12 +203,12 @@ class WorkerHeartbeat(bootsteps.StartStopStep):
 
 
 def due_at(headers: Any) -> float:
-    """Return when the task of a message became due, in seconds since the epoch; 0 where the headers do not say.
+    """Return when the task of a message became due, in seconds since the epoch; 0 if the headers do not state it.
 
     A task with an eta, a countdown or a retry delay is due when that is over, not when it was queued.
 
     Args:
-        headers: Those of the message, or a task's request: whatever has their ``get``.
+        headers: Headers of the message, or a task's request: any object with their ``get``.
     """
     queued = _number(headers.get(QUEUED_AT_HEADER))
     return max(queued, _moment(headers.get("eta"))) if queued else 0.0
@@ -236,7 +237,7 @@ def _age(moments: list[float]) -> float:
 
 
 def _known_tasks() -> dict[str, Any]:
-    """Return the root ids of all tasks this worker has, and whether there were too many to name."""
+    """Return the root ids of all tasks of this worker, and whether there were too many to list."""
     known = [*list(state.requests.values()), *list(held_requests)]
     roots = {str(request.root_id or request.id) for request in known[:TASKS_MAX]}
     return {"tasks": sorted(roots), "tasks_cut": len(known) > TASKS_MAX}
@@ -244,6 +245,6 @@ def _known_tasks() -> dict[str, Any]:
 
 def _queues(worker: Any) -> list[str]:
     consumer = getattr(getattr(worker, "consumer", None), "task_consumer", None)
-    # Until it has connected, a worker knows only what it means to take from.
+    # Before it has connected, a worker knows only its configured queues.
     names = worker.app.amqp.queues.consume_from if consumer is None else [queue.name for queue in consumer.queues]
     return sorted(names)

@@ -1,8 +1,8 @@
 """Celery's result backend and event dispatcher without secrets.
 
-Tasks keep no result unless they ask for one (``ignore_result=False``). Celery stores some all the same: what a chord
-passes to its body, the failures that stop a chord, and that of an unknown task. Failures and tracebacks that are
-stored, and every event of a worker that sends events, pass the scrubbers. Without scrubbers none of their text is kept.
+Tasks store no result unless they set ``ignore_result=False``. Celery stores some anyway: the results that a chord
+passes to its body, the failures that stop a chord, and the failure of an unknown task. Scrubbers process stored
+failures and tracebacks, and all events of workers. Without scrubbers none of their text is kept.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from celery.events.dispatcher import EventDispatcher
 __all__ = ["EventsWithoutSecrets", "ResultsWithoutSecrets", "Scrubbers", "ends_controlled_chord", "use_scrubbers"]
 
 _JSON = "json"
-# The fields of events that hold arguments, results and failures of tasks, all of them text.
+# Text fields of events, with arguments, results and failures of tasks.
 _FREE_FIELDS = frozenset({"args", "exception", "kwargs", "result", "traceback"})
-# What Celery's own events say besides: names, ids, times and counts.
+# Other fields of Celery's own events: names, ids, times and counts.
 _FACTS = frozenset(
     {
         "active", "clock", "eta", "exchange", "expired", "expires", "freq", "hostname", "loadavg", "local_received",
@@ -32,8 +32,8 @@ _FACTS = frozenset(
         "uuid",
     }
 )  # fmt: skip
-# How an event is sent; no part of it.
-_WAYS = frozenset({"blind", "Event", "retry", "retry_policy", "utcoffset"})
+# Options for sending an event; not part of it.
+_SEND_OPTIONS = frozenset({"blind", "Event", "retry", "retry_policy", "utcoffset"})
 
 _EVENTS = frozenset(
     {
@@ -49,7 +49,7 @@ _CUSTOM = "task-custom"
 _CHORD_SECONDS = 86_400
 
 _ending: ContextVar[Callable[[], bool] | None] = ContextVar("enginel_ending_chord", default=None)
-"""Asks whether the chord is to be withheld of which a part ends here."""
+"""Returns whether the chord of the part that ends here is controlled."""
 _returned: ContextVar[bool] = ContextVar("enginel_returned", default=False)
 """True while the return value of a task is stored."""
 
@@ -79,17 +79,16 @@ def _withholds_none(task_id: str) -> bool:
 
 
 class Scrubbers(NamedTuple):
-    """How secrets are removed.
+    """Callables that remove secrets, and the content of controlled tasks.
 
     Attributes:
-        value: Returns a scrubbed copy of a list of JSON values: the arguments of an exception, which it is given, too.
-        text: Returns a scrubbed text: a traceback, or what represents a value. It is given the exception, if there is
-            one.
-        type_names: Returns module and name of the type of an exception as they may be stored.
-        state: Returns what a task says of its progress as it may be stored, by whether the task is to be withheld.
-        result: Returns what a task returned as it may be stored, likewise.
-        withholds_task: Returns whether the task with this id concerns what must not be said in an event.
-        is_own: Returns whether a type of events, or the name of a field, stands in the code that sends the event.
+        value: Returns a scrubbed copy of the arguments of an exception (JSON values), which is its second argument.
+        text: Returns a scrubbed traceback or representation of a value. The second argument is the exception, if any.
+        type_names: Returns module and name of an exception's type in the form to store.
+        state: Returns a task's own state in the form to store. The second argument is whether the task is controlled.
+        result: Returns a task's return value in the form to store, with the same arguments.
+        withholds_task: Returns whether the task with this id is controlled: its content must not be in an event.
+        is_own: Returns whether an event type, or a field name, is a literal in the code that sends the event.
     """
 
     value: Callable[..., Any] = _hide_value
@@ -105,16 +104,16 @@ _scrubbers = Scrubbers()
 
 
 def use_scrubbers(scrubbers: Scrubbers) -> None:
-    """Set how secrets are removed."""
+    """Set the scrubbers of this process."""
     global _scrubbers  # noqa: PLW0603 - one process
     _scrubbers = scrubbers
 
 
 class ResultsWithoutSecrets(RedisBackend):
-    """Celery's Redis backend; failures are scrubbed before they are stored.
+    """Celery's Redis backend, which scrubs failures before it stores them.
 
-    A chord whose header holds groups reads the results of its parts one by one. Those are stored, whether their tasks
-    ignore results or not. Simple chords pass results on without storing them.
+    A chord whose header contains groups reads the results of its parts one by one. Those are stored even if their
+    tasks ignore results. Simple chords pass results on without storing them.
     """
 
     def mark_as_done(
@@ -155,16 +154,16 @@ class ResultsWithoutSecrets(RedisBackend):
     def on_chord_part_return(
         self, request: Any, state: str, result: Any, propagate: bool | None = None, **kwargs: Any
     ) -> None:
-        """Note of a part that is to be withheld that its chord is, and let the last part know while it starts the body.
+        """Mark the chord of a controlled part as controlled; the last part reads the mark when it starts the body.
 
-        Any worker may run the last part, so the note is in Redis.
+        Any worker may run the last part, so the mark is in Redis.
         """
         group_id = getattr(request, "group", None)
         if group_id and _scrubbers.withholds_task(str(request.id)):
             seconds = self.prepare_expires(None, type=int) or _CHORD_SECONDS
             with contextlib.suppress(Exception):
                 self.client.set(self._key_of_chord(group_id), 1, ex=seconds)
-        token = _ending.set(functools.partial(self._is_noted, group_id) if group_id else None)
+        token = _ending.set(functools.partial(self._is_marked, group_id) if group_id else None)
         try:
             super().on_chord_part_return(request, state, result, propagate=propagate, **kwargs)
         finally:
@@ -173,22 +172,22 @@ class ResultsWithoutSecrets(RedisBackend):
     def _key_of_chord(self, group_id: str) -> Any:
         return self.get_key_for_group(group_id, ".withheld")
 
-    def _is_noted(self, group_id: str) -> bool:
+    def _is_marked(self, group_id: str) -> bool:
         try:
             return bool(self.client.exists(self._key_of_chord(group_id)))
-        except Exception:  # noqa: BLE001 - Redis is away, so nobody knows
+        except Exception:  # noqa: BLE001 - unknown while Redis is away: withhold
             return True
 
     def _is_read_by_chord(self, request: Any) -> bool:
-        """Return whether a task is part of a chord whose structure Celery has saved, to read its results by it."""
+        """Return whether a task is part of a chord that reads its results: Celery has saved the chord's structure."""
         group_id = getattr(request, "group", None) if getattr(request, "chord", None) else None
         return bool(group_id) and self.get(self.get_key_for_group(str(group_id))) is not None
 
     def encode_result(self, result: Any, state: str) -> Any:
         if state not in self.EXCEPTION_STATES or not isinstance(result, BaseException):
             return super().encode_result(result, state)
-        # As JSON whatever the serializer: a pickled exception cannot be scrubbed.
-        prepared = self.prepare_exception(result, _JSON)  # type: ignore[arg-type]  # any exception, says Celery
+        # Always as JSON: a pickled exception cannot be scrubbed.
+        prepared = self.prepare_exception(result, _JSON)  # type: ignore[arg-type]  # Celery accepts any exception
         module, name = _scrubbers.type_names(str(prepared["exc_module"]), str(prepared["exc_type"]), result)
         message = _scrubbers.value(list(prepared["exc_message"]), result)
         return {**prepared, "exc_type": name, "exc_module": module, "exc_message": message}
@@ -198,27 +197,27 @@ class ResultsWithoutSecrets(RedisBackend):
     ) -> Any:
         scrubbed = None if traceback is None else _scrubbers.text(str(traceback), result)
         if not isinstance(result, BaseException):
-            result = self._kept(task_id, result, request)
+            result = self._storable(task_id, result, request)
         if state not in states.ALL_STATES:
             state = _scrubbers.text(state) if state not in _STATES else state
         return super().store_result(task_id, result, state, traceback=scrubbed, request=request, **kwargs)
 
-    def _kept(self, task_id: str, result: Any, request: Any) -> Any:
+    def _storable(self, task_id: str, result: Any, request: Any) -> Any:
         is_controlled = _scrubbers.withholds_task(str(task_id))
         if not _returned.get():
-            # A task says it of itself, by `update_state` for instance.
+            # The task set it itself, with `update_state` for instance.
             return _scrubbers.state(result, is_controlled)
         return result if self._is_read_by_chord(request) else _scrubbers.result(result, is_controlled)
 
 
 def ends_controlled_chord() -> bool:
-    """Return whether what is published now is the body of a chord of which any part is to be withheld."""
+    """Return whether the task being published is the body of a chord with a controlled part."""
     ask = _ending.get()
     return ask is not None and ask()
 
 
 class DispatcherWithoutSecrets(EventDispatcher):
-    """Celery's event dispatcher; what events say of arguments, results and failures is scrubbed."""
+    """Celery's event dispatcher, which scrubs arguments, results and failures in events."""
 
     def publish(self, type: str, fields: dict[str, Any], *args: Any, **kwargs: Any) -> Any:  # noqa: A002
         return super().publish(_type_of_event(type, fields), _without_secrets(fields), *args, **kwargs)
@@ -226,18 +225,18 @@ class DispatcherWithoutSecrets(EventDispatcher):
     def send(self, type: str, *args: Any, **fields: Any) -> Any:  # noqa: A002 - its name in Celery
         if not self.enabled:
             return None
-        ways = {name: fields.pop(name) for name in _WAYS.intersection(fields)}
-        return super().send(_type_of_event(type, fields), *args, **{**ways, **_without_secrets(fields)})
+        options = {name: fields.pop(name) for name in _SEND_OPTIONS.intersection(fields)}
+        return super().send(_type_of_event(type, fields), *args, **{**options, **_without_secrets(fields)})
 
 
 class EventsWithoutSecrets(CeleryEvents):
-    """Celery's events with that dispatcher."""
+    """Celery's events with `DispatcherWithoutSecrets`."""
 
     dispatcher_cls = "integrations.celery.result_backend:DispatcherWithoutSecrets"
 
 
 def _type_of_event(kind: str, fields: dict[str, Any]) -> str:
-    """Return the type of an event; one that an application makes may hold data, and becomes part of a routing key."""
+    """Return the event type to send: an application's own type may contain data, and becomes part of a routing key."""
     if kind in _EVENTS:
         return kind
     if _scrubbers.withholds_task(str(fields.get("uuid"))):
@@ -247,7 +246,7 @@ def _type_of_event(kind: str, fields: dict[str, Any]) -> str:
 
 def _without_secrets(fields: dict[str, Any]) -> dict[str, Any]:
     if _scrubbers.withholds_task(str(fields.get("uuid"))):
-        # Names of further fields may be made of data, too.
+        # Names of further fields may be made of data too.
         return {
             name: _HIDDEN if _is_free(name, value) else value
             for name, value in fields.items()
@@ -258,7 +257,7 @@ def _without_secrets(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def _is_free(name: str, value: Any) -> bool:
-    """Return whether a field may say anything: some hold texts, and an application may send others."""
+    """Return whether a field may hold free text: some of Celery's fields do, and each field of an application."""
     if name in _FREE_FIELDS:
         return value is not None
     return name not in _FACTS and not (value is None or isinstance(value, bool | int | float))

@@ -1,4 +1,4 @@
-"""Beat's scheduler: it has a heartbeat, and runs work that must go on when there are no workers."""
+"""Celery beat's scheduler class, with a heartbeat and with jobs that beat runs itself, without workers."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ logger = logging.getLogger("enginel.health")
 
 
 class Round:
-    """Work that beat itself does again and again, in a thread: the schedule never waits for it.
+    """A periodic job that beat runs itself, in a thread, so that the schedule never waits for it.
 
-    The first time comes one interval after the first look: workers that start with beat have reported by then.
+    It runs first one interval after the first tick, when workers that started together with beat have reported.
 
     Args:
-        work: What is done. Bounded in time by itself; while it still runs it is not begun again.
-        seconds: Returns the interval; 0 is never.
+        work: The job. It must end by itself; it is not started again while it runs.
+        seconds: Returns the interval in seconds; 0 for never.
     """
 
     def __init__(self, work: Callable[[], object], seconds: Callable[[], float]) -> None:
@@ -53,37 +53,37 @@ class Round:
         try:
             self._work()
         except Exception:
-            logger.exception("A round of beat failed")
+            logger.exception("A periodic job of beat failed")
 
 
 rounds: dict[str, Round] = {}
-"""What beat does itself, by name; the application adds to it."""
+"""Jobs that beat runs itself, by name; the application registers them."""
 
 
 class Scheduler(PersistentScheduler):
-    """Celery's own scheduler with a heartbeat: one that hangs or ended falls silent."""
+    """Celery's persistent scheduler with a heartbeat, which stops when beat hangs or ends."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._name = f"beat@{socket.gethostname()}:{os.getpid()}"
-        self._told_at = float("-inf")
+        self._sent_at = float("-inf")
         super().__init__(*args, **kwargs)
 
     @cached_property
     def _gateway(self) -> FailFastRedis:
-        # Not in the constructor: Celery calls it before the signal by which wrong settings stop beat.
+        # Not in the constructor: Celery calls it before the signal on which invalid settings stop beat.
         return FailFastRedis(settings.REDIS_URL, timeout_seconds=0.25, breaker_seconds=0)
 
     def tick(self, *args: Any, **kwargs: Any) -> float:
-        if time.monotonic() - self._told_at >= BEAT_SECONDS / 2:
-            # Whether or not it worked: the schedule must not wait for Redis at every look.
-            self._told_at = time.monotonic()
+        if time.monotonic() - self._sent_at >= BEAT_SECONDS / 2:
+            # Set even if it fails: the schedule must not wait for Redis at every tick.
+            self._sent_at = time.monotonic()
             tell(self._gateway, BEATS_KEY, self._name, {"entries": len(self.schedule)})
         for each in list(rounds.values()):
             try:
                 each.begin_if_due()
             except Exception:
-                # No room for a thread: the schedule goes on.
-                logger.exception("A round of beat could not begin")
+                # No thread could be started. The schedule goes on.
+                logger.exception("A periodic job of beat could not be started")
         return float(min(super().tick(*args, **kwargs), BEAT_SECONDS))
 
     def close(self) -> None:

@@ -1,6 +1,7 @@
-"""django-health-check plugins of what Enginel needs. Messages of a fixed vocabulary: no host, path or exception text.
+"""django-health-check plugins for the components that Enginel needs.
 
-What went wrong in detail is the ``__cause__`` of what a plugin raises, for the eyes of admins.
+Messages have a fixed vocabulary, without hosts, paths or exception texts. The details are in the ``__cause__`` of the
+exception that a plugin raises; only admins see them.
 """
 
 from integrations.health.cad_kernel import CADKernel, SentryDelivery

@@ -1,4 +1,4 @@
-"""What Enginel can do without for a while: the CAD kernel, and Sentry taking delivery."""
+"""Health checks of the components that Enginel can miss for a while: the CAD kernel, and delivery to Sentry."""
 
 from __future__ import annotations
 
@@ -18,12 +18,14 @@ __all__ = ["CADKernel", "SentryDelivery"]
 
 @dataclasses.dataclass
 class CADKernel(Plugin):
-    """The CAD kernel can be used where tasks run: in every live worker, or here. Without it all but geometry works.
+    """Checks that the CAD kernel is usable where tasks run: in every live worker, or in this process.
+
+    Without it everything but geometry works.
 
     Args:
-        is_usable: Tells whether it can be used in this process.
-        app: The Celery application; without one, or with eager tasks, tasks run here.
-        store: Where workers beat and say ``kernel``.
+        is_usable: Returns whether the kernel is usable in this process.
+        app: The Celery application; without one, or with eager tasks, tasks run in this process.
+        store: Redis with the heartbeats of workers, which report ``kernel``.
     """
 
     is_usable: Callable[[], bool] = dataclasses.field(repr=False)
@@ -31,14 +33,14 @@ class CADKernel(Plugin):
     store: FailFastRedis | None = dataclasses.field(default=None, repr=False)
 
     def run(self) -> None:
-        """Raise `ServiceWarning` when it cannot."""
+        """Raise `ServiceWarning` when it is not usable."""
         known = self._in_workers() or [self.is_usable()]
         if not all(known):
             raise ServiceWarning("not installed: geometry cannot be extracted")
         self.message = "installed"
 
     def _in_workers(self) -> list[bool]:
-        """Return what live workers say; empty when nobody says anything."""
+        """Return whether the kernel is usable, for each live worker that reports it."""
         if self.app is None or self.store is None or self.app.conf.task_always_eager:
             return []
         try:
@@ -50,10 +52,10 @@ class CADKernel(Plugin):
 
 @dataclasses.dataclass
 class SentryDelivery(Plugin):
-    """Sentry takes what is sent to it.
+    """Checks that Sentry accepts events.
 
     Args:
-        delivery_status: Gives ``enabled``, ``outbox_depth`` and ``outbox_oldest_seconds`` at least.
+        delivery_status: Returns at least ``enabled``, ``outbox_depth`` and ``outbox_oldest_seconds``.
         max_age_seconds: How long an event may wait.
     """
 
@@ -61,7 +63,7 @@ class SentryDelivery(Plugin):
     max_age_seconds: float = dataclasses.field(default=60.0, repr=False)
 
     def run(self) -> None:
-        """Raise `ServiceWarning` when events wait for long."""
+        """Raise `ServiceWarning` when events wait too long."""
         status = self.delivery_status()
         if not status.get("enabled"):
             self.message = "not configured"

@@ -1,4 +1,4 @@
-"""Is there somebody to do the work that is queued, and does it get done? And does beat queue what is due?"""
+"""Health checks of Celery: workers take and finish tasks, and beat queues the tasks that are due."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ _EAGER = "tasks run in process"
 _PRIORITIES = ("", "\x06\x163", "\x06\x166", "\x06\x169")
 _STALLED_SECONDS = 10.0
 _OVERTIME_SECONDS = 30.0
-# Messages of a queue that are looked at: the oldest may wait for an eta and hide one that is late.
+# Number of oldest messages read of each queue: the oldest one may wait for its eta and hide a late one.
 _OLDEST = 20
 
 
 @dataclasses.dataclass
 class CeleryWorkers(Plugin):
-    """Workers are alive, take from every queue, and get on with what they took.
+    """Checks that workers are alive, take from every queue, and process the tasks that they took.
 
     Args:
         app: The Celery application.
-        store: Where workers beat.
-        broker: The broker's Redis; None for another kind of broker, whose queues nobody looks into.
-        max_depth: More tasks than this, waiting and unfinished, are a warning.
+        store: Redis with the heartbeats of workers.
+        broker: The broker's Redis; None for another kind of broker, whose queues are not checked.
+        max_depth: More waiting and unfinished tasks than this are a warning.
         max_age_seconds: An older unfinished task is a warning.
     """
 
@@ -45,24 +45,24 @@ class CeleryWorkers(Plugin):
     max_age_seconds: float = dataclasses.field(default=900.0, repr=False)
 
     def run(self) -> None:
-        """Raise `ServiceUnavailable` when work does not get done, `ServiceWarning` when it may soon not be."""
+        """Raise `ServiceUnavailable` when tasks are not processed, `ServiceWarning` when they may soon not be."""
         if self.app.conf.task_always_eager:
             self.message = _EAGER
             self.facts["workers"] = []
             return
         beats = _read(self.store, WORKERS_KEY)
         live = sorted((beat for beat in beats if beat.is_live()), key=lambda beat: beat.name)
-        # The public sees how many there are; names of hosts are for admins, in the same order.
+        # The public sees the number of workers. Their host names, in the same order, are for admins.
         self.facts["workers"] = [f"celery@worker{number}" for number, _ in enumerate(live, 1)]
         self.private_facts["worker_names"] = [beat.name for beat in live]
-        self._look_into_queues(live)
-        self._judge(live, len(beats) - len(live))
+        self._measure_queues(live)
+        self._raise_for_workers(live, len(beats) - len(live))
         self.message = f"{len(live)} worker(s) active"
 
-    def _look_into_queues(self, live: list[Heartbeat]) -> None:
-        """Note how much waits and is unfinished, and the age of the oldest."""
+    def _measure_queues(self, live: list[Heartbeat]) -> None:
+        """Set the numbers of waiting and unfinished tasks, and the age of the oldest."""
         ages = [beat.facts.get("oldest_task_seconds", 0.0) for beat in live]
-        # What is acknowledged when it starts is no longer the broker's; what waits for its time is only the broker's.
+        # Workers know the tasks that were acknowledged at their start; the broker knows those that wait for their eta.
         held = sum(beat.facts.get("active", 0) + beat.facts.get("waiting", 0) for beat in live)
         waiting, unacknowledged = 0, 0
         if self.broker is not None:
@@ -71,14 +71,14 @@ class CeleryWorkers(Plugin):
             except RedisUnavailable as error:
                 raise ServiceUnavailable("the broker does not answer") from error
             waiting, unacknowledged = depth.waiting, depth.unacknowledged
-            # What a rate limit holds back waits on purpose, and only its worker knows which tasks those are.
+            # Rate-limited tasks wait on purpose, and only their worker knows which tasks those are.
             if not any(beat.facts.get("held") for beat in live):
                 ages += [depth.waiting_seconds, depth.unacknowledged_seconds]
         self.facts.update(
             waiting=waiting, unfinished=max(held, unacknowledged), oldest_seconds=round(max([0.0, *ages]), 1)
         )
 
-    def _judge(self, live: list[Heartbeat], lost: int) -> None:
+    def _raise_for_workers(self, live: list[Heartbeat], lost: int) -> None:
         if not live:
             raise ServiceUnavailable("no worker is alive")
         taken = {queue for beat in live for queue in beat.facts.get("queues", ())}
@@ -93,9 +93,9 @@ class CeleryWorkers(Plugin):
             raise ServiceWarning(f"{lost} of {len(live) + lost} workers are lost")
         if stalled:
             raise ServiceWarning(f"{len(stalled)} of {len(live)} workers start nothing of what they took")
-        self._judge_queues(live)
+        self._raise_for_queues(live)
 
-    def _judge_queues(self, live: list[Heartbeat]) -> None:
+    def _raise_for_queues(self, live: list[Heartbeat]) -> None:
         limit = float(self.app.conf.task_time_limit or self.max_age_seconds) + _OVERTIME_SECONDS
         if stuck := sum(beat.facts.get("longest_task_seconds", 0.0) > limit for beat in live):
             raise ServiceWarning(f"{stuck} workers are stuck in a task")
@@ -108,18 +108,18 @@ class CeleryWorkers(Plugin):
 
 @dataclasses.dataclass
 class Beat(Plugin):
-    """Beat looks at its schedule.
+    """Checks that exactly one beat runs its schedule.
 
     Args:
         app: The Celery application.
-        store: Where beat beats.
+        store: Redis with beat's heartbeat.
     """
 
     app: Celery = dataclasses.field(repr=False)
     store: FailFastRedis = dataclasses.field(repr=False)
 
     def run(self) -> None:
-        """Raise `ServiceWarning` when it does not: what is due waits, and is done when beat is back."""
+        """Raise `ServiceWarning` when it does not; due tasks wait until beat is back."""
         if self.app.conf.task_always_eager:
             self.message = _EAGER
             return
@@ -136,7 +136,7 @@ class Beat(Plugin):
 
 
 def broker_redis_url(broker_url: str) -> str:
-    """Return the URL by which a Redis client finds Celery's broker; empty for a broker of another kind."""
+    """Return the URL of Celery's broker for a Redis client; empty for a broker of another kind."""
     scheme, _, rest = broker_url.partition("://")
     if scheme in {"redis", "rediss", "unix"}:
         return broker_url
@@ -155,7 +155,7 @@ def _read(store: FailFastRedis, key: str) -> list[Heartbeat]:
 
 
 class _Depth(NamedTuple):
-    """What the broker has: how many tasks wait, how many are taken but not acknowledged, and the ages of the oldest."""
+    """Tasks at the broker: number waiting, number delivered but not acknowledged, and the ages of the oldest."""
 
     waiting: int
     unacknowledged: int
@@ -164,7 +164,7 @@ class _Depth(NamedTuple):
 
 
 def _depth(client: redis.Redis, queues: Iterable[str]) -> _Depth:
-    """Look into the broker. Ages count from the moment a task was due: one with an eta is not late before it."""
+    """Count the tasks at the broker. A task ages from the time it was due, so it is not late before its eta."""
     pipe = client.pipeline(transaction=False)
     for name in (queue + priority for queue in queues for priority in _PRIORITIES):
         pipe.llen(name)
@@ -183,7 +183,7 @@ def _depth(client: redis.Redis, queues: Iterable[str]) -> _Depth:
 
 
 def _headers(message: Any, *, delivered: bool = False) -> Mapping[str, Any]:
-    """Return the headers of a message; the broker keeps a delivered one together with where it came from."""
+    """Return the headers of a message; the broker stores a delivered one with its exchange and routing key."""
     try:
         found = json.loads(message)
         headers = (found[0] if delivered else found)["headers"]

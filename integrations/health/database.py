@@ -1,4 +1,4 @@
-"""Do the databases answer, take writes, and have the tables this code expects?"""
+"""Health check of the databases: they answer, accept writes, and have the tables that this code expects."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from integrations.health.plugin import Plugin
 __all__ = ["Database"]
 
 _LOCK_WAIT_MS = 1_000
-"""A write lock held longer makes requests wait noticeably; shorter ones are everyday life with SQLite."""
+"""A write lock held longer delays requests noticeably; shorter ones are normal with SQLite."""
 
 
 @dataclasses.dataclass
 class Database(Plugin):
-    """Every database answers a query and takes writes.
+    """Checks that every database answers a query and accepts writes.
 
-    Runs on a connection of its thread's own, so that it also finds out when the server takes no more of them.
+    Runs on its thread's own connection, so it also detects when the server accepts no further connections.
 
     Args:
         aliases: Django's names of the databases; all when empty.
-        write: Whether to ask for SQLite's write lock too; a test's open transaction holds it.
+        write: Whether to take SQLite's write lock too. Tests may hold it in an open transaction.
     """
 
     aliases: tuple[str, ...] = ()
@@ -38,7 +38,7 @@ class Database(Plugin):
     message: str = dataclasses.field(default="Database connection OK", init=False, repr=False)
 
     def run(self) -> None:
-        """Raise `ServiceUnavailable` when one does not answer, `ServiceWarning` for pending migrations and locks."""
+        """Raise `ServiceUnavailable` if a database fails, `ServiceWarning` for pending migrations and locks."""
         warnings = []
         for alias in self.aliases or tuple(connections):
             warnings += self._check(connections[alias])
@@ -47,7 +47,7 @@ class Database(Plugin):
 
     def _check(self, connection: BaseDatabaseWrapper) -> list[str]:
         if connection.vendor == "sqlite" and _is_gone(str(connection.settings_dict["NAME"])):
-            # Connecting would make a new, empty one.
+            # Connecting would create a new, empty file.
             raise ServiceUnavailable("the database file is gone")
         try:
             with connection.cursor() as cursor:
@@ -61,7 +61,7 @@ class Database(Plugin):
             raise ServiceUnavailable("does not answer") from error
 
     def _writes_wait(self, connection: BaseDatabaseWrapper) -> list[str]:
-        # A database in memory is a test's: only its own transaction can hold the lock.
+        # Only tests use a database in memory, and only their own transaction can hold its lock.
         if not self.write or connection.in_atomic_block or _is_in_memory(connection):
             return []
         with connection.cursor() as cursor:
@@ -105,7 +105,7 @@ def _pending(connection: BaseDatabaseWrapper) -> list[str]:
 
 @lru_cache(maxsize=1)
 def _on_disk() -> tuple[tuple[tuple[str, str], frozenset[tuple[str, str]]], ...]:
-    """Return the code's migrations and what each replaces; code does not change under a running process."""
+    """Return the code's migrations with those each replaces; cached, since a process does not change its code."""
     loader = MigrationLoader(None)
     nodes = {name: node for name, node in loader.graph.nodes.items() if node is not None}
     return tuple((name, frozenset(map(tuple, node.replaces))) for name, node in nodes.items())

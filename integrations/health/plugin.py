@@ -1,4 +1,4 @@
-"""What all plugins have in common."""
+"""Base class of the health check plugins."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ __all__ = ["Plugin"]
 
 @dataclasses.dataclass
 class Plugin(HealthCheck):  # type: ignore[misc] # the base has no types
-    """A check that also tells what it found.
+    """A check that adds a message and facts to its result.
 
     Attributes:
-        message: What a healthy component is said to do.
-        facts: What anyone may know.
-        private_facts: The same names, in full, for admins.
+        message: Text for a healthy component.
+        facts: Public facts.
+        private_facts: Facts for admins, with full names of hosts and queues.
     """
 
     message: str = dataclasses.field(default="answers", init=False, repr=False)

@@ -1,4 +1,4 @@
-"""Does Redis answer, take writes, and keep what it is given?"""
+"""Health check of Redis: it answers, accepts writes and stores values."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _PROBE_SECONDS = 10
 
 @dataclasses.dataclass
 class Redis(Plugin):
-    """Redis keeps a value and gives it back.
+    """Checks that Redis stores a value and returns it.
 
     Args:
-        client: One without a breaker: it would hide for two seconds that Redis is back.
-        prefix: Of the key that is written.
+        client: A client without a circuit breaker, which would hide for two seconds that Redis is back.
+        prefix: Prefix of the key that is written.
     """
 
     client: FailFastRedis = dataclasses.field(repr=False)
@@ -34,7 +34,7 @@ class Redis(Plugin):
     message: str = dataclasses.field(default="Redis connection OK", init=False, repr=False)
 
     def run(self) -> None:
-        """Raise `ServiceUnavailable` when it does not, `ServiceWarning` when it is about to forget things."""
+        """Raise `ServiceUnavailable` when it does not, `ServiceWarning` when it may soon lose data."""
         try:
             self.client.run(self._write_and_read)
         except RedisUnavailable as error:
@@ -42,14 +42,14 @@ class Redis(Plugin):
         try:
             info = self.client.run(lambda client: client.info("memory"))
         except (RedisUnavailable, redis.RedisError):
-            return  # it works, and INFO is not for this user
+            return  # Redis works, but this user may not run INFO
         _warn(info)
 
     def _write_and_read(self, client: redis.Redis) -> None:
         key = f"{self.prefix}probe:{os.getpid()}"
         client.set(key, b"1", ex=_PROBE_SECONDS)
         if client.get(key) != b"1":
-            raise ServiceUnavailable("forgets what it was given")
+            raise ServiceUnavailable("loses written values")
         client.delete(key)
 
 

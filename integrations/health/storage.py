@@ -1,4 +1,4 @@
-"""Can files be written, read and deleted, and is there room for more?"""
+"""Health check of the file storage: files can be written, read and deleted, and space is left."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _CONTENT = b"enginel"
 
 @dataclasses.dataclass
 class Storage(Plugin):
-    """A small file can be written, read and deleted.
+    """Checks that a small file can be written, read and deleted.
 
     Args:
         storage: Django's storage.
-        min_free_bytes: Less than this is a warning; a bucket has no such limit.
+        min_free_bytes: Less free space is a warning; a bucket has no such limit.
     """
 
     storage: DjangoStorage = dataclasses.field(repr=False)
@@ -38,7 +38,7 @@ class Storage(Plugin):
     message: str = dataclasses.field(default="Storage accessible", init=False, repr=False)
 
     def run(self) -> None:
-        """Raise `ServiceUnavailable` when it cannot, `ServiceWarning` when room runs out."""
+        """Raise `ServiceUnavailable` when one of these fails, `ServiceWarning` when space runs out."""
         name = _try("cannot be written", lambda: self.storage.save(f"{_FOLDER}/{uuid.uuid4().hex}", _file()))
         try:
             content = _try("cannot be read", lambda: self._read(name))
@@ -67,5 +67,5 @@ def _file() -> ContentFile[bytes]:
 def _try(failure: str, act: Callable[[], Any]) -> Any:
     try:
         return act()
-    except Exception as error:  # buckets raise what their client library likes
+    except Exception as error:  # client libraries of buckets raise exceptions of their own
         raise ServiceUnavailable(failure) from error

@@ -1,4 +1,4 @@
--- A process tells that it lives. Its time is the server's, so that clocks of hosts need not agree.
+-- Write the heartbeat of a process. Its time is the server's, so that clocks of hosts need not agree.
 -- KEYS: 1 sorted set of names by time, 2 hash of facts by name
 -- ARGV: 1 name, 2 facts (JSON), 3 seconds after which a silent name is forgotten
 local time = redis.call('TIME')

@@ -1,13 +1,12 @@
--- A recorded occurrence was seen again by another hook: keep what that one knows beside the record. Or its group
--- turned out to lack what this process knows of it.
+-- Add the context of another hook that saw a recorded occurrence too, or the facts and traceback that its group lacks.
 --
 -- KEYS  ring, records, group
 -- ARGV  1 event_id  2 additions (JSON, '' = none)  3 traceback ('' = not sent)  4 group facts (JSON, '' = not sent)
 --       5 prefix of all keys  6 fingerprint  7 now_ms
--- Gives 1 when the record is still in the ring, else 0.
+-- Returns 1 when the record is still in the ring, else 0.
 local group, fingerprint, aliases, names = KEYS[3], ARGV[6], ARGV[5] .. 'aliases', ARGV[5] .. 'names'
 
--- Describe the group, unless another process did; `record_error.lua` does the same for one that it creates.
+-- Store the facts of the group. `record_error.lua` does the same for a group that it creates.
 local function describe(facts)
   for field, value in pairs(facts) do redis.call('HSET', group, field, value) end
   local site = ARGV[5] .. 'site:' .. facts.site
@@ -29,7 +28,7 @@ end
 
 if ARGV[3] ~= '' or ARGV[4] ~= '' then
   if redis.call('EXISTS', group) == 0 then
-    -- Its key may have been joined to the group of another one.
+    -- The key may be an alias of another group.
     fingerprint = redis.call('HGET', aliases, fingerprint) or fingerprint
     group = ARGV[5] .. 'group:' .. fingerprint
   end
@@ -40,7 +39,7 @@ if ARGV[3] ~= '' or ARGV[4] ~= '' then
     if ARGV[4] ~= '' and redis.call('HSETNX', group, 'described', '1') == 1 then describe(cjson.decode(ARGV[4])) end
   end
 end
--- Whoever adds to an occurrence mostly does so at once; what a large ring holds of long ago is not looked through.
+-- Additions mostly follow at once, so older entries of a large ring are not searched.
 local function place_of(id)
   local first, many = 0, 5
   repeat
@@ -55,7 +54,7 @@ end
 local place = ARGV[2] ~= '' and place_of(ARGV[1])
 if not place then return 0 end
 local known = redis.call('HGET', KEYS[2], place .. '+') or ''
--- Three additions are more than one failure passes hooks; beyond it a retry loop is at work.
+-- One failure passes fewer than three further hooks. More additions come from a retry loop.
 if select(2, string.gsub(known, '\n', '\n')) >= 3 then return 1 end
 redis.call('HSET', KEYS[2], place .. '+', (known ~= '' and known .. '\n' or '') .. ARGV[2])
 return 1

@@ -1,18 +1,18 @@
--- One process's measurements of one family since it handed over last, added once however often they are sent.
+-- Add a batch of measurements of one family and one process. A batch that is sent again is not added again.
 --
--- KEYS  the family's hash, when each series was written last, guard of the process
+-- KEYS  the family's hash, sorted set of series by their last write, guard of the process
 -- ARGV  1 sequence of the batch  2 payload (JSON)  3 seconds the family is kept  4 now (seconds)  5 seconds the guard lives
---       6 '1': series nobody writes to are dropped
+--       6 '1': drop series without recent writes
 -- The payload: {series, counters, gauges}
 --   series    {1, labels, count, total, min, max, errors, {{place, n}, ...}, {{index, n}, ...}, {{place, exemplar}, ...}}
 --   counters  {name, value, is integer}    gauges  {name, text}
 -- Fields: n s e (count, total, errors), lo hi, b<place>, x<index>, ex<place>, c (counter), g (gauge), each with |labels; at (the last merge).
--- Gives 1; 0 when the batch had been added before.
+-- Returns 1; 0 when the batch was added before.
 local call = redis.call
 local last = call('GET', KEYS[3])
 if last and tonumber(last) >= tonumber(ARGV[1]) then return 0 end
 call('SET', KEYS[3], ARGV[1], 'EX', ARGV[5])
--- From here on the batch counts as added: what one field refuses must not cost the others.
+-- From here on the batch counts as added, so an error in one field must not lose the others.
 call = redis.pcall
 
 local hash, seen, now = KEYS[1], KEYS[2], ARGV[4]
@@ -31,19 +31,19 @@ for _, one in ipairs(payload[1]) do
   call('ZADD', seen, now, one[2])
 end
 for _, one in ipairs(payload[2]) do
-  -- A whole number may come to a counter that holds a fraction, or grow beyond what an integer holds.
+  -- HINCRBY fails on a counter that holds a fraction or would exceed an integer.
   if not one[3] or type(call('HINCRBY', hash, 'c|' .. one[1], one[2])) ~= 'number' then
     call('HINCRBYFLOAT', hash, 'c|' .. one[1], one[2])
   end
 end
 for _, one in ipairs(payload[3]) do
-  -- One that was set before what is there, and comes late, says nothing any more.
+  -- Ignore a late value that is older than the stored one.
   local known = string.match(call('HGET', hash, 'g|' .. one[1]) or '', ' (%S+)$')
   if tonumber(known or '0') <= tonumber(string.match(one[2], ' (%S+)$')) then call('HSET', hash, 'g|' .. one[1], one[2]) end
 end
 
--- A series nobody wrote to for as long as the family is kept goes by itself; a few at a time, for it costs. Not where
--- sums over the family are told as counters: they would fall.
+-- Drop series that were not written to for the lifetime of the family; a few at a time, since it is costly. Not where
+-- sums over the family are exposed as counters, since counters must not fall.
 local old = {}
 if ARGV[6] == '1' then
   old = call('ZRANGEBYSCORE', seen, '-inf', tonumber(now) - tonumber(ARGV[3]), 'LIMIT', 0, 3)

@@ -1,12 +1,12 @@
--- Keeps what checks found: the present state, its changes, and the worst state of each minute.
+-- Record findings of health checks: the present state, its changes, and the worst state of each minute.
 -- KEYS: 1 state hash, 2 totals hash, then for each row: changes sorted set, minutes hash, findings hash (by observer)
--- ARGV: 1 seconds the changes are kept, 2 minutes the strip is long, 3 observer, 4 seconds a finding counts,
+-- ARGV: 1 seconds the changes are kept, 2 length of the strip in minutes, 3 observer, 4 seconds a finding counts,
 --       then for each row: component, status, message, milliseconds since the epoch
--- A component's state is the worst that an observer found lately, so observers who disagree make no changes in turn.
+-- A component's state is the worst recent finding of all observers, so that disagreeing observers do not change it in turn.
 local keep, length, observer, window = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4]) * 1000
 local rank = {healthy = 1, degraded = 2, unhealthy = 3}
 
--- Returns status, observer and message of the worst recent finding, the newest of several; forgets the old ones.
+-- Return status, observer and message of the worst recent finding, the newest of equals; delete old findings.
 local function worst_of(findings, at)
   local status, by, message, newest
   local all = redis.call('HGETALL', findings)

@@ -1,9 +1,9 @@
--- Keep an envelope until it is delivered; one that is kept or was delivered already is not taken twice.
+-- Store an envelope until it is delivered, unless it is stored or was delivered already.
 --
 -- KEYS  stream, order, ids, leases, done, totals
--- ARGV  1 event_id  2 kept at (ms)  3 envelope  4 token of who sends it himself  5 for so long (ms, 0 = replay may at once)
---       6 at most this many  7 at most this many bytes  8 seconds the keys live
--- Gives 'kept', 'known' (it is there already) or 'done' (it was delivered).
+-- ARGV  1 event_id  2 captured at (ms)  3 envelope  4 token of the lease  5 duration of the lease (ms, 0 = none)
+--       6 most envelopes  7 most bytes  8 seconds the keys live
+-- Returns 'kept', 'known' (it is stored already) or 'done' (it was delivered).
 local stream, order, ids, leases, done, totals = unpack(KEYS)
 local call = redis.call
 if call('ZSCORE', done, ARGV[1]) then return 'done' end
@@ -14,7 +14,7 @@ if call('HEXISTS', ids, ARGV[1]) == 0 then
   call('HSET', ids, ARGV[1], entry)
   call('ZADD', order, ARGV[2], ARGV[1])
   local bytes = call('HINCRBY', totals, 'bytes', #ARGV[3])
-  -- Full: the oldest go, and are counted; never the one that has just come.
+  -- Full: drop and count the oldest, but never the new one.
   while call('ZCARD', order) > 1 and (call('ZCARD', order) > tonumber(ARGV[6]) or bytes > tonumber(ARGV[7])) do
     local gone = call('ZRANGE', order, 0, 0)[1]
     if gone == ARGV[1] then gone = call('ZRANGE', order, 1, 1)[1] end

@@ -1,7 +1,7 @@
--- Ask for the right to send an envelope: one at a time has it, and only until its lease ends.
+-- Take or renew the lease of an envelope: one process at a time may send it, until its lease ends.
 --
 -- KEYS  ids, leases, done, remote    ARGV  1 event_id  2 token  3 milliseconds
--- Gives 'ok', 'done' (it was delivered), 'taken' (somebody else sends it) or 'limited' (Sentry wants no more for now).
+-- Returns 'ok', 'done' (it was delivered), 'taken' (another process sends it) or 'limited' (Sentry limits the rate).
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 if redis.call('ZSCORE', KEYS[3], ARGV[1]) then return 'done' end

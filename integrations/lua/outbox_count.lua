@@ -1,4 +1,4 @@
--- Add what a process counted, once: a sequence that is not beyond the last one of its token is a repetition.
+-- Add the counts of a process once: a sequence that does not exceed the last one of its token is a repetition.
 --
 -- KEYS  totals, guard of the token    ARGV  1 sequence  2 seconds the keys live  then name, number, ...
 if tonumber(redis.call('GET', KEYS[2]) or '0') >= tonumber(ARGV[1]) then return 0 end

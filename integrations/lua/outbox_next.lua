@@ -1,8 +1,8 @@
--- Give the oldest envelope that nobody is sending, and the right to send it. What is too old goes, and is counted.
+-- Lease and return the oldest envelope without a lease. Drop and count envelopes that are too old.
 --
 -- KEYS  stream, order, ids, leases, remote, totals
--- ARGV  1 token  2 milliseconds of the lease  3 kept before this (ms) is too old  4 look at most at this many
--- Gives {'entry', event_id, kept at, envelope}, {'limited', until (ms)} or {'none'}.
+-- ARGV  1 token  2 milliseconds of the lease  3 captured before this (ms) is too old  4 most envelopes to read
+-- Returns {'entry', event_id, captured at, envelope}, {'limited', until (ms)} or {'none'}.
 local stream, order, ids, leases, remote, totals = unpack(KEYS)
 local call = redis.call
 local time = call('TIME')

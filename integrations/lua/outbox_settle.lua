@@ -1,11 +1,11 @@
--- Say what became of an attempt to send an envelope.
+-- Record the result of an attempt to send an envelope.
 --
 -- KEYS  stream, order, ids, leases, done, totals, remote, dead
--- ARGV  1 event_id  2 'accepted', 'dead' or 'left'  3 why it was not accepted  4 not before this (ms, 0 = at any time)
---       5 remember so many delivered ones  6 keep so many dead letters  7 seconds the keys live
---       8 envelope, for a dead letter that is not in the stream  9 who: 'live', 'replay' or '' (nothing was sent)
---       10 token, for one that is left: another's lease stays
--- Gives 1 if this was the first to say that it is delivered or dead, else 0.
+-- ARGV  1 event_id  2 'accepted', 'dead' or 'left'  3 why it was not accepted  4 end of Sentry's rate limit (ms, 0 = none)
+--       5 most delivered ids  6 most dead letters  7 seconds the keys live
+--       8 envelope, for a dead letter that is not in the stream  9 sender: 'live', 'replay' or '' (it was not sent)
+--       10 token, for 'left': another token's lease stays
+-- Returns 1 if this is the first record of its delivery or death, else 0.
 local stream, order, ids, leases, done, totals, remote, dead = unpack(KEYS)
 local id, outcome = ARGV[1], ARGV[2]
 local call = redis.call

@@ -1,4 +1,4 @@
--- Who beat when.
+-- Read the last heartbeat of each process.
 -- KEYS: 1 sorted set of names by time, 2 hash of facts by name
 -- ARGV: 1 seconds after which a silent name is forgotten
 -- Returns {name, seconds since its beat as text, facts} of each.

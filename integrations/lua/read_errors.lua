@@ -1,7 +1,7 @@
--- A consistent picture of the ring's newest entries and their groups.
+-- Read the ring's newest entries and their groups at one moment.
 --
 -- KEYS  ring, records    ARGV  1 at most this many entries  2 not older than (ms)  3 prefix of group keys
--- Gives {{fingerprint, record, additions}, ...} newest first, {{fingerprint, total, traceback}, ...}
+-- Returns {{fingerprint, record, additions}, ...} newest first, {{fingerprint, total, traceback}, ...}
 local call = redis.call
 local entries = {}
 local function add(places, beyond)
@@ -18,7 +18,7 @@ local function add(places, beyond)
   end
 end
 local newest = call('ZREVRANGEBYSCORE', KEYS[1], '+inf', ARGV[2], 'WITHSCORES', 'LIMIT', 0, ARGV[1])
--- A place that was used again stands among those of its millisecond as if it were the oldest: all of the last one.
+-- A reused place sorts as the oldest of its millisecond, so read all entries of the last millisecond.
 local last = newest[#newest]
 add(newest, last)
 if last then add(call('ZRANGEBYSCORE', KEYS[1], last, last, 'WITHSCORES')) end

@@ -1,29 +1,29 @@
--- One occurrence, or several of one group handed over late: ring, group, minutes, users, totals and the gate's
--- decision, in one atomic call.
+-- Record one occurrence, or a late batch of one group: ring, group, minutes, users, totals and the gate's decision, in
+-- one atomic call.
 --
 -- KEYS   ring, records, places, groups, totals, pending, guard of the slot, group, its users, its places in the ring
 -- ARGV   1 now_ms  2 event_id  3 fingerprint  4 kind|severity|source  5 record (JSON)  6 sequence in the slot
---        The others may be left out together:
+--        Optional, all together:
 --        7 user ('' = none)  8 operation ('' = cannot be repeated elsewhere)
 --        9 group facts (JSON object of text, '' = not sent)  10 traceback ('' = not sent)
---        11 occurrences this call stands for  12 '' when live; handed over: how many of them were forwarded already
---        13 how many of them state which reason ("word=1 word=2"); left out where none does
--- Gives  {total, occurrences of the window} when nothing else is to be told; or
+--        11 number of occurrences  12 '' when live; of a late batch: how many were forwarded already
+--        13 counts of the reasons that they state ("word=1 word=2"); left out without reasons
+-- Returns {total, occurrences of the window} when nothing else is of interest; or
 --        {state, event_id, total, is_new, is_regressed, forward, represents, needs_facts, needs_traceback,
---        occurrences of the window, ms the group was seen first, 0 when not forwarded, and key of the group where it
---        is not the one that was sent}
+--        occurrences of the window, time the group was first seen (ms, 0 when not forwarded), key of the group if it
+--        differs from the key sent}
 --        state 'seen': this operation was recorded before under that event_id, and nothing was counted.
--- The ring holds places, by time. Of each, `records` has the record, beside it (#) "arrival|event_id|fingerprint", and (+)
--- what other hooks add. A storm puts its newest into the place of its oldest.
+-- The ring holds places, by time. For each place, `records` has the record, with suffix # "arrival|event_id|fingerprint",
+-- and with suffix + the additions of other hooks. In a storm the newest occurrence reuses the place of the oldest.
 -- Times are the application's. The group hash: total, forwarded_total, window_ms, window_n, state, resolved_ms,
--- minute and minute_n (the running minute), minutes (8 bytes each past one: minute, count), joined (other keys that
--- were sent and counted here), reasons (as in ARGV 13: at most 32 words, and `other` for the rest), facts.
--- The hash `aliases` leads from a key to the group that counts it; `names` has all such keys of each group, so that they
--- go with it. The aliases of a key whose group is unknown are looked up there, and after them the key itself.
--- Every occurrence is in one of three numbers: `told` in totals (an event that was forwarded stands for it), `pending`
+-- minute and minute_n (the running minute), minutes (8 bytes each past one: minute, count), joined (other keys
+-- counted here), reasons (as in ARGV 13: at most 32 words, and `other` for the rest), facts.
+-- The hash `aliases` maps a key to the group that counts it; `names` lists these keys for each group, so that they are
+-- deleted with it. If a key has no group, its aliases are looked up there, and then the key itself.
+-- Every occurrence is in one of three numbers: `told` in totals (a forwarded event represents it), `pending`
 -- (total less forwarded_total of its group, also in the hash `pending`, which outlives the group), or one of totals'
 -- `untold:<reason>`. The hash `pending` has the lifetime of totals, so that the three always add up to `occurrences`.
--- What the settings say, and the prefix of all keys: written in for the three dots.
+-- The values of settings and the prefix of all keys replace the three dots.
 local prefix, ring_size, ring_ms, group_seconds, window_ms, max_groups, max_operations, guard_seconds, told_as = ...
 local ring, records, places, groups, totals, pending, guard, group, users, held = unpack(KEYS)
 local now, event_id, fingerprint, record = ARGV[1], ARGV[2], ARGV[3], ARGV[5]
@@ -33,13 +33,13 @@ local live, represented = (ARGV[12] or '') == '', tonumber(ARGV[12] or '') or 0
 local call = redis.call
 local aliases, names, counted_in = prefix .. 'aliases', prefix .. 'names', nil
 
--- Count in the group of another key than the one that was sent.
+-- Count in the group of another key instead of the key sent.
 local function count_in(key)
   fingerprint, counted_in = key, key
   group, users, held = prefix .. 'group:' .. key, prefix .. 'users:' .. key, prefix .. 'held:' .. key
 end
 
--- Note how many occurrences of the group no event stands for, where the number was another one before.
+-- Store the number of the group's occurrences that no event represents, if it has changed.
 local function set_pending(now_pending, before)
   if now_pending == before then return end
   if now_pending <= 0 then
@@ -52,7 +52,7 @@ local function set_pending(now_pending, before)
   end
 end
 
--- A group is gone: no event will stand for what it had pending, and no key leads to it.
+-- Clean up after a deleted group: no event will represent its pending occurrences, and no key leads to it.
 local function give_up(gone, reason)
   local leading = call('HGET', names, gone)
   if leading then
@@ -67,25 +67,25 @@ local function give_up(gone, reason)
   call('HINCRBY', totals, 'untold:' .. reason, number)
 end
 
--- A slot's commands come one after the other: what is not beyond the last one recorded is a repetition.
+-- A slot's commands arrive in order: a sequence that does not exceed the last one is a repetition.
 local done = call('SET', guard, ARGV[6] .. ':0', 'EX', guard_seconds, 'GET')
 if done then
   local last, given, where = string.match(done, '^(%d+):(-?%d+):?(.*)$')
   if tonumber(last) >= sequence then
     if tonumber(last) == sequence and where ~= '' then count_in(where) end
     if tonumber(last) == sequence and given ~= '-1' and not live then
-      -- The decision given then reached nobody; what was forwarded instead counts.
+      -- The decision returned then was lost. The number forwarded instead counts.
       local more = represented - tonumber(given)
       call('HINCRBY', totals, told_as, more)
       if call('EXISTS', group) == 1 then
         local left = tonumber(call('HGET', group, 'total')) - call('HINCRBY', group, 'forwarded_total', more)
         set_pending(left, left + more)
       elseif call('ZSCORE', groups, fingerprint) then
-        -- It has expired, and what it had pending is given up later.
+        -- The group has expired. Its pending occurrences are given up later.
         local left = tonumber(call('HGET', pending, fingerprint) or '0')
         set_pending(left - more, left)
       else
-        -- It was evicted, and what it had pending was given up without these.
+        -- The group was evicted, and its pending occurrences were given up, including those forwarded.
         call('HINCRBY', totals, 'untold:group_evicted', -more)
       end
       done = last .. ':' .. represented .. (where ~= '' and ':' .. where or '')
@@ -118,8 +118,8 @@ local function read_group()
 end
 local known, facts = read_group(), told_facts ~= '' and cjson.decode(told_facts)
 if not known[1] then
-  -- One of its aliases belongs to a living group, or the key was joined to one before. Aliases first: they tell bugs
-  -- apart that the key does not.
+  -- One of its aliases belongs to a living group, or the key was joined to one before. Aliases first: they distinguish
+  -- bugs that the key does not.
   local function living(key)
     return key and call('HEXISTS', prefix .. 'group:' .. key, 'total') == 1 and key
   end
@@ -131,18 +131,18 @@ if not known[1] then
   if joined then
     count_in(joined)
     known = read_group()
-    -- A repetition counts where the first one did, whatever leads where by then.
+    -- A repetition counts in the same group, even if the aliases have changed by then.
     call('SET', guard, ARGV[6] .. ':0:' .. joined, 'EX', guard_seconds)
     if operation ~= '' then call('HSET', prefix .. 'operations', operation, event_id .. '|' .. joined) end
   end
 end
 local is_new = not known[1]
--- One of that name may have expired before.
+-- A group with this key may have expired before.
 if is_new then give_up(fingerprint, 'group_expired') end
 local total, forwarded = tonumber(known[1] or '0') + weight, tonumber(known[2] or '0') + represented
 local pending_before = total - weight - tonumber(known[2] or '0')
 local state, described, traced = known[5] or (is_new and 'new' or 'ongoing'), known[11], known[12]
--- What happened before somebody resolved the group, and is told late, does not reopen it.
+-- An occurrence before the group was resolved does not reopen it when it is recorded late.
 local is_regressed = state == 'resolved' and now_ms >= tonumber(known[6] or '0')
 if is_regressed then state = 'regressed' end
 local changes = {'total', total}
@@ -165,7 +165,7 @@ local function with_reasons(known, more)
 end
 if ARGV[13] then set('reasons', with_reasons(call('HGET', group, 'reasons') or '', ARGV[13])) end
 
--- Let a key lead to this group, unless it leads to another living one.
+-- Make a key an alias of this group, unless it is one of another living group.
 local lead_here = (facts or counted_in) and function(key)
   local before = call('HGET', aliases, key)
   if before and (before == fingerprint or call('EXISTS', prefix .. 'group:' .. before) == 1) then return end
@@ -184,7 +184,7 @@ if counted_in then
 end
 
 if facts and described then
-  -- Each process sends the facts once: enough to know the releases a group was seen in.
+  -- Each process sends the facts once, which is enough to collect the releases of a group.
   local release, seen = facts.releases or '', call('HGET', group, 'releases') or ''
   if release ~= '' and not string.find('\n' .. seen .. '\n', '\n' .. release .. '\n', 1, true) then
     if #seen > 2000 then seen = string.match(seen, '\n(.*)$') or '' end
@@ -208,7 +208,7 @@ if is_new or now_ms < tonumber(known[9]) then set('first_seen_ms', now) end
 if is_new or now_ms >= tonumber(known[10]) then
   set('last_seen_ms', now)
   set('last_event_id', event_id)
-  -- A second is exact enough for telling which group is the least recent.
+  -- Seconds are precise enough to find the least recent group.
   if is_new or now_ms - now_ms % 1000 > tonumber(known[10]) then call('ZADD', groups, now, fingerprint) end
 end
 
@@ -222,8 +222,8 @@ elseif minute > running then
 else
   past = struct.pack('>I4I4', minute, weight)
 end
--- Ring: what is too old goes first; then, if it is full, the oldest entry of the group with most places.
--- What a script cut short, or a key that expired before the others, left behind goes the same way.
+-- Ring: drop entries that are too old first; then, if it is full, the oldest entry of the group with most places.
+-- This also removes the remains of an interrupted script, or of a key that expired before the others.
 local function drop(place, of)
   of = of or string.match(call('HGET', records, place .. '#') or '', '^%d+|[^|]+|(.+)$')
   call('ZREM', ring, place)
@@ -247,7 +247,7 @@ if too_many == 1 then
 end
 local is_reused = place
 if not is_reused then
-  -- Places of one millisecond stand in the order they were made; numbers may begin anew while the ring lives on.
+  -- Places of one millisecond sort in order of arrival. Arrival numbers may restart while the ring lives on.
   place = string.format('%015.0f', arrival) .. '|' .. event_id
   call('ZADD', places, call('RPUSH', held, place), fingerprint)
 end
@@ -268,7 +268,7 @@ end
 if past then
   local minutes = (call('HGET', group, 'minutes') or '') .. past
   if #minutes > 24000 then
-    -- More entries than minutes of a day: sum those of one minute, let the older than a day go.
+    -- More entries than minutes of a day: sum those of the same minute, drop those older than a day.
     local sums, kept = {}, {}
     for at = 1, #minutes, 8 do
       local of, n = struct.unpack('>I4I4', minutes, at)
@@ -281,8 +281,9 @@ if past then
 end
 if user ~= '' then call('PFADD', users, user) end
 
--- Gate: within a window the 1st, 10th, 100th, ... occurrence passes; a new or regressed group always does. What is
--- handed over was decided where it was kept. Clocks of several hosts differ: a bit before the window is within it.
+-- Gate: within a window the 1st, 10th, 100th, ... occurrence passes; one of a new or regressed group
+-- always does. A late batch was decided by the process that kept it. Clocks of hosts differ, so a time shortly before
+-- the window counts as within it.
 local forward, represents, in_window = false, 0, 0
 if live then
   local started, n = tonumber(known[3] or '-1'), tonumber(known[4] or '0')
@@ -328,7 +329,7 @@ if is_new then
     end
   end
 end
--- Once a minute is enough to keep what is in use from expiring, and to note which groups have expired.
+-- Once a minute is enough to renew the expiry of keys in use, and to detect expired groups.
 if minute ~= running or group_seconds < 600 or counted_in then
   for _, gone in ipairs(call('ZRANGE', groups, 0, 9)) do
     if call('EXISTS', prefix .. 'group:' .. gone) == 1 then break end

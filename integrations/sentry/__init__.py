@@ -1,4 +1,4 @@
-"""Sentry as the sink of recorded errors; does nothing, at no cost, without a DSN."""
+"""Sentry delivery of recorded errors. Without a DSN it is off and costs nothing."""
 
 from integrations.sentry.capture import forward_error, fresh_scope, is_on
 from integrations.sentry.event_grouping import GROUPINGS

@@ -1,4 +1,4 @@
-"""Values that the application attached to an event: foreign objects become text before the SDK looks at them."""
+"""Values that the application attached to an event; foreign objects become text before the SDK reads them."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ _PLAINEST = frozenset({str, int, float, bool, type(None)})
 
 
 def described(value: Any, scrubber: Scrubber, depth: int = 0) -> Any:
-    """Return the value with its foreign objects described, and all that is plain as it was.
+    """Return the value with foreign objects replaced by descriptions; plain values stay unchanged.
 
     Args:
         value: Anything.
-        scrubber: Describes what is not plain.
-        depth: Of the value within the event; what lies too deep is described as a whole.
+        scrubber: Describes foreign objects.
+        depth: Depth of the value within the event; a container at `_MAX_DEPTH` is described as a whole.
     """
     kind = type(value)
-    # By type(): isinstance() would make a lazy object fetch what it stands for.
+    # type(), since isinstance() would make a lazy object load its value.
     if kind in _PLAINEST or issubclass(kind, _PLAIN) or hasattr(kind, "__sentry_repr__"):
         return value
     if depth < _MAX_DEPTH:

@@ -1,7 +1,7 @@
-"""The last look at what is sent: no secret leaves, whoever put it there, and nothing without a bound.
+"""The SDK's ``before_send``: removes secrets from complete events and bounds their size.
 
-Works on the event as JSON, after the SDK has added all it adds. The SDK cuts text far beyond what is kept here, so that
-no half of a secret is left where it cut.
+Works on the event as JSON, after all additions of the SDK. The SDK's own limit on text is far above the one here, so
+that its cut leaves no half of a secret.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ logger = logging.getLogger("enginel.sentry")
 
 MAX_CHARS = 2_048
 SDK_MAX_CHARS = MAX_CHARS + 4_096 + 8
-"""Where the SDK cuts: beyond what is kept and what is searched behind it, see `designs.monitoring.redaction`."""
+"""The SDK's limit on text: ours, and the text that redaction searches behind it (`designs.monitoring.redaction`)."""
 
 _MAX_LINE_CHARS = 512
-# Made by the SDK or by us, of names and numbers.
+# Written by the SDK or by us; names and numbers only.
 _PLAIN = frozenset(
     {
         "event_id", "timestamp", "start_timestamp", "received", "level", "platform", "type", "sdk", "modules",
@@ -33,7 +33,7 @@ _PLAIN = frozenset(
     }
 )  # fmt: skip
 
-# Fingerprints, traces, requests: some of them look like card numbers.
+# Ids of fingerprints, traces and requests; some look like card numbers.
 _ID = re.compile(r"(?:\d{1,3}:)?(?:[0-9a-f]{32}|[0-9a-f]{16})\Z")
 
 Hook = Callable[[Any, Any], Any]
@@ -48,8 +48,8 @@ def scrubbing(scrubber: Scrubber) -> Hook:
                 withhold(event, hint, scrubber)
             scrub_event(event, scrubber)
         except Exception:
-            # Without its free text an event still tells where.
-            logger.warning("an event could not be scrubbed; it is sent bare", exc_info=True)
+            # Without its free text an event still shows where it happened.
+            logger.warning("an event could not be scrubbed; it is sent without free text", exc_info=True)
             return {name: value for name, value in event.items() if name in _PLAIN | {"fingerprint"}}
         return event
 
@@ -57,7 +57,7 @@ def scrubbing(scrubber: Scrubber) -> Hook:
 
 
 def scrub_event(event: dict[str, Any], scrubber: Scrubber) -> None:
-    """Remove secrets from an event that is JSON-ready, in place."""
+    """Remove secrets from a JSON-ready event, in place."""
     secrets = secrets_of(event.get("request"), scrubber)
     for name in list(event):
         if name not in _PLAIN:
@@ -94,7 +94,7 @@ def _stack(stack: Any, scrubber: Scrubber) -> Any:
 def _request(request: Any, scrubber: Scrubber) -> Any:
     if not isinstance(request, dict):
         return scrubber.value(request, "")
-    # A cookie is a secret under whatever name.
+    # Every cookie is a secret.
     cookies = dict.fromkeys(request.pop("cookies", None) or (), FILTERED)
     if isinstance(query := request.get("query_string"), str):
         request["query_string"] = filter_query(query)

@@ -1,4 +1,4 @@
-"""Sending one recorded occurrence to Sentry, grouped as we group it, with the exact counts."""
+"""Forwarding of recorded occurrences to Sentry, with our grouping and exact counts."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ __all__ = ["forward_error", "fresh_scope", "is_on"]
 
 
 def is_on() -> bool:
-    """Tell whether anything is sent at all."""
+    """Return whether the SDK is active."""
     return sentry_sdk.get_client().is_active()
 
 
 @contextmanager
 def fresh_scope() -> Iterator[None]:
-    """Send what is captured inside with nothing of this process: user, request, task, breadcrumbs or trace.
+    """Capture events without this process's user, request, task, breadcrumbs and trace.
 
-    For failures that happened elsewhere: a worker's main process reports the task of a lost child.
+    For failures of another process: a worker's main process reports the task of a lost child.
     """
     if not is_on():
         yield
         return
-    # New ones: a fork that is cleared still has the event processors of integrations.
+    # New scopes: a forked and cleared scope keeps the event processors of integrations.
     with use_isolation_scope(Scope()), use_scope(Scope()):
         yield
 
@@ -42,16 +42,16 @@ def fresh_scope() -> Iterator[None]:
 def forward_error(
     exc: BaseException | None, occurrence: Occurrence, text: str | None = None, text_of: TextOf | None = None
 ) -> str | None:
-    """Send an occurrence that passed the gate.
+    """Send an occurrence that the gate admitted.
 
     Args:
         exc: The exception; None for a message.
-        occurrence: Its record and where it stands in its group.
-        text: What the exception says, where asking it would take long or need input or output.
-        text_of: The same for the exceptions that led to it, see `light`.
+        occurrence: Its record, with the counts of its group.
+        text: Text to use instead of ``str(exc)``, where that would be slow or do input or output.
+        text_of: The same for chained exceptions, see `light`.
 
     Returns:
-        Sentry's event id (ours); None without Sentry.
+        The event id, in Sentry and in our records; None without Sentry.
     """
     client = sentry_sdk.get_client()
     integration = client.get_integration(EnginelIntegration)

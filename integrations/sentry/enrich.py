@@ -1,4 +1,4 @@
-"""Source lines and local variables for the few events that are sent; what is only counted never pays for them."""
+"""Source lines and local variables of sent events. Events that are only counted never pay for them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ logger = logging.getLogger("enginel.sentry")
 
 MAX_EXCEPTIONS = 20
 MAX_FRAMES = 250
-"""Frames of one exception; of more, as many as say where it began and where it ended."""
+"""Frames kept of one exception: of a longer stack, the outermost and the innermost ones."""
 _OUTER_FRAMES = 50
 _CONTEXT_LINES = 5
 _LOCALS_BYTES = 96 * 1024
@@ -31,17 +31,17 @@ _FOREIGN = ("/site-packages/", "/dist-packages/")
 
 
 class Ready(dict[str, Any]):
-    """Nothing but text, numbers and lists of them: the SDK takes it as it is, and need not look at each."""
+    """A dict of text, numbers and lists of them, which the SDK copies without serializing each value."""
 
     def __sentry_repr__(self) -> dict[str, Any]:
         return dict(self)
 
 
 def enrich(event: dict[str, Any], exc: BaseException | None, scrubber: Scrubber, root: str) -> None:
-    """Add source to all frames of an exception's event, and locals to the application's own and the innermost.
+    """Add source lines to all frames of an event, and locals to the application's frames and the innermost one.
 
     Args:
-        event: Captured lean, from this exception.
+        event: Captured from this exception, without source lines and locals.
         exc: The exception.
         scrubber: Removes secrets.
         root: Folder of the application's code.
@@ -49,7 +49,7 @@ def enrich(event: dict[str, Any], exc: BaseException | None, scrubber: Scrubber,
     try:
         _enrich(event, exc, scrubber, root)
     except Exception:
-        # Locals are anybody's objects. Without them the event still tells where.
+        # Locals are arbitrary objects and may raise. Without them the event still shows where it happened.
         logger.warning("an event is sent without source and locals", exc_info=True)
 
 
@@ -63,7 +63,7 @@ def _enrich(event: dict[str, Any], exc: BaseException | None, scrubber: Scrubber
     budget = _Budget()
     if is_marked(event, scrubber, exc):
         budget.locals = 0
-    # The outermost exception is the last of the list, and the first worth having.
+    # The outermost exception is last in the list. It is the most useful one, so the budget serves it first.
     for value, link in zip(reversed(values), chain, strict=True):
         _enrich_one(value, list(iter_stacks(link.__traceback__)), scrubber, root, budget)
     if len(values) > MAX_EXCEPTIONS:
@@ -72,7 +72,7 @@ def _enrich(event: dict[str, Any], exc: BaseException | None, scrubber: Scrubber
 
 
 class _Budget:
-    """What one event may hold of locals and source."""
+    """Bytes of locals and characters of source lines that an event may still take."""
 
     def __init__(self) -> None:
         self.locals = _LOCALS_BYTES
@@ -102,15 +102,14 @@ def _enrich_one(
 
 
 def _first_closed(stack: list[TracebackType], scrubber: Scrubber) -> int:
-    """Return the place of the first frame whose locals stay here: with what it handles it calls all further in."""
+    """Return the index of the first frame whose locals must not be sent; inner frames work on the same data."""
     if scrubber.first_closed is None:
         return len(stack)
     return scrubber.first_closed([link.tb_frame for link in stack])
 
 
 def _add_source(frame: dict[str, Any], link: TracebackType, budget: _Budget) -> None:
-    # The SDK reads the file again for each frame; here it stays in the interpreter's cache, where the fingerprint
-    # needs it too.
+    # The SDK reads the file again for each frame. `linecache` keeps it, and the fingerprint uses the same cache.
     lines = linecache.getlines(link.tb_frame.f_code.co_filename, link.tb_frame.f_globals)
     at = link.tb_lineno - 1
     if not 0 <= at < len(lines):

@@ -1,4 +1,4 @@
-"""What leaves past ``before_send``: sessions, profiles, reports of users, attachments and the heads of envelopes."""
+"""Envelope parts that bypass ``before_send``: sessions, profiles, user reports, attachments and headers."""
 
 from __future__ import annotations
 
@@ -18,19 +18,20 @@ _TRACE = frozenset(
     {"trace_id", "environment", "release", "public_key", "org_id", "sample_rate", "sample_rand", "sampled"}
 )
 _OF_SESSION = frozenset({"release", "environment"})
-# Only the application sends these, and the SDK passes them on unchanged.
+# Only the application sends these; the SDK passes them on unchanged.
 _GIVEN = frozenset({"user_report", "attachment", "feedback", "replay_event", "replay_recording"})
 _PROFILES = frozenset({"profile", "profile_chunk"})
-# Threads that have the names Python gives, and those of the service.
+# Thread names assigned by Python, and those of the service and the SDK.
 _THREAD = re.compile(
     r"MainThread|Thread-\d+(?: \(\w+\))?|ThreadPoolExecutor-\d+_\d+|Dummy-\d+|(?:enginel|sentry)[\w.-]*\Z"
 )
 
 
 def cut_envelope(envelope: Envelope, scrubber: Scrubber) -> None:
-    """Leave out of an envelope, in place, what may hold content of controlled work.
+    """Remove content of controlled work from an envelope, in place.
 
-    Sessions and profiles leave in threads of the SDK, so names of users and threads are looked at in all of them.
+    Threads of the SDK send sessions and profiles, outside of the context that marks controlled work. So user and
+    thread names are checked in all of them.
     """
     is_marked = any(_is_marked(item) for item in envelope.items if item.type in {"event", "transaction"})
     if is_marked or (scrubber.withholds is not None and scrubber.withholds(None)):
@@ -80,7 +81,7 @@ def _profile(payload: Any, scrubber: Scrubber) -> Any:
 
 
 def _chunk(payload: dict[str, Any], profile: dict[str, Any], named: dict[str, Any], scrubber: Scrubber) -> Any:
-    """Return the profile of a chunk of a continuous one: of whatever runs, so of controlled work, too."""
+    """Return the profile of a continuous profiler's chunk. It covers all running code, so controlled work too."""
     if "chunk_id" not in payload:
         return {}
     frames = [_frame(frame, scrubber) for frame in profile.get("frames") or ()]
@@ -92,7 +93,7 @@ def _thread(name: Any) -> str:
 
 
 def _frame(frame: dict[str, Any], scrubber: Scrubber) -> dict[str, Any]:
-    # Code that was made at run time may have any name.
+    # Code generated at run time may have any name.
     if scrubber.knows_frame(*(str(frame.get(name) or "") for name in ("module", "abs_path", "function"))):
         return frame
     return {**frame, "filename": _WITHHELD, "abs_path": _WITHHELD, "module": _WITHHELD, "function": _WITHHELD}

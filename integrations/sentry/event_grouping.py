@@ -1,4 +1,4 @@
-"""What an event says of its group: whose issue it is, how often it happened, and where."""
+"""Grouping, tags and contexts of a Sentry event, made from its record and group."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from integrations.sentry.types import Occurrence
 __all__ = ["GROUPINGS", "contexts_of", "decorate", "tags_of"]
 
 GROUPINGS = ("enginel", "hybrid", "sentry")
-"""Whose groups Sentry's issues are: ours; ours, split as Sentry would; Sentry's, with ours as a tag."""
+"""Grouping of Sentry's issues: ours; ours, split further by Sentry's; Sentry's, with ours as a tag."""
 
 _LEVELS = {"DEBUG": "debug", "INFO": "info", "WARNING": "warning", "ERROR": "error", "CRITICAL": "fatal"}
 _MAX_TAG_CHARS = 200
 
 
 def decorate(event: dict[str, Any], occurrence: Occurrence, grouping: str) -> None:
-    """Write into an event what its group and its record say."""
+    """Add the facts of its record and group to an event."""
     record = occurrence.record
     event["event_id"] = record["event_id"]
     event["level"] = _LEVELS[record["severity"]]
@@ -24,14 +24,14 @@ def decorate(event: dict[str, Any], occurrence: Occurrence, grouping: str) -> No
     event["tags"] = {**(event.get("tags") or {}), **tags_of(occurrence)}
     event["contexts"] = {**(event.get("contexts") or {}), **contexts_of(occurrence)}
     if record["user_id"] not in (None, ""):
-        # Text in Sentry's schema.
+        # Sentry's schema requires text.
         event["user"] = {**(event.get("user") or {}), "id": str(record["user_id"])}
     if record["task"]:
         event["transaction"] = record["task"]
 
 
 def _group(event: dict[str, Any], key: str, grouping: str) -> None:
-    """Say whose group the event is."""
+    """Set or remove the fingerprint of an event."""
     if grouping == "enginel":
         event["fingerprint"] = ["enginel", key]
     elif grouping == "hybrid":
@@ -41,9 +41,9 @@ def _group(event: dict[str, Any], key: str, grouping: str) -> None:
 
 
 def contexts_of(occurrence: Occurrence) -> dict[str, Any]:
-    """Return the contexts of an event that its record makes."""
+    """Return the event contexts of an occurrence."""
     record, represents = occurrence.record, occurrence.represents
-    told = {
+    counts = {
         "type": "enginel",
         "occurrences": occurrence.occurrences,
         "suppressed": represents - 1,
@@ -51,16 +51,16 @@ def contexts_of(occurrence: Occurrence) -> dict[str, Any]:
         "first_seen": occurrence.first_seen or record["timestamp"],
         "last_seen": record["timestamp"],
     }
-    about = {"request_path": record["request_path"], "context": record["context"]}
+    optional = {"request_path": record["request_path"], "context": record["context"]}
     return {
-        "enginel": {**told, **{name: value for name, value in about.items() if value}},
-        # Sentry adds so many to an issue's number of events, for projects it has enabled that for.
+        "enginel": {**counts, **{name: value for name, value in optional.items() if value}},
+        # Sentry scales an issue's event count by this rate, in projects where it has enabled that.
         "error_sampling": {"client_sample_rate": 1 / max(represents, 1)},
     }
 
 
 def tags_of(occurrence: Occurrence) -> dict[str, str]:
-    """Return the tags of an event that its record makes."""
+    """Return the event tags of an occurrence."""
     record = occurrence.record
     tags = {
         "fingerprint": occurrence.key,
@@ -74,5 +74,5 @@ def tags_of(occurrence: Occurrence) -> dict[str, str]:
         "enginel.occurrences": str(occurrence.occurrences),
         "enginel.source": record["source"],
     }
-    # Neither empty nor of two lines: Sentry refuses such.
+    # Sentry refuses empty and multi-line tags.
     return {name: " ".join(value.split())[:_MAX_TAG_CHARS] for name, value in tags.items() if value.strip()}

@@ -1,4 +1,4 @@
-"""The exceptions of a chain and its groups, in the order in which the SDK lists them."""
+"""Exceptions of a chain and its groups, in the order of the SDK."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["in_sdk_order"]
 
 
 def in_sdk_order(exc: BaseException, most: int) -> list[BaseException]:
-    """Return the exceptions, outermost first, and no more than so many."""
+    """Return at most ``most`` exceptions of a chain, outermost first."""
     return list(islice(_in_order(exc), most))
 
 
@@ -22,7 +22,7 @@ def _in_order(exc: BaseException) -> Iterator[BaseException]:
     while link is not None and id(link) not in seen:
         seen.add(id(link))
         yield link
-        link = _led_to_by(link)
+        link = _previous(link)
 
 
 def _tree(exc: BaseException, seen: set[int]) -> Iterator[BaseException]:
@@ -30,7 +30,7 @@ def _tree(exc: BaseException, seen: set[int]) -> Iterator[BaseException]:
         return
     seen.add(id(exc))
     yield exc
-    following = _led_to_by(exc)
+    following = _previous(exc)
     if following is not None:
         yield from _tree(following, seen)
     if isinstance(exc, BaseExceptionGroup):
@@ -38,5 +38,5 @@ def _tree(exc: BaseException, seen: set[int]) -> Iterator[BaseException]:
             yield from _tree(member, seen)
 
 
-def _led_to_by(exc: BaseException) -> BaseException | None:
+def _previous(exc: BaseException) -> BaseException | None:
     return exc.__cause__ if exc.__suppress_context__ else exc.__context__

@@ -1,4 +1,4 @@
-"""The second door: what the SDK captures by itself passes the same gate as what is reported to us."""
+"""SDK integration that applies the gate of recorded errors to events captured by the SDK itself."""
 
 from __future__ import annotations
 
@@ -28,7 +28,10 @@ _NOT_ERRORS = frozenset({"transaction", "check_in", "profile", "feedback", "repl
 
 
 class EnginelIntegration(Integration):
-    """Part of the SDK's set-up. Its state is read through the client: the SDK calls `setup_once` once in a process."""
+    """Gates and enriches events that the SDK captures.
+
+    Event processors read its state through the current client, since the SDK calls `setup_once` once per process.
+    """
 
     identifier = "enginel"
 
@@ -40,14 +43,14 @@ class EnginelIntegration(Integration):
     @staticmethod
     def setup_once() -> None:
         add_global_event_processor(_process)
-        # That of a scope goes after all the global ones, the SDK's own among them.
+        # A scope's processor runs after all global ones, including the SDK's.
         sentry_sdk.get_global_scope().add_event_processor(_with_plain_values)
 
     def process(self, event: dict[str, Any], hint: dict[str, Any]) -> dict[str, Any] | None:
-        """Return the event with all that its group says, or None when it is not sent."""
+        """Return the event with the facts of its group, or None when it is not sent."""
         own = hint.get(OWN)
         if own is not None:
-            # Its scope has spoken by now: what it did not name goes by the path.
+            # The scope has been applied by now. The request path replaces a missing transaction.
             if not event.get("transaction") and own.record.get("request_path"):
                 event["transaction"] = own.record["request_path"]
             return event
@@ -81,7 +84,7 @@ class EnginelIntegration(Integration):
             return self.gate(event, hint)
         except Exception:
             # Too many events are better than none.
-            logger.warning("the gate failed; an event passes unasked", exc_info=True)
+            logger.warning("the gate failed; the event is sent without a decision", exc_info=True)
             return Decision(passes=True)
 
 
@@ -93,7 +96,7 @@ def _process(event: Any, hint: Any) -> Any:
     if integration is None or event.get("type") in _NOT_ERRORS:
         return event
     if getattr(_inside, "now", False):
-        # What the gate itself, or an object it looks at, logs would come here for ever.
+        # Errors logged by the gate, or by an object it reads, would recurse forever.
         return None
     _inside.now = True
     try:
@@ -103,14 +106,14 @@ def _process(event: Any, hint: Any) -> Any:
 
 
 def _with_plain_values(event: Any, hint: Any) -> Any:
-    # To look at some hundred names of packages again takes the SDK a third of what it spends on a short stack.
+    # Serializing some hundred package names again would cost the SDK a third of its time for a short stack.
     integration = sentry_sdk.get_client().get_integration(EnginelIntegration)
     if integration is None:
         return event
     modules = event.get("modules")
     if isinstance(modules, dict):
         event["modules"] = Ready(modules)
-    # The SDK would ask foreign objects for their class and text, which may query.
+    # The SDK would read class and text of foreign objects, which may run queries.
     for name in _FREE:
         if name in event:
             event[name] = described(event[name], integration.scrubber)
@@ -118,7 +121,7 @@ def _with_plain_values(event: Any, hint: Any) -> Any:
 
 
 def _as_log_entry(event: dict[str, Any]) -> None:
-    # `capture_message` writes a field that the published schema does not know.
+    # `capture_message` writes a field that is not in the published schema.
     message = event.pop("message", None)
     if isinstance(message, str) and "logentry" not in event:
         event["logentry"] = {"formatted": message}

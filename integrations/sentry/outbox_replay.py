@@ -1,4 +1,4 @@
-"""Sending what waits: oldest first, one process at a time, no longer than Sentry takes it."""
+"""Replay of the outbox: oldest envelope first, in one process at a time, until Sentry refuses one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from integrations.sentry.transport import OutboxTransport
 __all__ = ["ReplayResult", "replay_outbox"]
 
 BOX_SECONDS = 8.0
-"""How long one replay goes on: less than beat's ten seconds."""
+"""Time limit of one replay: less than beat's interval of ten seconds."""
 
 REQUEST_SECONDS = 5.0
 _LOCK_SECONDS = 60.0
@@ -24,14 +24,14 @@ _LOCK_SECONDS = 60.0
 
 @dataclass
 class ReplayResult:
-    """What a replay did.
+    """Result of a replay.
 
     Attributes:
-        state: ``off`` (no Sentry), ``away`` (no Redis), ``busy`` (another one is at it), ``limited``, ``refused``,
-            ``empty`` (nothing waits any more) or ``time`` (the rest comes with the next).
+        state: ``off`` (no Sentry), ``away`` (no Redis), ``busy`` (another replay runs), ``limited``, ``refused``,
+            ``empty`` (no envelope is left) or ``time`` (the next replay sends the rest).
         sent: Events delivered.
-        dead: Events put aside for good.
-        why: What Sentry answered that ended it.
+        dead: Events moved to the dead letters.
+        why: Sentry's answer that ended it.
     """
 
     state: str
@@ -41,7 +41,7 @@ class ReplayResult:
 
 
 def replay_outbox(seconds: float = BOX_SECONDS) -> ReplayResult:
-    """Send what waits, for at most some ``seconds`` and the request that is running then."""
+    """Send waiting envelopes for at most ``seconds``; the last request may exceed them."""
     transport = sentry_sdk.get_client().transport
     store = outbox()
     if store is None or not isinstance(transport, OutboxTransport):

@@ -1,7 +1,7 @@
-"""What of a request is secret by where it stands: values under secret names, codes of OAuth.
+"""Secrets of a request: values under secret names, and OAuth codes.
 
-Such a value may stand elsewhere in an event too, under a name that says nothing: a local variable, or the
-representation of the request. It is replaced there as well. Cookies are none of these: the SDK never adds them.
+Such a value may occur elsewhere in an event under a harmless name: in a local variable, or in the representation of
+the request. It is replaced there as well. Cookies are left out, since the SDK never adds them.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ _MAX_SECRETS = 100
 _MAX_DEPTH = 8
 _MAX_ITEMS = 100
 _MAX_CHARS = 4_096
-# Shorter values, and words, are part of too much harmless text.
+# Shorter values, and words, occur in too much harmless text.
 _MIN_CHARS = 8
 _MIN_WORD_CHARS = 16
 _SCHEME = re.compile(r"(?:bearer|basic|token|negotiate|digest) +", re.IGNORECASE)
 _SEPARATORS = re.compile("[&;]")
 
-# OAuth's: a code beside one of these can be exchanged for a token.
+# OAuth: a code beside one of `_BESIDE_CODES` can be exchanged for a token.
 _CODES = frozenset({"code", "state", "code_verifier"})
 _BESIDE_CODES = frozenset({"state", "grant_type", "redirect_uri", "client_id", "session_state", "code_verifier"})
 
@@ -38,7 +38,7 @@ def secrets_of(request: Any, scrubber: Scrubber) -> frozenset[str]:
 
     Args:
         request: ``request`` of an event, not scrubbed yet.
-        scrubber: Says by a value's name whether it is secret.
+        scrubber: Decides by a value's name whether it is secret.
     """
     if not isinstance(request, Mapping):
         return frozenset()
@@ -47,7 +47,7 @@ def secrets_of(request: Any, scrubber: Scrubber) -> frozenset[str]:
 
 
 def filter_query(query: str) -> str:
-    """Return a query string without codes of OAuth; `redact_text` finds what is secret by its name."""
+    """Return a query string without OAuth codes; `redact_text` removes values under secret names."""
     pairs = [pair.partition("=") for pair in query.split("&")]
     if not _has_codes(name for name, _, _ in pairs):
         return query
@@ -57,10 +57,10 @@ def filter_query(query: str) -> str:
 
 
 def hide(value: Any, secrets: frozenset[str]) -> Any:
-    """Return a JSON value without the secrets, wherever they stand in its texts."""
+    """Return a JSON value with the secrets replaced in all its texts."""
     if not secrets:
         return value
-    # The longest first: one may be the beginning of another.
+    # Longest first: one secret may be a prefix of another.
     pattern = re.compile("|".join(re.escape(secret) for secret in sorted(secrets, key=len, reverse=True)))
     return _hidden(value, pattern)
 
@@ -78,7 +78,7 @@ def _hidden(value: Any, pattern: re.Pattern[str]) -> Any:
 def _all_secrets(request: Mapping[str, Any], scrubber: Scrubber) -> Iterator[str]:
     query = request.get("query_string")
     if isinstance(query, str):
-        # Servers other than Django take a semicolon for a separator, too, and clients use it.
+        # Servers other than Django accept a semicolon as a separator, and clients use it.
         pairs = _SEPARATORS.split(query[:_MAX_CHARS])
         yield from _of_pairs([pair.partition("=")[::2] for pair in pairs], scrubber)
     for part in ("headers", "env", "data"):
@@ -113,8 +113,8 @@ def _has_codes(names: Iterator[str]) -> bool:
 
 
 def _recognizable(value: str) -> Iterator[str]:
-    """Yield what to look for elsewhere: the value as it was sent, and as it was meant."""
+    """Yield the forms of a secret to search for: as sent, decoded, and without its scheme."""
     for form in {value, unquote_plus(value), _SCHEME.sub("", value, count=1)}:
-        # The SDK leaves a note where it has removed a value itself.
+        # The SDK leaves a note in brackets in place of a value that it removed.
         if len(form) >= (_MIN_WORD_CHARS if form.isalpha() else _MIN_CHARS) and not form.startswith("["):
             yield form[:_MAX_CHARS]

@@ -1,4 +1,4 @@
-"""Setting up the SDK."""
+"""Set-up and options of the Sentry SDK."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from integrations.sentry.types import Gate, Scrubber
 __all__ = ["RESERVED_OPTIONS", "init_sentry", "sentry_options"]
 
 IGNORED_LOGGERS = (
-    # Ours: what they tell has been recorded. By name where it is often: patterns are slower.
+    # Our own: their errors are recorded already. Frequent loggers are listed by name, since patterns are slower.
     "enginel.errors",
     "enginel.monitoring",
     "enginel.requests",
     "enginel.*",
-    # What a bad client can cause is no failure of ours.
+    # Errors of clients, not of the service.
     "django.security.*",
     "django.request",
     "django.server",
-    # Failures of tasks and pool processes come by Celery's signals, once each.
+    # Celery's signals report each failure of a task or pool process once.
     "celery.worker.*",
     "celery.app.trace",
     "celery.redirected",
@@ -41,7 +41,7 @@ IGNORED_LOGGERS = (
 
 RESERVED_OPTIONS = frozenset(
     {
-        # Given, it overrides the two below, frame by frame, and every duplicate costs what a kept event does.
+        # If set, it overrides the two options below for each frame, and a duplicate costs as much as a sent event.
         "data_collection",
         "include_local_variables",
         "include_source_context",
@@ -63,13 +63,13 @@ RESERVED_OPTIONS = frozenset(
         "transport",
     }
 )
-"""Options of the SDK that nobody else may set: the gate's cost and the scrubbing depend on them."""
+"""SDK options that a deployment cannot set: the gate's cost and the scrubbing depend on them."""
 
 _MAX_BREADCRUMBS = 50
 
 
 class _ScrubbedLater(EventScrubber):
-    """Leaves the event alone: `scrubbing` sees it when nothing is added to it any more."""
+    """Leaves events unchanged: `scrubbing` cleans the complete event later."""
 
     def scrub_event(self, event: Any) -> None:
         return
@@ -83,16 +83,16 @@ def sentry_options(
     crons: bool = False,
     more: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Return the options of the SDK that make it send what the gate lets pass, and nothing unscrubbed.
+    """Return SDK options that send only events admitted by the gate, and scrub each of them.
 
-    Captures are lean: no locals, no source. What passes gets them in `EnginelIntegration`.
+    Events are captured without locals and source lines. `EnginelIntegration` adds both to admitted events.
 
     Args:
-        gate: Decides on what the SDK captures by itself.
+        gate: Decides on events that the SDK captures by itself.
         scrubber: Removes secrets.
         grouping: ``enginel``, ``hybrid`` or ``sentry``, see `integrations.sentry.event_grouping`.
-        crons: Whether beat's tasks are monitored as crons.
-        more: Options of the SDK from the deployment; those of `RESERVED_OPTIONS` are left out.
+        crons: Whether Sentry monitors beat's tasks as crons.
+        more: SDK options of the deployment; `RESERVED_OPTIONS` are ignored.
     """
     given = {name: value for name, value in (more or {}).items() if name not in RESERVED_OPTIONS}
     send = scrubbing(scrubber)
@@ -104,7 +104,7 @@ def sentry_options(
         "auto_enabling_integrations": False,
         **given,
         "integrations": [
-            # The first: its processor goes before those of the others.
+            # First, so that its event processor runs before those of the others.
             EnginelIntegration(gate=gate, scrubber=scrubber, grouping=grouping),
             DjangoIntegration(signals_spans=False),
             CeleryIntegration(monitor_beat_tasks=crons),
@@ -112,7 +112,7 @@ def sentry_options(
             LoggingIntegration(sentry_logs_level=None),
             *given.get("integrations", ()),
         ],
-        # An option of one letter does not say that its value is secret. Failed commands have their scrubbed arguments.
+        # A one-letter option does not show that its value is secret. Errors of commands carry scrubbed arguments.
         "disabled_integrations": [ArgvIntegration(), *given.get("disabled_integrations", ())],
         "include_local_variables": False,
         "include_source_context": False,
@@ -122,9 +122,9 @@ def sentry_options(
         "before_send_transaction": send,
         "before_send_log": telemetry,
         "before_send_metric": telemetry,
-        # The SDK warns of it where spans are not streamed.
+        # The SDK warns about this hook unless spans are streamed.
         **({"before_send_span": scrubbing_spans(scrubber)} if _streams_spans(given) else {}),
-        "before_breadcrumb": _looking_at_breadcrumbs(scrubber),
+        "before_breadcrumb": _breadcrumb_filter(scrubber),
     }
 
 
@@ -139,10 +139,10 @@ def init_sentry(
     traces_sample_rate: float = 0.0,
     **options: Any,
 ) -> bool:
-    """Start the SDK; without a DSN do nothing.
+    """Start the SDK; do nothing without a DSN.
 
     Args:
-        dsn: Where to send.
+        dsn: DSN of the Sentry project.
         environment: Name of the deployment.
         release: Version of the running code.
         gate: See `sentry_options`.
@@ -175,16 +175,16 @@ def _streams_spans(options: Mapping[str, Any]) -> bool:
     return "stream" in {options.get("trace_lifecycle"), experiments.get("trace_lifecycle")}
 
 
-def _looking_at_breadcrumbs(scrubber: Scrubber) -> Callable[[dict[str, Any], dict[str, Any]], dict[str, Any] | None]:
+def _breadcrumb_filter(scrubber: Scrubber) -> Callable[[dict[str, Any], dict[str, Any]], dict[str, Any] | None]:
     """Return the SDK's ``before_breadcrumb``."""
 
     def before_breadcrumb(crumb: dict[str, Any], hint: dict[str, Any]) -> dict[str, Any] | None:
         if crumb.get("category") == "redis" and is_own_command():
-            # Ours would push the application's out.
+            # Our own commands would displace the application's breadcrumbs.
             return None
         line = hint.get("log_record")
         if line is not None and scrubber.withholds_line is not None and scrubber.withholds_line(line):
-            # A later event of other work may have it.
+            # A later event of other work may include this breadcrumb.
             return {name: value for name, value in crumb.items() if name not in {"message", "data", "category"}}
         return crumb
 

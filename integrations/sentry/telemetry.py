@@ -1,4 +1,4 @@
-"""The last look at metrics, log entries and streamed spans: the SDK sends them past ``before_send``."""
+"""Scrubbing of metrics, log entries and streamed spans, which bypass ``before_send``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Hook = Callable[[Any, Any], Any]
 
 
 def scrubbing_telemetry(scrubber: Scrubber) -> Hook:
-    """Return the SDK's ``before_send_metric`` and ``before_send_log``; what concerns a controlled design stays here."""
+    """Return the SDK's ``before_send_metric`` and ``before_send_log``, which drop items of controlled work."""
 
     def before_send(item: Any, hint: Any) -> Any:
         return None if _is_withheld(scrubber) else _scrubbed(item, scrubber)
@@ -26,13 +26,13 @@ def scrubbing_telemetry(scrubber: Scrubber) -> Hook:
 
 
 def scrubbing_spans(scrubber: Scrubber) -> Hook:
-    """Return the SDK's ``before_send_span``, which cannot hold a span back."""
+    """Return the SDK's ``before_send_span``, which cannot drop a span."""
 
     def before_send_span(span: Any, hint: Any) -> Any:
         bare = {**span, "name": _WITHHELD, "attributes": {}}
         try:
             return bare if _is_withheld(scrubber) else _scrubbed(span, scrubber)
-        except Exception:  # noqa: BLE001 - the SDK would send the span as it is
+        except Exception:  # noqa: BLE001 - the SDK would send the span unscrubbed
             return bare
 
     return before_send_span

@@ -1,11 +1,11 @@
-"""The transport: error events are kept before they are sent, and stay kept until Sentry has answered.
+"""SDK transport that stores error events before it sends them, until Sentry has answered.
 
-Other envelopes (check-ins, transactions, client reports) pass by: they are worth nothing later. Errors leave them room
-in the SDK's queue, so that a storm does not push a check-in out.
+Other envelopes (check-ins, transactions, client reports) are not stored, since they are worthless later. Errors leave
+room for them in the SDK's queue, so that a storm does not displace a check-in.
 
 Private methods of the SDK used here: ``_prepare_envelope``, ``_update_headers``, ``_request``, ``_update_rate_limits``,
 ``_check_disabled``, ``_flush_client_reports``, ``_disabled_until``, ``_worker``; ``tests/integrations/sentry/
-test_transport_contract.py`` tells what each must do.
+test_transport_contract.py`` tests the behaviour expected of each.
 """
 
 from __future__ import annotations
@@ -36,24 +36,24 @@ __all__ = ["Answer", "OutboxTransport"]
 logger = logging.getLogger("enginel.sentry")
 
 PERMANENT = frozenset({400, 413, 422})
-"""What Sentry answers to an envelope it will never take, however often it is sent."""
+"""Status codes for an envelope that Sentry will never accept."""
 
 PAUSE_SECONDS = 10.0
-"""After a failure events are left to replay for so long, so that a dead Sentry costs one attempt a process."""
+"""How long a process leaves events to replay after a failure, so that a dead Sentry costs it few attempts."""
 
 _QUEUE_SHARE = 0.8
-"""How much of the SDK's queue errors may fill; the rest is for what cannot wait in the outbox."""
+"""Share of the SDK's queue that errors may fill; the rest is for envelopes that are not stored."""
 
 _DEFAULT_LIMIT_SECONDS = 60
 
 
 class Answer(NamedTuple):
-    """What came of a request.
+    """Result of a request to Sentry.
 
     Attributes:
         outcome: ``accepted``, ``dead`` (never try again) or ``left`` (later).
         why: ``status_NNN``, or ``network``.
-        limited_until: When Sentry will take errors again, seconds since 1970; 0 for now.
+        limited_until: When Sentry accepts errors again, seconds since 1970; 0 without a limit.
     """
 
     outcome: str
@@ -62,9 +62,9 @@ class Answer(NamedTuple):
 
 
 class OutboxTransport(HttpTransport):
-    """Sends as the SDK does, and loses no error event; see the module."""
+    """Sends as the SDK does, but stores error events first; see the module."""
 
-    TIMEOUT = 10  # seconds; the SDK's 30 keep a stuck connection longer than anybody waits for a check-in
+    TIMEOUT = 10  # seconds; the SDK's 30 on a stuck connection would delay check-ins too long
 
     def __init__(self, options: dict[str, Any]) -> None:
         super().__init__(options)
@@ -72,7 +72,7 @@ class OutboxTransport(HttpTransport):
         self._paused_until = 0.0
         folder = spool()
         if folder is not None and not folder.is_empty():
-            # Left behind by a process that was killed.
+            # A killed process left it behind.
             poll_spool()
 
     def capture_envelope(self, envelope: Envelope) -> None:
@@ -83,7 +83,7 @@ class OutboxTransport(HttpTransport):
             return
         try:
             self._capture(envelope, event_id)
-        except Exception:  # an event is worth a try without a copy, whatever went wrong
+        except Exception:  # whatever went wrong: try to send the event without a stored copy
             logger.warning("an event for Sentry could not be kept", exc_info=True)
             super().capture_envelope(envelope)
 
@@ -100,7 +100,7 @@ class OutboxTransport(HttpTransport):
         losses.flush()
 
     def post(self, raw: bytes, timeout_seconds: float) -> Answer:
-        """Send a kept envelope from this thread, with a ``sent_at`` of now; never raises."""
+        """Send a stored envelope from this thread, with the current time as ``sent_at``. Never raises."""
         head, _, rest = raw.partition(b"\n")
         headers = json.loads(head)
         headers["sent_at"] = format_timestamp(datetime.now(UTC))
@@ -114,7 +114,7 @@ class OutboxTransport(HttpTransport):
             if integration is not None:
                 cut_envelope(envelope, integration.scrubber)
         except Exception:
-            # Events have been looked at before, other items have not.
+            # ``before_send`` has scrubbed the event, but no other item.
             logger.warning("an envelope for Sentry could not be scrubbed; its event is sent alone", exc_info=True)
             envelope.items[:] = [item for item in envelope.items if item.type == "event"]
 
@@ -129,7 +129,7 @@ class OutboxTransport(HttpTransport):
             self._keeper.left(kept, "queue_overflow", asked=False)
 
     def _deliver(self, kept: Kept, envelope: Envelope) -> None:
-        """Send one from the SDK's thread."""
+        """Send an envelope from the SDK's thread."""
         with capture_internal_exceptions():
             if (why := self._not_now(queued=True)) or (why := _refusal(self._keeper.claim(kept))):
                 if why != "taken":
@@ -177,7 +177,7 @@ class OutboxTransport(HttpTransport):
         headers: Mapping[str, str],
         timeout_seconds: float | None = None,
     ) -> urllib3.BaseHTTPResponse:
-        # One attempt: urllib3 would repeat it, and what fails is kept.
+        # One attempt, without urllib3's retries: a failed event stays in the outbox.
         return self._pool.request(
             method,
             self._auth.get_api_url(endpoint_type),
@@ -193,7 +193,7 @@ class OutboxTransport(HttpTransport):
             if response.status >= 500 and (seconds := response.headers.get("Retry-After")):
                 self._limit(None, self._retry.parse_retry_after(seconds))
         except (ValueError, OverflowError, urllib3.exceptions.HTTPError):
-            # A header nobody can read.
+            # The header is malformed.
             self._limit("error", _DEFAULT_LIMIT_SECONDS)
         if response.status == 429 and not self._limited_until():
             self._limit("error", _DEFAULT_LIMIT_SECONDS)
@@ -202,26 +202,26 @@ class OutboxTransport(HttpTransport):
         self._disabled_until[category] = datetime.now(UTC) + timedelta(seconds=seconds)
 
     def _limited_until(self) -> float:
-        """Return until when errors are limited (seconds since 1970), 0 when they are not."""
+        """Return the end of the rate limit on errors (seconds since 1970); 0 without one."""
         moments = [self._disabled_until[name] for name in ("error", None) if name in self._disabled_until]
         latest = max((moment.timestamp() for moment in moments), default=0.0)
         return latest if latest > time.time() else 0.0
 
     def _not_now(self, *, queued: bool = False) -> str:
-        """Return why an event is not sent from here now; empty when it is."""
+        """Return the reason to leave an event to replay; empty when this process may send it now."""
         if self._check_disabled("error"):
             return "ratelimit_backoff"
         if time.monotonic() < self._paused_until:
             return "network_error"
         worker: Any = self._worker
-        queue = worker._queue  # noqa: SLF001 - the SDK tells only whether it is full
+        queue = worker._queue  # noqa: SLF001 - the public method returns only whether it is full
         if not queued and queue.qsize() >= self.options["transport_queue_size"] * _QUEUE_SHARE:
             return "queue_overflow"
         return ""
 
 
 def _refusal(claim: str) -> str:
-    # Delivered already is as good as sent by somebody else.
+    # A delivered event needs no sending, like one that another process sends.
     return {"ok": "", "done": "taken", "taken": "taken", "limited": "ratelimit_backoff"}[claim]
 
 

@@ -1,4 +1,4 @@
-"""What passes between the SDK and whoever decides: plain data and the shapes of the callables."""
+"""Types shared by the SDK's integration and the application: plain data and signatures of callables."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from typing import Any, NamedTuple
 __all__ = ["OWN", "Decision", "Gate", "Occurrence", "Scrubber"]
 
 OWN = "enginel"
-"""Key of the SDK's hint under which an event that passed the gate carries its `Occurrence`."""
+"""Key of the SDK's hint that holds the `Occurrence` of an admitted event."""
 
 
 @dataclass(frozen=True)
 class Occurrence:
-    """One occurrence that passed the gate, and where it stands in its group.
+    """One occurrence that the gate admitted, with the counts of its group.
 
     Attributes:
         record: The scrubbed event, see `designs.monitoring`.
         key: Fingerprint.
-        site: Type and innermost own frame.
+        site: Exception type and innermost frame of the application.
         occurrences: Total of the group.
-        represents: Occurrences since the last one that passed, this one included.
-        first_seen: When the group began, ISO in UTC; empty where nobody knows.
+        represents: Occurrences since the last admitted one, including this one.
+        first_seen: Time of the group's first occurrence, ISO in UTC; empty if unknown.
         window_seconds: Period of the gate.
         code: Code of an exception of the application; empty for others.
-        words: Stage, reason and signal that the exception states, as far as they are words of the program.
+        words: Stage, reason and signal of the exception, as far as they are words of the program.
     """
 
     record: Mapping[str, Any]
@@ -42,12 +42,12 @@ class Occurrence:
 
 
 class Decision(NamedTuple):
-    """What becomes of an event the SDK captured by itself.
+    """The gate's decision on an event captured by the SDK.
 
     Attributes:
         passes: Whether it is sent.
-        occurrence: What it is an occurrence of; without one it goes as it is.
-        exc: The exception it tells of, if the SDK did not see that.
+        occurrence: Its record and group; without one it is sent unchanged.
+        exc: The exception behind it, if the SDK did not see that.
     """
 
     passes: bool
@@ -56,7 +56,7 @@ class Decision(NamedTuple):
 
 
 Gate = Callable[[Mapping[str, Any], Mapping[str, Any]], Decision]
-"""Decides on (event, hint) of the SDK. Must not raise; should it, the event passes."""
+"""Decides on (event, hint) of the SDK. Must not raise; if it does, the event is sent."""
 
 
 def _knows_none(*_: object) -> bool:
@@ -64,21 +64,22 @@ def _knows_none(*_: object) -> bool:
 
 
 class Scrubber(NamedTuple):
-    """How secrets are removed.
+    """Callables that remove secrets, and the content of controlled work.
 
     Attributes:
-        text: From a text, which is cut to so many characters.
-        value: From any value under a name; gives a JSON-ready, bounded copy.
-        text_of: The text of an exception whose own must not be asked for; None for any other.
-        withholds: Whether what runs now, or this exception, concerns what must not leave.
-        withholds_line: Whether a log record does.
-        ids_only: Of a context, what may leave then.
-        path_of_ids: Of a URL path, what may leave then.
-        knows_type: Whether a type, by module and qualified name, is the program's. Others' names stay here then.
-        knows_frame: Whether a frame, by module, path and qualified name of its function, is the program's.
-        is_id: Whether a value is the id of something.
-        first_closed: The place of the first frame of a stack whose locals must never leave, nor those of the frames
-            further in; the number of frames if there is none.
+        text: Returns a text without secrets, cut to a number of characters.
+        value: Returns a scrubbed, bounded, JSON-ready copy of a value, given its name.
+        text_of: Returns the text of an exception whose ``str()`` must not be called; None for any other.
+        withholds: Returns whether the current work, or this exception, is controlled: its content must not be sent.
+        withholds_line: The same for a log record.
+        ids_only: Returns the part of a context that may be sent for controlled work.
+        path_of_ids: Returns the part of a URL path that may be sent for controlled work.
+        knows_type: Returns whether the program defines a type, by module and qualified name. For controlled work,
+            names of other types are not sent.
+        knows_frame: Returns whether the program defines a function, by module, path and qualified name.
+        is_id: Returns whether a value is an id.
+        first_closed: Returns the index of the first frame of a stack whose locals, and those of inner frames, must
+            never be sent; the number of frames if there is none.
     """
 
     text: Callable[[str, int], str]

@@ -1,4 +1,4 @@
-"""What an event keeps that concerns what must not leave: ids, types, frames and source lines."""
+"""Reduction of events of controlled work to ids, types, frames and source lines."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from integrations.sentry.types import OWN, Occurrence, Scrubber
 __all__ = ["MARK", "is_marked", "mark_scope", "reword", "withhold"]
 
 MARK = "enginel.withheld"
-"""Tag of a scope, and of its events, whose content must not leave."""
+"""Tag of a scope, and of its events, whose content must not be sent."""
 
 _WITHHELD = "[withheld]"
 _HEADERS = frozenset({"host", "user-agent", "content-type", "content-length", "accept", "x-request-id"})
@@ -26,7 +26,7 @@ _REQUEST = ("method", "url")
 _CRUMB = ("timestamp", "type", "category", "level")
 _LEVELS = frozenset({"debug", "info", "warning", "error", "fatal", "critical"})
 _USER = ("id",)
-# How the program names its operations, loggers and kinds of breadcrumbs; numbers of parts have digits or capitals.
+# Names of the program's operations, loggers and breadcrumb types. Part numbers have digits or capitals.
 _WORD = re.compile(r"[a-z_][a-z_.]{0,99}\Z")
 _SLUG = re.compile(r"[a-z][a-z_.-]{0,99}\Z")
 _TEXT_OF_ROUTE = re.compile(r"[^\s]*[<{(][^\s]*\Z", re.ASCII)
@@ -38,7 +38,7 @@ _SPAN = (
 )  # fmt: skip
 _SPAN_WORDS = ("op", "origin", "status")
 _MECHANISM = ("type", "handled", "source", "exception_id", "parent_id", "is_exception_group", "synthetic")
-# Those of the record come from the record: a scope may have others under the same names.
+# Other tags come from the record, since a scope may hold different values under the same names.
 _TAGS = ("request_id", "trace_id", "celery_task_id", MARK)
 _PARTS_KEPT = frozenset(
     {
@@ -53,12 +53,12 @@ _OF_OPTIONS = ("environment", "release", "dist", "server_name")
 
 
 def mark_scope() -> None:
-    """Let nothing leave that the current scope holds: transactions end when the context of their request is over."""
+    """Mark the current scope as controlled: its transaction ends after the context of the request has been reset."""
     sentry_sdk.get_isolation_scope().set_tag(MARK, "yes")
 
 
 def is_marked(event: Mapping[str, Any], scrubber: Scrubber, exc: BaseException | None = None) -> bool:
-    """Return whether an event, or what it was made of, concerns what must not leave."""
+    """Return whether an event, or the exception behind it, belongs to controlled work."""
     tags = event.get("tags")
     if isinstance(tags, dict) and MARK in tags:
         return True
@@ -66,12 +66,12 @@ def is_marked(event: Mapping[str, Any], scrubber: Scrubber, exc: BaseException |
 
 
 def reword(event: dict[str, Any], exc: BaseException | None, scrubber: Scrubber) -> None:
-    """Say of each exception of an event what may be said, and mark the event.
+    """Replace the text of each exception of an event by a permitted one, and mark the event.
 
     Args:
-        event: With the exceptions as the SDK lists them.
-        exc: What the event was made of; None where that is not known.
-        scrubber: Knows the words.
+        event: Lists the exceptions in the order of the SDK.
+        exc: The exception behind the event; None if unknown.
+        scrubber: Provides the permitted texts.
     """
     event["tags"] = {**(event.get("tags") or {}), MARK: "yes"}
     values = [value for value in (event.get("exception") or {}).get("values") or () if isinstance(value, dict)]
@@ -85,9 +85,9 @@ def reword(event: dict[str, Any], exc: BaseException | None, scrubber: Scrubber)
 
 
 def withhold(event: dict[str, Any], hint: dict[str, Any], scrubber: Scrubber) -> None:
-    """Leave out of an event, in place, all that may hold content: values, bodies, queries, messages, attachments.
+    """Remove all content from an event, in place: values, bodies, queries, messages, attachments.
 
-    The texts of exceptions are those of `reword` by now.
+    `reword` has replaced the texts of exceptions before.
     """
     hint["attachments"] = []
     for part in event.keys() - _PARTS_KEPT:
@@ -96,7 +96,7 @@ def withhold(event: dict[str, Any], hint: dict[str, Any], scrubber: Scrubber) ->
     for part, cut in _PARTS.items():
         if part in event:
             event[part] = cut(event[part])
-    _say_of_record(event, hint.get(OWN), scrubber)
+    _apply_record(event, hint.get(OWN), scrubber)
     if "logentry" in event:
         own = hint.get(OWN)
         event["logentry"] = {"formatted": own.record["error_message"] if own is not None else _WITHHELD}
@@ -109,7 +109,7 @@ def withhold(event: dict[str, Any], hint: dict[str, Any], scrubber: Scrubber) ->
 
 
 def _withhold_words(event: dict[str, Any], scrubber: Scrubber) -> None:
-    """Keep of the address, the level, the transaction and the type what the program says."""
+    """Reduce URL, level, transaction and type to ids and words of the program."""
     url = (event.get("request") or {}).get("url")
     if isinstance(url, str):
         event["request"]["url"] = _url_of_ids(url, scrubber)
@@ -122,8 +122,8 @@ def _withhold_words(event: dict[str, Any], scrubber: Scrubber) -> None:
         event.pop("type", None)
 
 
-def _say_of_record(event: dict[str, Any], own: Occurrence | None, scrubber: Scrubber) -> None:
-    """Replace what code may have put under names of the service by what the service says."""
+def _apply_record(event: dict[str, Any], own: Occurrence | None, scrubber: Scrubber) -> None:
+    """Replace tags, contexts and options, which other code may have overwritten, by those of the service."""
     tags = {name: value for name, value in (event.get("tags") or {}).items() if name == MARK or scrubber.is_id(value)}
     contexts = event.get("contexts") or {}
     if own is not None:
@@ -138,7 +138,7 @@ def _say_of_record(event: dict[str, Any], own: Occurrence | None, scrubber: Scru
 
 
 def _withhold_names(event: dict[str, Any], scrubber: Scrubber) -> None:
-    """Leave out names of types and frames that the program may have made of data, and source of such frames."""
+    """Withhold names of types and frames that may be made of data, and the source lines of such frames."""
     holders = [event, *_values(event.get("exception")), *_values(event.get("threads"))]
     for value in holders[1:]:
         if "type" in value and not scrubber.knows_type(str(value.get("module") or "builtins"), str(value["type"])):
@@ -164,7 +164,7 @@ def _transaction(name: str, scrubber: Scrubber) -> str:
         return scrubber.path_of_ids(name) if scrubber.path_of_ids is not None else _WITHHELD
     if "/" in name or _WORD.match(name):
         return name
-    # A file's name has a dot, too.
+    # File names have a dot too.
     return name if _DOTTED.match(name) and name.partition(".")[0] in sys.modules else _WITHHELD
 
 
@@ -239,7 +239,7 @@ def _tags(tags: Any) -> Any:
 
 
 def _contexts(contexts: Any) -> Any:
-    """Return the trace only; a scope may hold anything under the names of others."""
+    """Return runtime and trace only; a scope may hold anything under other names."""
     kept = {"runtime": {"name": platform.python_implementation(), "version": platform.python_version()}}
     if "trace" in contexts:
         kept["trace"] = _in_words(_only(contexts["trace"], _SPAN), *_SPAN_WORDS)

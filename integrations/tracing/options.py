@@ -1,7 +1,7 @@
-"""Tracing, which is off unless an OTLP endpoint is set: then nothing is patched and nothing of OpenTelemetry loaded.
+"""Options and start of tracing. Without an OTLP endpoint, OpenTelemetry is not imported and nothing is patched.
 
-The extra (requirements/otel.txt) makes spans of requests, tasks, Redis commands and database queries, and sends them
-over OTLP. What the rest of the service wants of it is the id of the trace that is going on.
+The extra (requirements/otel.txt) creates spans for requests, tasks, Redis commands and database queries, and sends them
+over OTLP. The rest of the service uses only the id of the current trace.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ def _ignore(act: Callable[[], None]) -> None:
 
 @dataclass(frozen=True)
 class TracingOptions:
-    """How to trace.
+    """Options of tracing.
 
     Attributes:
         endpoint: OTLP over HTTP, such as ``http://collector:4318``; empty switches tracing off.
         service: Name of this service.
-        environment: Where it runs.
+        environment: Name of the deployment.
         release: Version of the running code.
         sample_rate: Share of traces begun here that are kept, 0 to 1.
-        withholds: Whether what runs now must not be told: spans then have names of the program, numbers and ids only.
-        knows_type: Whether a type, by module and qualified name, is the program's.
-        on_withheld: Takes a function to call when what runs now must not be told from now on.
+        withholds: Returns whether the current work is controlled: its spans keep names of the program, numbers and ids.
+        knows_type: Returns whether the program defines a type, by module and qualified name.
+        on_withheld: Registers a function to call when the current work becomes controlled.
     """
 
     endpoint: str

@@ -1,4 +1,4 @@
-"""What `integrations.tracing` does where the extra is installed and switched on."""
+"""OpenTelemetry set-up of `integrations.tracing`; imported only if the extra is installed and tracing is on."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from integrations.tracing.withheld_spans import WithholdingProcessor
 
 __all__ = ["current_trace_id", "start"]
 
-# Probes and scrapes say nothing new about the service, many times a minute.
+# Probes and scrapes come many times a minute, and their traces show nothing new.
 _UNTRACED = "api/health,metrics$"
-# Also how long a process that ends may wait for a collector that is away.
+# Also how long an ending process may wait for an unreachable collector.
 _EXPORT_SECONDS = 2.0
 _STATEMENT_MAX_CHARS = 2_000
 _SPAN_SECONDS = 2.0
 
 
 def start(options: TracingOptions) -> Callable[[], str]:
-    """Trace this process and those it forks; return what gives the current trace's id."""
+    """Trace this process and its forks; return a function that returns the current trace's id."""
     facts = {
         "service.name": options.service,
         "service.version": options.release,
@@ -43,7 +43,7 @@ def start(options: TracingOptions) -> Callable[[], str]:
         resource=Resource.create({name: value for name, value in facts.items() if value}),
         sampler=ParentBased(_Roots(options.sample_rate)),
     )
-    # Fork-aware: a child starts a queue and a thread of its own.
+    # Fork-aware: a child starts its own queue and thread.
     exporter = OTLPSpanExporter(_traces_url(options.endpoint), timeout=_EXPORT_SECONDS)
     processor = WithholdingProcessor(
         exporter, options.withholds, options.knows_type, schedule_delay_millis=int(_SPAN_SECONDS * 1000)
@@ -54,7 +54,7 @@ def start(options: TracingOptions) -> Callable[[], str]:
     _instrument(provider)
 
     def flush(**kwargs: object) -> None:
-        # A pool process of Celery ends without the hooks of atexit.
+        # Celery's pool processes end without running atexit hooks.
         provider.force_flush(int(_EXPORT_SECONDS * 1000))
 
     worker_process_shutdown.connect(flush, weak=False, dispatch_uid="enginel.flush_spans")
@@ -62,7 +62,7 @@ def start(options: TracingOptions) -> Callable[[], str]:
 
 
 def current_trace_id() -> str:
-    """Return the id of the trace that is going on, whether it is kept or not; empty where there is none."""
+    """Return the id of the current trace, sampled or not; empty if there is none."""
     context = trace.get_current_span().get_span_context()
     return trace.format_trace_id(context.trace_id) if context.is_valid else ""
 
@@ -75,13 +75,13 @@ def _traces_url(endpoint: str) -> str:
 def _instrument(provider: TracerProvider) -> None:
     given: dict[str, Any] = {
         "tracer_provider": provider,
-        # The measurements of these libraries would cost more than all of ours.
+        # The metrics of these libraries would cost more than all of ours.
         "meter_provider": metrics.NoOpMeterProvider(),
         "skip_dep_check": True,
     }
-    # Outermost of all middleware, so that the context of every other one knows the trace.
+    # The outermost middleware, so that all others run within the trace.
     DjangoInstrumentor().instrument(excluded_urls=_UNTRACED, middleware_position=0, **given)
-    CeleryInstrumentor().instrument(**given)  # type: ignore[no-untyped-call] # the base has types, this has none
+    CeleryInstrumentor().instrument(**given)  # type: ignore[no-untyped-call] # only its base class has types
     RedisInstrumentor().instrument(**given)
     tracer = provider.get_tracer(__name__)
 
@@ -89,12 +89,12 @@ def _instrument(provider: TracerProvider) -> None:
         if not any(isinstance(wrapper, _QuerySpans) for wrapper in connection.execute_wrappers):
             connection.execute_wrappers.append(_QuerySpans(tracer))
 
-    # Django's own hook, so that it is the same for each engine, and sees the text without the values.
+    # Django's own hook works for all database engines, and its SQL text has no parameter values.
     connection_created.connect(watch, weak=False, dispatch_uid="enginel.query_spans")
 
 
 class _QuerySpans:
-    """A span for each database query within a trace that is kept."""
+    """Creates a span for each database query within a sampled trace."""
 
     def __init__(self, tracer: trace.Tracer) -> None:
         self._tracer = tracer
@@ -113,7 +113,7 @@ class _QuerySpans:
 
 
 class _Roots(Sampler):
-    """Keeps a share of the traces that begin here, and none that a background thread's command would begin."""
+    """Samples a share of the traces that begin here, but none that begins with a background thread's command."""
 
     def __init__(self, share: float) -> None:
         self._share = TraceIdRatioBased(share)

@@ -10,10 +10,11 @@ __all__ = ["init_tracing"]
 
 
 def init_tracing(options: TracingOptions) -> Callable[[], str] | None:
-    """Start tracing in this process and those it forks.
+    """Start tracing in this process and its forks.
 
     Returns:
-        What gives the id of the current trace, or an empty string; None where tracing is off or not installed.
+        A function that returns the id of the current trace, or an empty string; None if tracing is off or not
+        installed.
     """
     if not options.endpoint or not is_tracing_installed():
         return None

@@ -1,4 +1,4 @@
-"""Spans of work whose content must not leave: names of the program, numbers and ids are what they keep."""
+"""Reduction of spans of controlled work to names of the program, numbers and ids."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _TASK_SPAN = re.compile(r"(?:run|apply_async)/(.*)\Z", re.DOTALL)
 _EXCEPTION = "exception"
 _EXCEPTION_TYPE = "exception.type"
 
-# Set by the instrumentation from what the program says of itself.
+# The instrumentation sets these from facts of the program, not from data.
 _FACTS = frozenset(
     {
         "http.method", "http.request.method", "http.status_code", "http.response.status_code", "http.route",
@@ -38,13 +38,13 @@ _TASK_NAME = "celery.task_name"
 
 
 class WithholdingProcessor(BatchSpanProcessor):
-    """Exports spans; those of a trace that is to be withheld, from then on, without names and content.
+    """Exports spans in batches. Once a trace is controlled, its spans lose their names and content.
 
     Args:
         exporter: Sends spans.
-        withholds: Returns whether what runs now must not be told.
-        knows_type: Returns whether a type, by module and qualified name, is the program's.
-        **options: Of `BatchSpanProcessor`.
+        withholds: Returns whether the current work is controlled.
+        knows_type: Returns whether the program defines a type, by module and qualified name.
+        **options: Options of `BatchSpanProcessor`.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class WithholdingProcessor(BatchSpanProcessor):
         self._traces: OrderedDict[int, None] = OrderedDict()
 
     def withhold_trace(self) -> None:
-        """Withhold all that ends from now on in the current trace."""
+        """Reduce each span of the current trace that ends from now on."""
         self._withhold(trace.get_current_span())
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
@@ -113,7 +113,7 @@ def _facts(attributes: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _name(span: ReadableSpan, attributes: Mapping[str, Any]) -> str:
-    """Return a span's name if it is a verb of HTTP, SQL or Redis, with its route, or says what is done with a task."""
+    """Return a span's name if it is a verb of HTTP, SQL or Redis with its route, or an operation on a task."""
     verb, _, rest = span.name.partition(" ")
     if _VERB.match(verb) and rest in ("", attributes.get("http.route")):
         return span.name

@@ -1,4 +1,4 @@
-"""What was lost on the way to Sentry, by reason: counted in the process, added to the store when Redis answers."""
+"""Counts of events lost on the way to Sentry, by reason. Each process adds its own to the outbox in Redis."""
 
 from __future__ import annotations
 
@@ -12,45 +12,45 @@ from integrations.sentry.outbox.stream import outbox
 __all__ = ["Losses", "losses"]
 
 _DECISIONS = frozenset({"event_processor", "sample_rate", "backpressure"})
-"""The SDK calls these losses, too: here they are what the gate held back and counts itself, and sampling."""
+"""Reasons that the SDK reports as losses but that are decisions: the gate, which counts its own, and sampling."""
 
 
 class Losses:
-    """Thread-safe."""
+    """Thread-safe counters of lost events."""
 
     def __init__(self) -> None:
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything, after a fork: what was counted before is the parent's to tell."""
+        """Reset all counters after a fork; the parent reports its own."""
         self._lock = threading.RLock()
         self._counts: Counter[str] = Counter()
-        # What is on its way: it goes again, under the same number, until Redis has answered.
+        # The batch being sent. It is repeated under the same sequence number until Redis has answered.
         self._sent: Counter[str] = Counter()
         self._sequence = 0
         self._owner = secrets.token_hex(8)
 
     def record(self, reason: str, number: int = 1) -> None:
-        """Count a loss, unless it was a decision."""
+        """Count a loss; skip decisions."""
         if reason in _DECISIONS or number <= 0:
             return
         with self._lock:
             self._counts[f"dropped:{reason}"] += number
 
     def waiting(self) -> dict[str, int]:
-        """Return what the store does not know yet, by reason."""
+        """Return the counts that are not in the outbox yet, by reason."""
         with self._lock:
             total = self._counts + self._sent
         return {name.removeprefix("dropped:"): number for name, number in total.items()}
 
     def flush(self) -> bool:
-        """Add to the store; return whether nothing waits any more. Never raises."""
+        """Add the counts to the outbox; return whether all are stored. Never raises."""
         store = outbox()
         if store is None or not (self._counts or self._sent):
             return not (self._counts or self._sent)
         with self._lock:
             if not self._sent:
-                # The same object until it is replaced: who counts in the middle of this is not lost.
+                # Both names refer to the same object until the second is replaced: no count in between is lost.
                 self._sent, self._counts = self._counts, Counter()
                 self._sequence += 1
             sent, sequence = dict(self._sent), self._sequence

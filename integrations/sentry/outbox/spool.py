@@ -1,7 +1,7 @@
-"""The spool: a file of this host where envelopes wait while Redis is away, read back into the outbox later.
+"""Spool: a file of this host that stores envelopes while Redis is away, until they are moved to the outbox.
 
-Lines of JSON, appended with one write each: an envelope, or the id of one that was delivered meanwhile. A torn or
-damaged line is skipped and counted; what stands before and after it is read.
+Each line is JSON, appended with one write: an envelope, or the id of an envelope that was delivered meanwhile. A torn
+or damaged line is skipped and counted; the lines before and after it are read.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ __all__ = ["Spool", "SpoolFull"]
 MAX_BYTES = 32 * 1024 * 1024
 MAX_LINE_BYTES = 4 * 1024 * 1024
 _NAME = "outbox.spool"
-# Each fails only if a reader takes the file away within the same microseconds.
+# An attempt fails only if a reader renames the file within the same microseconds.
 _TRIES = 100
 _ENTRY = re.compile(rb'\{"id": "([^"\\]+)"')
 _DONE = re.compile(rb'\{"done": "([^"\\]+)"')
@@ -36,10 +36,10 @@ class SpoolFull(Exception):
 
 
 class Spool:
-    """A folder with the file that is written and those that are being read back.
+    """A folder with the file being written and the files being drained.
 
-    Writers share a lock on the file; who reads it back renames it and takes the lock alone, so no line is added
-    to a file that was read already. Nobody waits for a lock.
+    Writers share a lock on the file. A reader renames it and takes an exclusive lock, so no line is added to a file
+    that was read already. No lock blocks.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -47,10 +47,10 @@ class Spool:
         self.path = folder / _NAME
 
     def append(self, waiting: Waiting, owner: str, lease_until: float) -> None:
-        """Keep an envelope.
+        """Append an envelope.
 
         Raises:
-            SpoolFull: It has no room.
+            SpoolFull: There is no room.
         """
         body = base64.b64encode(zlib.compress(waiting.envelope, 1)).decode()
         self._write(
@@ -58,15 +58,15 @@ class Spool:
         )
 
     def delivered(self, event_id: str) -> None:
-        """Note that an envelope need not be sent any more.
+        """Record that an envelope was delivered.
 
         Raises:
-            SpoolFull: It has no room.
+            SpoolFull: There is no room.
         """
         self._write({"done": event_id})
 
     def depth(self) -> int:
-        """Return how many envelopes wait; reads the files, and unpacks nothing."""
+        """Return the number of waiting envelopes; reads the files but unpacks no envelope."""
         waiting: set[bytes] = set()
         for path in self._files():
             with suppress(OSError), path.open("rb") as lines:
@@ -78,41 +78,41 @@ class Spool:
         return len(waiting)
 
     def is_empty(self) -> bool:
-        """Tell, at the cost of a look into the folder, whether nothing waits."""
+        """Return whether no envelope waits, at the cost of listing the folder."""
         return not self._files()
 
     def drain(
         self, hand_over: Callable[[Waiting, str, float], object], delivered: Callable[[str], object]
     ) -> tuple[int, int]:
-        """Hand over what waits, oldest first, and the ids of what was delivered.
+        """Call back with each delivered id and each waiting envelope, oldest first, then delete the files.
 
-        What the callables raise ends it; the file stays, and is read again from its start the next time.
+        An exception of a callback ends it. The file stays, and the next call reads it again from its start.
 
         Args:
-            hand_over: Gets envelope, owner and the seconds its lease still lasts.
-            delivered: Gets the id of an event.
+            hand_over: Receives an envelope, its owner and the remaining seconds of its lease.
+            delivered: Receives the id of an event.
 
         Returns:
-            How many went, and how many lines were damaged.
+            Number of waiting envelopes, and number of damaged lines.
         """
         with suppress(FileNotFoundError):
             self.path.rename(self.folder / f"{_NAME}.{time.time_ns()}-{os.getpid()}")
-        handed_over = damaged = 0
+        moved = damaged = 0
         for path in self._files():
             if path == self.path:
                 continue
-            with _alone(path) as mine:
-                if not mine:
+            with _exclusive_lock(path) as is_locked:
+                if not is_locked:
                     continue
                 content = _read(path)
                 for event_id in content.delivered:
                     delivered(event_id)
                 for waiting, owner, until in content.waiting:
                     hand_over(waiting, owner, max(0.0, until - time.time()))
-                handed_over += len(content.waiting)
+                moved += len(content.waiting)
                 damaged += content.damaged
                 path.unlink()
-        return handed_over, damaged
+        return moved, damaged
 
     def _files(self) -> list[Path]:
         try:
@@ -133,7 +133,7 @@ class Spool:
         raise SpoolFull("busy")
 
     def _write_once(self, data: bytes) -> bool:
-        """Append to the file; False when it was taken away to be read meanwhile."""
+        """Append to the file; return False when a reader has renamed it meanwhile."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         descriptor = os.open(self.path, flags, 0o600)
@@ -154,8 +154,8 @@ class Spool:
 
 
 @contextmanager
-def _alone(path: Path) -> Iterator[bool]:
-    """Give whether nobody else reads or writes the file, for as long as this lasts."""
+def _exclusive_lock(path: Path) -> Iterator[bool]:
+    """Yield whether this process holds the exclusive lock on the file."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:
@@ -163,11 +163,11 @@ def _alone(path: Path) -> Iterator[bool]:
         return
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        mine = path.exists()
+        is_locked = path.exists()
     except BlockingIOError:
-        mine = False
+        is_locked = False
     try:
-        yield mine
+        yield is_locked
     finally:
         os.close(descriptor)
 
@@ -179,7 +179,7 @@ class _Content(NamedTuple):
 
 
 def _read(path: Path) -> _Content:
-    """Return what a file holds; what waits with its owner and the end of its lease, oldest first."""
+    """Return the content of a file; waiting envelopes with owner and end of lease, oldest first."""
     found: dict[str, tuple[Waiting, str, float]] = {}
     delivered: list[str] = []
     damaged = 0

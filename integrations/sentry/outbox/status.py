@@ -1,4 +1,4 @@
-"""How delivery to Sentry stands: facts for health checks, pages, metrics and commands."""
+"""Status of delivery to Sentry, for health checks, pages, metrics and commands."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _DROPPED = "dropped:"
 
 
 def delivery_status() -> dict[str, Any]:
-    """Return the facts; never raises, and asks Redis only.
+    """Return the delivery status. Queries Redis only, and never raises.
 
     Returns:
-        ``enabled``, ``reachable`` (None: nobody has asked yet), ``outbox_depth``, ``outbox_oldest_seconds``,
+        ``enabled``, ``reachable`` (None: not tried yet), ``outbox_depth``, ``outbox_oldest_seconds``,
         ``spool_depth`` (of this host), ``dead_letters``, ``accepted``, ``replayed``, ``dropped`` (by reason),
         ``rate_limited_until`` (ISO or None), ``last_answer``, ``store`` (``ok``, ``away`` or ``off``).
     """
@@ -56,7 +56,7 @@ def delivery_status() -> dict[str, Any]:
 
 
 def delivery_of(event_id: str) -> str:
-    """Return what became of an event: ``delivered``, ``refused`` (for good), ``waiting`` or ``unknown``."""
+    """Return the delivery state of an event: ``delivered``, ``refused`` (for good), ``waiting`` or ``unknown``."""
     store = outbox()
     if store is None:
         return "unknown"
@@ -67,7 +67,7 @@ def delivery_of(event_id: str) -> str:
 
 
 def dead_letters() -> list[dict[str, Any]]:
-    """Return what Sentry refused for good, newest first; empty while Redis is away.
+    """Return the events that Sentry refused for good, newest first; empty while Redis is away.
 
     Returns:
         Dicts with ``event_id``, ``why``, ``at_ms`` (milliseconds since 1970) and ``bytes``.
@@ -80,7 +80,7 @@ def dead_letters() -> list[dict[str, Any]]:
 
 
 def flush(seconds: float) -> None:
-    """Wait until what this process has captured was sent or given up, at most so long."""
+    """Wait at most ``seconds`` until each event captured by this process is sent or left to the outbox."""
     sentry_sdk.flush(timeout=seconds)
 
 

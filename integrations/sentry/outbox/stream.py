@@ -1,8 +1,8 @@
-"""The outbox: envelopes Sentry has not accepted yet, in a bounded Redis stream.
+"""Outbox: a bounded Redis stream of envelopes that Sentry has not accepted yet.
 
-An envelope is kept before anybody tries to send it, so that a killed process loses none, and removed when Sentry has
-answered. Whoever sends one holds its lease meanwhile: the process that captured it, or the replay. All Redis keys
-share one hash tag; each step is one atomic script.
+An envelope is stored before it is sent, so that a killed process loses none. It is removed when Sentry has answered.
+The sender holds a lease on it: the process that captured it, or replay. All Redis keys share one hash tag; each step
+is one atomic script.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ _OUTBOX_COUNT = Script("integrations", "outbox_count")
 _OUTBOX_UNLOCK = Script("integrations", "outbox_unlock")
 _OUTBOX_SETTLE = Script("integrations", "outbox_settle")
 
-# The number is that of the layout: what another one left behind expires by itself.
+# The number is the version of the layout. Keys of other versions expire by themselves.
 PREFIX = "enginel:{outbox}:1:"
 
 MAX_ENTRIES = 1_000
-"""With the gate in front these are a thousand distinct incidents."""
+"""The gate sends duplicates rarely, so these are about a thousand distinct incidents."""
 
 MAX_BYTES = 32 * 1024 * 1024
 MAX_DEAD = 100
 MAX_DONE = 10_000
-"""Delivered event ids that are remembered, so that a copy in a spool file or a queue is not sent again."""
+"""Number of delivered event ids kept, so that a copy in a spool file or a queue is not sent again."""
 
 MAX_AGE_SECONDS = 30 * 86_400
-"""Sentry replaces an older timestamp by the moment it arrives, so it would tell of now."""
+"""Sentry replaces an older timestamp by the time of arrival, which would be wrong."""
 
 LEASE_SECONDS = 30.0
-"""How long who captured an envelope has it for himself; longer than a request to Sentry may take."""
+"""How long the capturing process may send an envelope before replay takes it over. Exceeds the request timeout."""
 
 _KEPT_SECONDS = 31 * 86_400
 _SCANNED = 200
@@ -50,11 +50,11 @@ _COMPRESSION = 1
 
 @dataclass(frozen=True)
 class Config:
-    """Where envelopes wait.
+    """Storage of waiting envelopes.
 
     Attributes:
-        redis_url: Redis of the outbox; without one nothing is kept.
-        spool_dir: Folder of this host for times when Redis is away, too; None for no spool.
+        redis_url: Redis of the outbox; empty for no outbox.
+        spool_dir: Folder of this host's spool, used while Redis is away; None for no spool.
         lease_seconds: See `LEASE_SECONDS`.
     """
 
@@ -68,7 +68,7 @@ _secret = secrets.token_hex(8)
 
 
 def configure(redis_url: str = "", spool_dir: Path | None = None, lease_seconds: float = LEASE_SECONDS) -> None:
-    """Say where envelopes wait; see `Config`."""
+    """Set the storage of waiting envelopes; see `Config`."""
     _configured[0] = Config(redis_url, spool_dir, lease_seconds)
 
 
@@ -77,16 +77,16 @@ def config() -> Config:
 
 
 def token() -> str:
-    """Return the name of this process; a forked child, which inherits its parent's queue, has another."""
+    """Return the token of this process. A forked child inherits its parent's queue but has its own token."""
     return f"{_secret}-{os.getpid()}"
 
 
 class Waiting(NamedTuple):
-    """An envelope that is to be sent.
+    """An envelope waiting to be sent.
 
     Attributes:
         event_id: Id of its event.
-        at_ms: When it was captured, milliseconds since 1970; the fraction tells which of one burst came first.
+        at_ms: Time of capture, milliseconds since 1970; the fraction orders the events of one burst.
         envelope: Its bytes.
     """
 
@@ -96,21 +96,21 @@ class Waiting(NamedTuple):
 
 
 class Outbox:
-    """The store. Every method but those that say otherwise raises `RedisUnavailable` when Redis does not answer."""
+    """Envelopes in Redis. Unless stated otherwise, methods raise `RedisUnavailable` when Redis does not answer."""
 
     def __init__(self, redis: FailFastRedis) -> None:
         self.redis = redis
 
     def add(self, waiting: Waiting, owner: str, lease_seconds: float) -> str:
-        """Keep an envelope.
+        """Store an envelope.
 
         Args:
             waiting: The envelope.
-            owner: Token of who holds its lease.
-            lease_seconds: How long; 0 when replay may send it at once.
+            owner: Token of the process that holds its lease.
+            lease_seconds: Duration of the lease; 0 when replay may send it at once.
 
         Returns:
-            ``kept``, ``known`` or ``done``.
+            ``kept``, ``known`` (it is stored already) or ``done`` (it was delivered).
         """
         keys = _keys("stream", "order", "ids", "leases", "done", "totals")
         body = zlib.compress(waiting.envelope, _COMPRESSION)
@@ -121,15 +121,15 @@ class Outbox:
         return _text(self.redis.script(_OUTBOX_ADD, keys, args))
 
     def claim(self, event_id: str, owner: str, lease_seconds: float) -> str:
-        """Ask for the right to send; return ``ok``, ``done``, ``taken`` or ``limited``."""
+        """Take or renew the lease of an envelope; return ``ok``, ``done``, ``taken`` or ``limited``."""
         keys = _keys("ids", "leases", "done", "remote")
         return _text(self.redis.script(_OUTBOX_CLAIM, keys, (event_id, owner, int(lease_seconds * 1000))))
 
     def take_oldest(self, owner: str, lease_seconds: float) -> Waiting | float | None:
-        """Return the oldest envelope nobody is sending, with its lease.
+        """Lease and return the oldest envelope that has no lease.
 
         Returns:
-            The envelope; or the moment (seconds since 1970) until which Sentry wants none; or None.
+            The envelope; while Sentry limits the rate, the end of that (seconds since 1970); None if there is none.
         """
         oldest_ms = int((time.time() - MAX_AGE_SECONDS) * 1000)
         keys = _keys("stream", "order", "ids", "leases", "remote", "totals")
@@ -144,19 +144,19 @@ class Outbox:
             try:
                 return Waiting(event_id.decode(), float(at_ms), zlib.decompress(body))
             except zlib.error:
-                # Nobody can send it, and it must not stand before the others for a month.
+                # It cannot be sent, and must not block the others for a month.
                 self._settle(event_id.decode(), "dead", "damaged", "", 0.0, body=body)
 
     def accepted(self, event_id: str, *, by: str, limited_until: float = 0.0) -> bool:
-        """Note a delivery by ``live`` or ``replay``; return whether it was the first of this event."""
+        """Record a delivery by ``live`` or ``replay``; return whether it was the first of this event."""
         return self._settle(event_id, "accepted", "accepted", by, limited_until)
 
     def dead(self, waiting: Waiting, why: str, *, by: str) -> None:
-        """Put aside what Sentry will never take."""
+        """Move an envelope that Sentry will never accept to the dead letters."""
         self._settle(waiting.event_id, "dead", why, by, 0.0, body=zlib.compress(waiting.envelope, _COMPRESSION))
 
     def left(self, event_id: str, why: str, owner: str, *, by: str = "", limited_until: float = 0.0) -> None:
-        """Give the right to send back: it was refused, or (``by`` empty) not tried."""
+        """Release the lease of an envelope that Sentry refused, or (``by`` empty) that was not sent."""
         self._settle(event_id, "left", why, by, limited_until, owner=owner)
 
     def count(self, sequence: int, owner: str, counts: dict[str, int]) -> None:
@@ -165,11 +165,11 @@ class Outbox:
         self.redis.script(_OUTBOX_COUNT, _keys("totals", f"counted:{owner}"), (sequence, _KEPT_SECONDS, *pairs))
 
     def lock(self, owner: str, seconds: float) -> bool:
-        """Become the one who replays."""
+        """Take the lock of replay; return whether this succeeded."""
         return bool(self.redis.run(lambda client: client.set(f"{PREFIX}lock", owner, nx=True, px=int(seconds * 1000))))
 
     def unlock(self, owner: str) -> None:
-        """Let others replay; does nothing, and raises nothing, if Redis is away: the lock ends by itself."""
+        """Release the lock of replay. Never raises: while Redis is away, the lock expires by itself."""
         try:
             self.redis.script(_OUTBOX_UNLOCK, _keys("lock"), (owner,))
         except RedisUnavailable:
@@ -212,7 +212,7 @@ class Outbox:
         return "refused" if refused else "delivered"
 
     def dead_letters(self) -> list[dict[str, Any]]:
-        """Return what was put aside, newest first: ``event_id``, ``why``, ``at_ms``, ``bytes``."""
+        """Return the dead letters, newest first: ``event_id``, ``why``, ``at_ms``, ``bytes``."""
         found = self.redis.run(lambda client: cast("list[Any]", client.xrevrange(f"{PREFIX}dead")))
         return [
             {
@@ -233,7 +233,7 @@ class Outbox:
 
 
 def outbox() -> Outbox | None:
-    """Return the outbox of this process; None where none is configured."""
+    """Return the outbox of this process; None if none is configured."""
     url = config().redis_url
     return Outbox(redis_for(url)) if url else None
 

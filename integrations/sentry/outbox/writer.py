@@ -1,6 +1,6 @@
-"""Keeping envelopes wherever there is room: the outbox in Redis, else the spool of this host, else nowhere.
+"""Writer of the outbox: stores an envelope in Redis, else in this host's spool, else not at all.
 
-Nothing here raises, and nothing waits longer than Redis' timeout once a breaker window.
+Nothing here raises, and nothing waits longer than one Redis timeout per breaker window.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ __all__ = ["Keeper", "Kept", "drain_spool", "spool"]
 logger = logging.getLogger("enginel.sentry")
 
 POLL_SECONDS = 1.0
-"""How often a process looks whether Redis is back while this host's spool holds something."""
+"""How often a process tries Redis again while this host's spool is not empty."""
 
 _poller_lock = threading.RLock()
 _poller: list[threading.Thread] = []
 
 
 class Kept(NamedTuple):
-    """An envelope on its way, and where a copy of it is.
+    """An envelope on its way, and the place of its stored copy.
 
     Attributes:
         waiting: The envelope.
-        owner: Who captured it.
-        place: ``outbox``, ``spool``, or ``memory``: nowhere else.
+        owner: Token of the process that captured it.
+        place: ``outbox``, ``spool``, or ``memory`` (no stored copy).
     """
 
     waiting: Waiting
@@ -41,10 +41,10 @@ class Kept(NamedTuple):
 
 
 class Keeper:
-    """What the transport tells of envelopes, told to the outbox, or to the spool while Redis is away."""
+    """Records each step of an envelope in the outbox, or in the spool while Redis is away."""
 
     def keep(self, waiting: Waiting, *, lease: bool) -> Kept:
-        """Keep an envelope; with ``lease`` for this process to send, else for replay."""
+        """Store an envelope. With ``lease`` this process may send it, else replay may at once."""
         owner, seconds = token(), config().lease_seconds if lease else 0.0
         store = outbox()
         if store is not None:
@@ -64,17 +64,17 @@ class Keeper:
         return Kept(waiting, owner, "memory")
 
     def claim(self, kept: Kept) -> str:
-        """Return ``ok`` when this process may send it now, else why not: ``done``, ``taken``, ``limited``."""
+        """Return ``ok`` when this process may send it now, else the reason: ``done``, ``taken`` or ``limited``."""
         store = outbox()
         if store is None:
             return "ok"
         if kept.owner != token():
-            # The queue of a parent, copied by a fork: the parent sends it.
+            # A fork copied the queue of its parent. The parent sends it.
             return "taken"
         try:
             return store.claim(kept.waiting.event_id, kept.owner, config().lease_seconds)
         except RedisUnavailable:
-            # Nobody else can be sending it. Sentry takes an event id once, should it come again.
+            # No other process can claim it while Redis is away. Sentry ignores a repeated event id.
             return "ok"
 
     def accepted(self, kept: Kept, limited_until: float) -> None:
@@ -106,10 +106,10 @@ class Keeper:
                 return
         if kept.place == "memory":
             losses.record(why)
-        # Else replay will ask once more, and put it aside then.
+        # Otherwise replay sends it once more, and moves it to the dead letters then.
 
     def left(self, kept: Kept, why: str, *, asked: bool, limited_until: float = 0.0) -> Kept:
-        """Leave it to replay; of what is nowhere else, try again to keep it, or count it as lost for ``why``."""
+        """Leave an envelope to replay. Without a stored copy, try to store it again, else count it as lost."""
         if kept.place == "memory":
             kept = self.keep(kept.waiting, lease=False)
             if kept.place == "memory":
@@ -131,21 +131,21 @@ def spool() -> Spool | None:
 
 
 def drain_spool(store: Outbox) -> int:
-    """Read this host's spool back into the outbox; return how many envelopes went.
+    """Move this host's spool into the outbox; return the number of envelopes moved.
 
     Raises:
-        RedisUnavailable: Redis does not answer; what has not gone stays.
+        RedisUnavailable: Redis does not answer; the remaining envelopes stay in the spool.
     """
     folder = spool()
     if folder is None or folder.is_empty():
         return 0
-    handed_over, damaged = folder.drain(store.add, lambda event_id: store.accepted(event_id, by="live"))
+    moved, damaged = folder.drain(store.add, lambda event_id: store.accepted(event_id, by="live"))
     losses.record("spool_damaged", damaged)
-    return handed_over
+    return moved
 
 
 def poll_spool() -> None:
-    """See to it that the spool is read back, even if this process captures nothing more."""
+    """Start a thread that moves the spool into the outbox, in case this process captures no further event."""
     with _poller_lock:
         if _poller and _poller[0].is_alive():
             return
@@ -153,7 +153,7 @@ def poll_spool() -> None:
         try:
             thread.start()
         except RuntimeError:
-            # The interpreter is ending: the next process of this host does it.
+            # The interpreter is shutting down. Another process of this host drains the spool.
             return
         _poller[:] = [thread]
 
