@@ -8,7 +8,8 @@ enginel.E004  ``ENGINEL_SENTRY_OPTIONS`` sets what Enginel sets itself
 enginel.E005  tracing is switched on and its packages are not installed
 enginel.E006  an ``ENGINEL_*`` variable that nothing reads: it is misspelt
 enginel.E007  an ``ENGINEL_*`` Django setting that nothing reads: it is misspelt
-enginel.E008  ``ENGINEL_IN_APP_PACKAGES`` holds what is no name of a package
+enginel.E008  ``ENGINEL_IN_APP_PACKAGES`` has an entry that is no package name
+enginel.E009  an ``ENGINEL_*`` Django setting has a wrong type or is out of its range
 enginel.W002  the CAD kernel is not usable, see `designs.kernel_check`
 enginel.W003  the process that reads uploaded files is confined in part, see `designs.kernel_check`
 enginel.W004  ``ENGINEL_IN_APP_PACKAGES`` names a package that is not installed here
@@ -26,6 +27,7 @@ from django.conf import settings
 from django.core import checks
 
 from designs.conf import conf, setting_names
+from designs.settings_table import SETTINGS
 from integrations.sentry import RESERVED_OPTIONS
 from integrations.tracing import is_tracing_installed
 
@@ -39,6 +41,7 @@ _MADE_BY_SETTINGS = ("ENGINEL_EMBEDDED_VALKEY", "ENGINEL_ENV_NAMES", "ENGINEL_EN
 def register_checks() -> None:
     checks.register(check_environment, TAG)
     checks.register(check_names, TAG)
+    checks.register(check_values, TAG)
     checks.register(check_drivers, TAG)
     checks.register(check_sentry, TAG)
     checks.register(check_in_app_packages, TAG)
@@ -66,6 +69,15 @@ def check_names(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
         for name in sorted(set(dir(settings)) - known)
         if name.startswith("ENGINEL_")
         for nearest in [get_close_matches(name, known, n=1)]
+    ]
+
+
+def check_values(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
+    """Return an error for each ``ENGINEL_*`` Django setting that does not fit its row; no error repeats a value."""
+    return [
+        checks.Error(f"{name} is no usable {row.noun}.", hint=row.hint, obj=name, id="enginel.E009")
+        for name, row in SETTINGS.items()
+        if name.startswith("ENGINEL_") and hasattr(settings, name) and not row.fits(getattr(settings, name))
     ]
 
 

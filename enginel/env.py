@@ -7,12 +7,17 @@ entry point runs the checks before it serves. A problem never repeats a secret's
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
+
+from designs.settings_model import Kind, Setting
+from designs.settings_table import SETTINGS
 
 __all__ = ["Env", "EnvProblem"]
 
@@ -52,6 +57,33 @@ class Env:
         self._environ = environ
         self.problems: list[EnvProblem] = []
         self.read: set[str] = set()
+
+    def setting(self, name: str) -> Any:
+        """Return a setting of the table, parsed by its row; its default when unset or unusable."""
+        row = SETTINGS[name]
+        raw = self.secret(name) if row.kind is Kind.SECRET else self.text(name)
+        if row.kind is Kind.FLAG:
+            return self.flag(name, row.default)
+        if not raw:
+            return row.default
+        if row.kind is Kind.URL:
+            return self.url(name, ("http", "https"))
+        # A path to a callable is imported by the checks, once the applications are loaded.
+        value = _parsed(row, raw)
+        if row.kind is Kind.CALLABLE or row.fits(value):
+            return value
+        self.report(name, f"{name} is no usable {row.noun}.", row.hint)
+        return row.default
+
+    def remaining(self) -> dict[str, Any]:
+        """Return the usable variables of the table that nothing has asked for yet."""
+        found = {}
+        for name in [name for name, row in SETTINGS.items() if row.kind is not Kind.OTHER and name not in self.read]:
+            problems = len(self.problems)
+            value = self.setting(name)
+            if self._environ.get(name, "").strip() and len(self.problems) == problems:
+                found[name] = value
+        return found
 
     def text(self, name: str, default: str = "") -> str:
         self.read.add(name)
@@ -143,7 +175,7 @@ class Env:
         self.report(name, f"{name} is no usable URL.", hint)
         return ""
 
-    def unknown(self, prefix: str, also: Collection[str] = (), in_code: Collection[str] = ()) -> list[EnvProblem]:
+    def unknown(self, prefix: str, also: Collection[str] = ()) -> list[EnvProblem]:
         """Return a problem for each variable with the prefix, or nearly so, that nothing has asked for.
 
         Names that Kubernetes and Docker set for services are left out.
@@ -151,16 +183,12 @@ class Env:
         Args:
             prefix: Of our names.
             also: Names that other parts of the service ask for.
-            in_code: Names that only a settings module can set.
         """
         known = self.read.union(also)
         problems = []
         for name in sorted(self._environ.keys() - known):
             upper = name.upper()
             if upper[:1] not in prefix[:2] or _SERVICE_LINK.fullmatch(f"{name}={self._environ[name]}"):
-                continue
-            if name in in_code:
-                problems.append(EnvProblem(name, f"{name} is no variable.", "Set it in a settings module of your own."))
                 continue
             is_ours = upper.startswith(prefix)
             nearest = get_close_matches(upper, known, n=1, cutoff=_LIKE_CUTOFF if is_ours else _SAME_CUTOFF)
@@ -186,3 +214,19 @@ class Env:
                 f"It must be a readable UTF-8 text file of at most {_SECRET_FILE_MAX_BYTES} bytes.",
             )
             return ""
+
+
+def _parsed(row: Setting, raw: str) -> Any:
+    """Return the value that the text states, or None where it has not the row's type."""
+    try:
+        if row.kind is Kind.INTEGER:
+            return int(raw)
+        if row.kind is Kind.NUMBER:
+            return float(raw)
+        if row.kind in (Kind.NUMBERS, Kind.OPTIONS):
+            return json.loads(raw)
+    except (ValueError, RecursionError):
+        return None
+    if row.kind in (Kind.WORDS, Kind.PACKAGES, Kind.NETWORKS):
+        return [word.strip() for word in raw.split(",") if word.strip()] or None
+    return raw

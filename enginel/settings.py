@@ -9,7 +9,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from designs.conf import setting_names
 from enginel import service_urls
 from enginel.env import Env, EnvProblem
 from enginel.release import release_of
@@ -19,11 +18,11 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 env = Env(os.environ)
 
 # --- Where and how this process runs -----------------------------------------------------------------
-ENGINEL_ENVIRONMENT = env.choice("ENGINEL_ENVIRONMENT", "production", ("production", "development", "test"))
+ENGINEL_ENVIRONMENT = env.setting("ENGINEL_ENVIRONMENT")
 _LOCAL = ENGINEL_ENVIRONMENT != "production"
 ENGINEL_STATE_DIR = Path(env.text("ENGINEL_STATE_DIR", str(BASE_DIR / "var"))).resolve()
 ENGINEL_RELEASE = release_of(BASE_DIR, env.text("ENGINEL_RELEASE"))
-DEBUG = env.flag("ENGINEL_DEBUG")
+DEBUG = env.setting("ENGINEL_DEBUG")
 if DEBUG and not _LOCAL:
     env.report(
         "ENGINEL_DEBUG",
@@ -78,7 +77,7 @@ CELERY_BROKER_URL = service_urls.broker_url(env, REDIS_URL)
 CELERY_RESULT_BACKEND = CELERY_BROKER_URL
 CELERY_TASK_SERIALIZER = CELERY_RESULT_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
-CELERY_TASK_ALWAYS_EAGER = env.flag("ENGINEL_TASKS_EAGER")
+CELERY_TASK_ALWAYS_EAGER = env.setting("ENGINEL_TASKS_EAGER")
 CELERY_TASK_EAGER_PROPAGATES = False
 CELERY_TASK_TRACK_STARTED = True
 # No code reads results. A backend is needed for chords only, and for tasks that set ignore_result=False themselves.
@@ -95,17 +94,16 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_timeout": 2, "socket_connect_timeout"
 CELERY_TASK_PUBLISH_RETRY = False
 
 SENTRY_DSN = service_urls.sentry_dsn(env)
-# Seconds; designs.conf says what it is.
-ENGINEL_WINDOW_SECONDS = env.integer("ENGINEL_WINDOW_SECONDS", 300, minimum=1, maximum=86_400)
-ENGINEL_REDACT_EMAIL, ENGINEL_REDACT_IP = env.flag("ENGINEL_REDACT_EMAIL"), env.flag("ENGINEL_REDACT_IP")
+ENGINEL_WINDOW_SECONDS = env.setting("ENGINEL_WINDOW_SECONDS")
+ENGINEL_REDACT_EMAIL, ENGINEL_REDACT_IP = env.setting("ENGINEL_REDACT_EMAIL"), env.setting("ENGINEL_REDACT_IP")
 # None: the packages of the project's own apps.
 ENGINEL_IN_APP_PACKAGES = env.words("ENGINEL_IN_APP_PACKAGES") or None
-ENGINEL_SENTRY_GROUPING = env.choice("ENGINEL_SENTRY_GROUPING", "enginel", ("enginel", "hybrid", "sentry"))
-ENGINEL_SENTRY_CRONS = env.flag("ENGINEL_SENTRY_CRONS")
-ENGINEL_SENTRY_ISSUE_URL = env.url("ENGINEL_SENTRY_ISSUE_URL", ("http", "https"))
-ENGINEL_SENTRY_TRACES_SAMPLE_RATE = env.seconds("ENGINEL_SENTRY_TRACES_SAMPLE_RATE", 0.0, minimum=0, maximum=1)
-ENGINEL_OTLP_ENDPOINT = env.url("ENGINEL_OTLP_ENDPOINT", ("http", "https"))
-ENGINEL_OTLP_SAMPLE_RATE = env.seconds("ENGINEL_OTLP_SAMPLE_RATE", 0.1, minimum=0, maximum=1)
+ENGINEL_SENTRY_GROUPING = env.setting("ENGINEL_SENTRY_GROUPING")
+ENGINEL_SENTRY_CRONS = env.setting("ENGINEL_SENTRY_CRONS")
+ENGINEL_SENTRY_ISSUE_URL = env.setting("ENGINEL_SENTRY_ISSUE_URL")
+ENGINEL_SENTRY_TRACES_SAMPLE_RATE = env.setting("ENGINEL_SENTRY_TRACES_SAMPLE_RATE")
+ENGINEL_OTLP_ENDPOINT = env.setting("ENGINEL_OTLP_ENDPOINT")
+ENGINEL_OTLP_SAMPLE_RATE = env.setting("ENGINEL_OTLP_SAMPLE_RATE")
 
 # Tasks outside of a module named tasks.
 CELERY_IMPORTS = ["designs.reconciliation", "designs.worker.periodic_tasks"]
@@ -118,7 +116,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     }
 }
 # Less than half of the minute for which a finding counts.
-ENGINEL_HEALTH_ROUND_SECONDS = env.seconds("ENGINEL_HEALTH_ROUND_SECONDS", 30, minimum=0, maximum=30)
+ENGINEL_HEALTH_ROUND_SECONDS = env.setting("ENGINEL_HEALTH_ROUND_SECONDS")
 if ENGINEL_HEALTH_ROUND_SECONDS:
     CELERY_BEAT_SCHEDULE["check-health"] = {
         "task": "designs.tasks_monitoring.check_health",
@@ -135,21 +133,15 @@ if SENTRY_DSN:
 
 # --- Limits ------------------------------------------------------------------------------------------
 _MEBIBYTE = 1024 * 1024
-ENGINEL_MAX_UPLOAD_BYTES = env.integer(
-    "ENGINEL_MAX_UPLOAD_BYTES", 100 * _MEBIBYTE, minimum=1024, maximum=10 * 1024 * _MEBIBYTE
-)
-ENGINEL_CLIENT_GRACE_SECONDS = env.seconds("ENGINEL_CLIENT_GRACE_SECONDS", 10, minimum=0.1, maximum=300)
-ENGINEL_CLIENT_MIN_BYTES_PER_SECOND = env.integer(
-    "ENGINEL_CLIENT_MIN_BYTES_PER_SECOND", 8192, minimum=1, maximum=_MEBIBYTE
-)
-ENGINEL_KERNEL_TIMEOUT_SECONDS = env.seconds("ENGINEL_KERNEL_TIMEOUT_SECONDS", 20, minimum=0.5, maximum=3600)
-ENGINEL_KERNEL_MEMORY_BYTES = env.integer(
-    "ENGINEL_KERNEL_MEMORY_BYTES", 4096 * _MEBIBYTE, minimum=512 * _MEBIBYTE, maximum=1024 * 1024 * _MEBIBYTE
-)
+ENGINEL_MAX_UPLOAD_BYTES = env.setting("ENGINEL_MAX_UPLOAD_BYTES")
+ENGINEL_CLIENT_GRACE_SECONDS = env.setting("ENGINEL_CLIENT_GRACE_SECONDS")
+ENGINEL_CLIENT_MIN_BYTES_PER_SECOND = env.setting("ENGINEL_CLIENT_MIN_BYTES_PER_SECOND")
+ENGINEL_KERNEL_TIMEOUT_SECONDS = env.setting("ENGINEL_KERNEL_TIMEOUT_SECONDS")
+ENGINEL_KERNEL_MEMORY_BYTES = env.setting("ENGINEL_KERNEL_MEMORY_BYTES")
 # The kernel's deadline ends a task first; these two catch what hangs outside the kernel.
 CELERY_TASK_SOFT_TIME_LIMIT = ENGINEL_KERNEL_TIMEOUT_SECONDS + 20
 CELERY_TASK_TIME_LIMIT = ENGINEL_KERNEL_TIMEOUT_SECONDS + 30
-ENGINEL_TOKEN_TTL_HOURS = env.integer("ENGINEL_TOKEN_TTL_HOURS", 10, minimum=1, maximum=24 * 365)
+ENGINEL_TOKEN_TTL_HOURS = env.setting("ENGINEL_TOKEN_TTL_HOURS")
 
 # --- Application -------------------------------------------------------------------------------------
 INSTALLED_APPS = [
@@ -232,12 +224,10 @@ STORAGES = {
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1 * _MEBIBYTE
 
-ENGINEL_BEHIND_PROXY = _BEHIND_PROXY = env.flag("ENGINEL_BEHIND_PROXY")
+ENGINEL_BEHIND_PROXY = _BEHIND_PROXY = env.setting("ENGINEL_BEHIND_PROXY")
 
 # --- Who reads /metrics ------------------------------------------------------------------------------
-ENGINEL_METRICS_TOKEN = env.secret("ENGINEL_METRICS_TOKEN")
-if ENGINEL_METRICS_TOKEN and len(ENGINEL_METRICS_TOKEN) < 16:
-    env.report("ENGINEL_METRICS_TOKEN", "ENGINEL_METRICS_TOKEN is too short.", "Use at least 16 random characters.")
+ENGINEL_METRICS_TOKEN = env.setting("ENGINEL_METRICS_TOKEN")
 
 ENGINEL_METRICS_ALLOWED_IPS = service_urls.metrics_allowed_ips(env, local=_LOCAL)
 
@@ -288,7 +278,7 @@ SESSION_ENGINE = "designs.access.sessions"
 SESSION_COOKIE_AGE = 10 * 3_600
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _HTTPS
 SECURE_SSL_REDIRECT = False
-SECURE_HSTS_SECONDS = env.integer("ENGINEL_HSTS_SECONDS", 0, minimum=0, maximum=10**9)
+SECURE_HSTS_SECONDS = env.setting("ENGINEL_HSTS_SECONDS")
 if _BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
@@ -301,7 +291,7 @@ LOGGING = {
     "handlers": {"console": {"()": "designs.logs.console_handler", "formatter": "json", "filters": ["recorded"]}},
     "root": {
         "handlers": ["console"],
-        "level": env.choice("ENGINEL_LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")),
+        "level": env.setting("ENGINEL_LOG_LEVEL"),
     },
     "loggers": {
         # Django's own handlers would print each line a second time, in another shape.
@@ -314,6 +304,9 @@ LOGGING = {
         "uvicorn.access": {"handlers": [], "level": "WARNING", "propagate": False},
     },
 }
+
+# The other settings of the table have their defaults where they are read, so only what the environment states is set.
+globals().update(env.remaining())
 
 # Read by enginel.local and the test suite, or with another storage only; none of them is misspelt.
 _KNOWN_ELSEWHERE = frozenset(
@@ -336,6 +329,4 @@ _KNOWN_ELSEWHERE = frozenset(
 )
 ENGINEL_ENV_PROBLEMS: tuple[EnvProblem, ...] = tuple(env.problems)
 ENGINEL_ENV_NAMES = _KNOWN_ELSEWHERE.union(env.read)
-ENGINEL_ENV_UNKNOWN: tuple[EnvProblem, ...] = tuple(
-    env.unknown("ENGINEL_", also=_KNOWN_ELSEWHERE, in_code=setting_names())
-)
+ENGINEL_ENV_UNKNOWN: tuple[EnvProblem, ...] = tuple(env.unknown("ENGINEL_", also=_KNOWN_ELSEWHERE))

@@ -9,6 +9,10 @@ from django.utils.functional import cached_property
 
 from designs.conf import Conf, conf
 
+ATTRIBUTES = [
+    *Conf.__annotations__,
+    *(name for name, kind in vars(Conf).items() if isinstance(kind, cached_property)),
+]
 DEFAULTS = {
     "ring_size": 100,
     "ring_seconds": 3600,
@@ -44,7 +48,7 @@ def test_the_checkout_is_ours_unless_told_otherwise() -> None:
         assert conf.in_app_roots == ("/a", "/b")
 
 
-@pytest.mark.parametrize("name", [name for name, kind in vars(Conf).items() if isinstance(kind, cached_property)])
+@pytest.mark.parametrize("name", ATTRIBUTES)
 def test_no_setting_can_be_set_past_django(name: str) -> None:
     with pytest.raises(AttributeError, match=name):
         setattr(conf, name, 5)

@@ -239,13 +239,6 @@ def test_a_misspelt_name_is_unknown_and_the_nearest_is_named(name: str, nearest:
     assert unknown(**{name: "secret"}) == {name: f"Did you mean {nearest}?"}
 
 
-def test_a_name_that_only_code_can_set_says_so() -> None:
-    (problem,) = Env({"ENGINEL_RING_SIZE": "5"}).unknown("ENGINEL_", in_code=("ENGINEL_RING_SIZE",))
-
-    assert problem.message == "ENGINEL_RING_SIZE is no variable."
-    assert problem.hint == "Set it in a settings module of your own."
-
-
 def test_a_name_like_no_other_is_unknown() -> None:
     assert unknown(ENGINEL_XYZZY_QQ="1") == {"ENGINEL_XYZZY_QQ": "See docs/reference.md for the names."}
 
