@@ -37,7 +37,7 @@ class InAppPackages(NamedTuple):
 
     Attributes:
         names: The packages themselves; None where the setting names none, and the others decide.
-        apps: The installed apps.
+        apps: Django's installed apps.
         entries: Modules that the project starts from.
     """
 
@@ -106,7 +106,9 @@ class Conf:
     @cached_property
     def in_app_roots(self) -> tuple[str, ...]:
         stated = getattr(settings, "ENGINEL_IN_APP_ROOTS", None)
-        return tuple(stated) if isinstance(stated, _COLLECTIONS) else (str(getattr(settings, "BASE_DIR", "")),)
+        if not isinstance(stated, _COLLECTIONS):
+            return (str(getattr(settings, "BASE_DIR", "")),)
+        return tuple(str(root) for root in stated)
 
     @cached_property
     def in_app_packages(self) -> InAppPackages:

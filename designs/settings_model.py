@@ -24,6 +24,7 @@ class Kind(StrEnum):
     TEXT = "text"
     CHOICE = "one of"
     WORDS = "list of texts"
+    FOLDERS = "list of folders"
     PACKAGES = "list of packages"
     NETWORKS = "list of addresses or networks"
     NUMBERS = "numbers by name"
@@ -31,7 +32,7 @@ class Kind(StrEnum):
     CALLABLE = "callable or dotted path of one"
     URL = "http or https URL, or empty"
     SECRET = "text, secret"  # noqa: S105 - the name of a type
-    PATH = "folder"
+    PATH = "folder, a pathlib.Path in Django settings"
     # A function of `enginel.services` or `enginel.settings` reads it.
     OTHER = "see its form"
 
@@ -49,6 +50,7 @@ _ARTICLES = {
     Kind.INTEGER: "a ",
     Kind.NUMBER: "a ",
     Kind.WORDS: "a ",
+    Kind.FOLDERS: "a ",
     Kind.NETWORKS: "a ",
     Kind.CALLABLE: "a ",
     Kind.URL: "an ",
@@ -66,7 +68,7 @@ class Setting:
         name: Name of the Django setting and of the environment variable.
         default: Value without the setting; None where it is computed, see ``shown_default``.
         unit: Of the value; "none" for names, flags and addresses.
-        reason: What the setting decides, and why the default is what it is.
+        reason: Effect of the setting, and the reason for its default.
         minimum: Smallest number; for secrets the smallest length.
         maximum: Largest number.
         choices: All values of a choice.
@@ -100,7 +102,7 @@ class Setting:
 
     @property
     def noun(self) -> str:
-        """What a value is, for a message."""
+        """Noun for a value in messages."""
         if self.unit == "seconds" and self.kind is Kind.NUMBER:
             return "duration"
         return _NOUNS.get(self.kind, str(self.kind))
@@ -144,6 +146,10 @@ def _is_integer(row: Setting, value: object) -> bool:
 
 def _are_texts(row: Setting, value: object) -> bool:
     return isinstance(value, list | tuple | set | frozenset) and all(isinstance(text, str) for text in value)
+
+
+def _are_folders(row: Setting, value: object) -> bool:
+    return isinstance(value, list | tuple | set | frozenset) and all(isinstance(root, str | Path) for root in value)
 
 
 def _are_networks(row: Setting, value: object) -> bool:
@@ -192,13 +198,14 @@ _CHECKS: dict[Kind, Callable[[Setting, object], bool]] = {
     Kind.TEXT: _is_text,
     Kind.CHOICE: lambda row, value: isinstance(value, str) and value in row.choices,
     Kind.WORDS: _are_texts,
+    Kind.FOLDERS: _are_folders,
     Kind.NETWORKS: _are_networks,
     Kind.NUMBERS: _are_numbers,
     Kind.OPTIONS: _are_options,
     Kind.CALLABLE: _is_callable,
     Kind.URL: lambda _, value: isinstance(value, str) and (not value or value.startswith(("http://", "https://"))),
     Kind.SECRET: _is_secret,
-    Kind.PATH: lambda _, value: isinstance(value, Path) or (isinstance(value, str) and bool(value)),
+    Kind.PATH: lambda _, value: isinstance(value, Path),
 }
 
 

@@ -48,7 +48,9 @@ _RECORDS = (
     flag("ENGINEL_REDACT_IP", False, "remove IP addresses from records, logs and Sentry"),
 )
 _GROUPING = (
-    words("ENGINEL_IN_APP_ROOTS", (), "folders whose code decides the grouping", shown="the checkout"),
+    words(
+        "ENGINEL_IN_APP_ROOTS", (), "folders whose code decides the grouping", shown="the checkout", kind=Kind.FOLDERS
+    ),
     words(
         "ENGINEL_IN_APP_PACKAGES",
         (),

@@ -1,8 +1,8 @@
-"""Reading settings from the environment: garbage is never guessed at, secrets may come from files.
+"""Settings from environment variables: typed, never guessed, with secrets from files.
 
-A value that cannot be used is remembered as a problem and the default is used meanwhile, so that all
-problems can be shown at once: `designs.checks` turns each into a Django system check error, and every
-entry point runs the checks before it serves. A problem never repeats a secret's value.
+An unusable value is recorded as a problem and replaced by its default, so that one start reports all problems:
+`designs.checks` turns each into a Django system check error, and every entry point runs the checks before it serves.
+A problem never repeats a value, which may be a secret.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ __all__ = ["Env", "EnvProblem"]
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off", ""})
 _SECRET_FILE_MAX_BYTES = 64 * 1024
-# How alike a name is to a known one: to be suggested, and to be taken for it without our prefix.
+# Similarity from which a known name is suggested, and from which a name without our prefix counts as misspelt.
 _LIKE_CUTOFF, _SAME_CUTOFF = 0.6, 0.9
-# What Kubernetes and Docker set for a service whose name begins with ours; the name alone is not enough, since a
-# misspelt port of ours ends alike.
+# Variables that Kubernetes and Docker set for a service whose name begins with ours. The pattern includes the value,
+# since a misspelt port of ours has the same ending.
 _SERVICE_LINK = re.compile(
     r"[A-Z0-9_]+_SERVICE_(HOST|PORT(_[A-Z0-9_]+)?)=.*"
     r"|[A-Z0-9_]+_PORT(_\d+_(TCP|UDP|SCTP))?=(tcp|udp|sctp)://.*"
@@ -38,7 +38,7 @@ _SERVICE_LINK = re.compile(
 
 @dataclass(frozen=True)
 class EnvProblem:
-    """One unusable environment variable: its name, what is wrong, and how to mend it."""
+    """One unusable environment variable: its name, the problem, and a hint how to fix it."""
 
     name: str
     message: str
@@ -49,8 +49,8 @@ class Env:
     """Typed access to environment variables.
 
     Attributes:
-        problems: What could not be used so far, in order of reading.
-        read: Names asked for so far; all others with the prefix are misspelt.
+        problems: Unusable variables so far, in order of reading.
+        read: Names read so far; all others with the prefix are misspelt.
     """
 
     def __init__(self, environ: Mapping[str, str]) -> None:
@@ -76,7 +76,7 @@ class Env:
         return row.default
 
     def remaining(self) -> dict[str, Any]:
-        """Return the usable variables of the table that nothing has asked for yet."""
+        """Return the usable variables of the table that were not read yet."""
         found = {}
         for name in [name for name, row in SETTINGS.items() if row.kind is not Kind.OTHER and name not in self.read]:
             problems = len(self.problems)
@@ -156,7 +156,7 @@ class Env:
     def url(self, name: str, schemes: Collection[str], unchecked: Collection[str] = ()) -> str:
         """Return a URL with one of the schemes, which may hold a password; empty when unset or unusable.
 
-        What follows the ``unchecked`` schemes, several hosts for example, is the caller's to check.
+        The caller checks URLs of the ``unchecked`` schemes, which may list several hosts.
         """
         raw = self.secret(name)
         if not raw or raw.partition("://")[0] in unchecked:
@@ -176,13 +176,13 @@ class Env:
         return ""
 
     def unknown(self, prefix: str, also: Collection[str] = ()) -> list[EnvProblem]:
-        """Return a problem for each variable with the prefix, or nearly so, that nothing has asked for.
+        """Return a problem for each variable with the prefix, or a similar one, that was not read.
 
         Names that Kubernetes and Docker set for services are left out.
 
         Args:
-            prefix: Of our names.
-            also: Names that other parts of the service ask for.
+            prefix: Beginning of all our names.
+            also: Names that other parts of the service read.
         """
         known = self.read.union(also)
         problems = []
@@ -217,7 +217,7 @@ class Env:
 
 
 def _parsed(row: Setting, raw: str) -> Any:
-    """Return the value that the text states, or None where it has not the row's type."""
+    """Return the value of the text, or None where the text does not have the row's type."""
     try:
         if row.kind is Kind.INTEGER:
             return int(raw)
@@ -227,6 +227,6 @@ def _parsed(row: Setting, raw: str) -> Any:
             return json.loads(raw)
     except (ValueError, RecursionError):
         return None
-    if row.kind in (Kind.WORDS, Kind.PACKAGES, Kind.NETWORKS):
+    if row.kind in (Kind.WORDS, Kind.FOLDERS, Kind.PACKAGES, Kind.NETWORKS):
         return [word.strip() for word in raw.split(",") if word.strip()] or None
     return raw

@@ -1,4 +1,4 @@
-"""All Django settings, from the environment. See docs/reference.md for the table of variables."""
+"""All Django settings, from environment variables; docs/reference.md has their table."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ if not SECRET_KEY:
         "ENGINEL_SECRET_KEY is not set; production has no default.",
         "Set it or ENGINEL_SECRET_KEY_FILE to 50 random characters; for a local try, ENGINEL_ENVIRONMENT=development.",
     )
-    # Django refuses to start without any key before the checks can say why; this one is never used twice.
+    # Without a key Django stops before the checks can report why. This one is used once.
     SECRET_KEY = secrets.token_urlsafe(48)
 elif len(SECRET_KEY) < 32:
     env.report("ENGINEL_SECRET_KEY", "ENGINEL_SECRET_KEY is too short.", "Use at least 32 random characters.")
@@ -66,7 +66,7 @@ DATABASES = {"default": service_urls.database(env, ENGINEL_STATE_DIR, local=_LOC
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = service_urls.redis_url(env)
-# True: no server was named, so development and tests use the one that enginel.local finds or starts.
+# True: no URL was set, so development and tests use the server that enginel.local finds or starts.
 ENGINEL_EMBEDDED_VALKEY = _LOCAL and not REDIS_URL
 if ENGINEL_EMBEDDED_VALKEY:
     REDIS_URL = f"unix://{socket_path(ENGINEL_STATE_DIR)}"
@@ -80,12 +80,12 @@ CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_ALWAYS_EAGER = env.setting("ENGINEL_TASKS_EAGER")
 CELERY_TASK_EAGER_PROPAGATES = False
 CELERY_TASK_TRACK_STARTED = True
-# No code reads results. A backend is needed for chords only, and for tasks that set ignore_result=False themselves.
+# No code reads results. Only chords and tasks with ignore_result=False need a backend.
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_RESULT_EXPIRES = 3600
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-# Celery's own, with a heartbeat.
+# Celery's scheduler with a heartbeat.
 CELERY_BEAT_SCHEDULER = "integrations.celery.scheduler:Scheduler"
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
@@ -115,7 +115,6 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "options": {"expires": _BEAT_SECONDS},
     }
 }
-# Less than half of the minute for which a finding counts.
 ENGINEL_HEALTH_ROUND_SECONDS = env.setting("ENGINEL_HEALTH_ROUND_SECONDS")
 if ENGINEL_HEALTH_ROUND_SECONDS:
     CELERY_BEAT_SCHEDULE["check-health"] = {
@@ -127,7 +126,7 @@ if SENTRY_DSN:
     CELERY_BEAT_SCHEDULE["replay-sentry-outbox"] = {
         "task": "designs.tasks_monitoring.replay_sentry_outbox",
         "schedule": _BEAT_SECONDS,
-        # What waited for the next turn is done by it.
+        # The next run does the work of an expired one.
         "options": {"expires": _BEAT_SECONDS},
     }
 
@@ -138,7 +137,7 @@ ENGINEL_CLIENT_GRACE_SECONDS = env.setting("ENGINEL_CLIENT_GRACE_SECONDS")
 ENGINEL_CLIENT_MIN_BYTES_PER_SECOND = env.setting("ENGINEL_CLIENT_MIN_BYTES_PER_SECOND")
 ENGINEL_KERNEL_TIMEOUT_SECONDS = env.setting("ENGINEL_KERNEL_TIMEOUT_SECONDS")
 ENGINEL_KERNEL_MEMORY_BYTES = env.setting("ENGINEL_KERNEL_MEMORY_BYTES")
-# The kernel's deadline ends a task first; these two catch what hangs outside the kernel.
+# The kernel's deadline ends a task first. These two end tasks that hang outside of the kernel.
 CELERY_TASK_SOFT_TIME_LIMIT = ENGINEL_KERNEL_TIMEOUT_SECONDS + 20
 CELERY_TASK_TIME_LIMIT = ENGINEL_KERNEL_TIMEOUT_SECONDS + 30
 ENGINEL_TOKEN_TTL_HOURS = env.setting("ENGINEL_TOKEN_TTL_HOURS")
@@ -160,7 +159,7 @@ INSTALLED_APPS = [
     "health_check",
 ]
 MIDDLEWARE = [
-    # Outermost, so that it sees what every other layer turned into a response.
+    # Outermost, so that it sees the responses that every other layer made of exceptions.
     "designs.middleware.ErrorTrackingMiddleware",
     "designs.middleware.RequestLoggingMiddleware",
     "designs.middleware.PerformanceMonitoringMiddleware",
@@ -175,7 +174,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
-# What a page did and what it took, for the developer who asks for it, on the machine it runs on.
+# Profiles of a page (queries, time) on request, for developers on the same machine.
 INTERNAL_IPS = ["127.0.0.1", "::1"]
 PYINSTRUMENT_URL_ARGUMENT = "profile"
 PYINSTRUMENT_SHOW_CALLBACK = "debug_toolbar.middleware.show_toolbar"
@@ -226,7 +225,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 1 * _MEBIBYTE
 
 ENGINEL_BEHIND_PROXY = _BEHIND_PROXY = env.setting("ENGINEL_BEHIND_PROXY")
 
-# --- Who reads /metrics ------------------------------------------------------------------------------
+# --- Access to /metrics ------------------------------------------------------------------------------
 ENGINEL_METRICS_TOKEN = env.setting("ENGINEL_METRICS_TOKEN")
 
 ENGINEL_METRICS_ALLOWED_IPS = service_urls.metrics_allowed_ips(env, local=_LOCAL)
@@ -241,7 +240,7 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "designs.http.negotiation.ContentNegotiation",
-    # OPTIONS is 405 everywhere: DRF's answer to it describes views to those who may not use them.
+    # OPTIONS is 405 everywhere: DRF's response describes views to users without permission.
     "DEFAULT_METADATA_CLASS": None,
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_PAGINATION_CLASS": "designs.http.pagination.PageNumberPagination",
@@ -305,10 +304,10 @@ LOGGING = {
     },
 }
 
-# The other settings of the table have their defaults where they are read, so only what the environment states is set.
+# Code that reads the other settings of the table has their defaults, so only variables that are set are added here.
 globals().update(env.remaining())
 
-# Read by enginel.local and the test suite, or with another storage only; none of them is misspelt.
+# Read by enginel.local and the test suite, or with another storage only.
 _KNOWN_ELSEWHERE = frozenset(
     {
         "ENGINEL_BUGSINK_PORT",

@@ -151,3 +151,58 @@ def test_celery_refuses_production_without_its_settings(start: Start, tmp_path: 
     assert ended.returncode != 0
     assert "REDIS_URL is not set." in ended.stderr
     assert "Traceback" not in ended.stderr + ended.stdout
+
+
+RING_SIZE_HINT = "Use a whole number from 1 to 100000 (occurrences). The default is 100."
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        ["-c", "import enginel.wsgi"],
+        ["-m", "celery", "-A", "enginel", "worker", "--pool", "solo"],
+        ["manage.py", "check"],
+    ],
+    ids=" ".join,
+)
+def test_a_variable_of_a_wrong_type_stops_the_start(start: Start, what: list[str]) -> None:
+    ended = start(what, **{**SOUND, "ENGINEL_RING_SIZE": "many"})
+
+    assert ended.returncode == 1
+    assert "enginel.E001" in ended.stderr
+    assert "ENGINEL_RING_SIZE is no usable whole number." in ended.stderr
+    assert RING_SIZE_HINT in ended.stderr
+    assert "Traceback" not in ended.stderr + ended.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ENGINEL_RING_SIZE", "'many'"),
+        ("ENGINEL_HEALTH_DEADLINE_SECONDS", "float('nan')"),
+        ("ENGINEL_REDACT_IP", "1"),
+        ("ENGINEL_SENTRY_OPTIONS", "'many'"),
+        ("ENGINEL_SENTRY_LEASE_SECONDS", "None"),
+        ("ENGINEL_FINGERPRINT_HOOK", "'no.such.module'"),
+    ],
+)
+def test_a_django_setting_of_a_wrong_type_stops_the_start(start: Start, tmp_path: Path, name: str, value: str) -> None:
+    (tmp_path / "own_settings.py").write_text(f"from enginel.settings import *\n{name} = {value}\n")
+    own = {"DJANGO_SETTINGS_MODULE": "own_settings", "PYTHONPATH": str(tmp_path)}
+
+    ended = start(["-c", "import enginel.wsgi"], **SOUND, **own, SENTRY_DSN="http://public@127.0.0.1:9/5")
+
+    assert ended.returncode == 1
+    assert message_of(ended.stderr).startswith(f"enginel cannot start: enginel.E009: {name} is no usable ")
+    assert "The default is " in ended.stderr
+
+
+def test_a_django_setting_of_a_wrong_type_stops_the_worker(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "own_settings.py").write_text("from enginel.settings import *\nENGINEL_RING_SIZE = 'many'\n")
+    own = {"DJANGO_SETTINGS_MODULE": "own_settings", "PYTHONPATH": str(tmp_path)}
+
+    ended = start(["-m", "celery", "-A", "enginel", "worker", "--pool", "solo"], **SOUND, **own)
+
+    assert ended.returncode == 1
+    assert "enginel cannot start: enginel.E009: ENGINEL_RING_SIZE is no usable whole number." in ended.stderr
+    assert RING_SIZE_HINT in ended.stderr
