@@ -5,14 +5,11 @@ from __future__ import annotations
 import ast
 import importlib
 import sys
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ("enginel", "designs", "integrations")
+from tests.support.imports import IMPORTS, SOURCES, imports_of, is_below, ours, targets, violations
 
 # Decide without input or output, so that they can be tested and reused alone.
 PURE = (
@@ -80,7 +77,7 @@ PURE = (
     "designs.monitoring.secret_text.command_lines",
     "designs.monitoring.secret_text.devices",
     "designs.monitoring.secret_text.markup",
-    "designs.monitoring.secret_text.names",
+    "designs.monitoring.secret_text.secret_names",
     "designs.monitoring.secret_text.pairs",
     "designs.monitoring.secret_text.terminal_sessions",
     "designs.monitoring.secret_text.shapes",
@@ -100,6 +97,33 @@ PURE = (
     "designs.patterns",
 )
 PURE_MAY_USE = ("django", "rest_framework")
+
+# What each room of the monitoring may import of the others, and of the adapters; docs/architecture.md draws it.
+_BASE = ("untrusted", "secret_text", "controlled", "redaction", "timestamps", "guard")
+ROOMS = {
+    "timestamps": (),
+    "guard": (),
+    "store_away": (),
+    "secret_text": (),
+    "untrusted": ("secret_text",),
+    "controlled": ("untrusted",),
+    "redaction": ("untrusted", "secret_text", "controlled"),
+    "fingerprint": ("untrusted", "secret_text", "redaction"),
+    "withheld": ("untrusted", "controlled", "fingerprint"),
+    "withheld_results": ("controlled", "redaction", "withheld"),
+    "health": (*_BASE, "store_away", "integrations"),
+    "metrics": (*_BASE, "withheld", "integrations"),
+    "errors": (*_BASE, "fingerprint", "withheld", "integrations.redis"),
+    "sentry": (*_BASE, "fingerprint", "withheld", "errors", "integrations.redis", "integrations.sentry"),
+    "exposition": ("errors", "metrics", "health", "guard", "store_away", "integrations"),
+    "tracker": ("errors", "guard", "integrations.redis"),
+    "strict_reads": ("errors", "metrics", "store_away", "integrations.redis"),
+    "overview": ("strict_reads", "metrics", "health", "guard", "store_away", "timestamps", "integrations"),
+    "lifecycle": ("errors", "exposition", "fingerprint", "guard", "health", "metrics", "sentry", "integrations"),
+}
+MONITORING = "designs.monitoring"
+# Not a room's: the settings, the context of a request or task, and patterns of text.
+FOR_ALL_ROOMS = ("designs.conf", "designs.context", "designs.patterns")
 
 # These see the monitoring through its facade only.
 CALLERS = (
@@ -121,7 +145,7 @@ CALLERS = (
 LATE_IMPORTS = {
     "designs.apps": {"ready"},  # models are loaded
     "manage": {"main", "run"},  # the environment is set
-    "integrations.tracing.setup": {"init_tracing"},  # an extra that costs nothing where it is off
+    "integrations.tracing.start": {"init_tracing"},  # an extra that costs nothing where it is off
     "enginel.local.cli": {"_check_settings", "_compare", "_sample"},  # Django is set up
     # The settings and Redis's client are loaded; until then a process has standard error all the same.
     "designs.logs.standard_error": {
@@ -136,82 +160,6 @@ LATE_IMPORTS = {
     "designs.cad.kernel_host": {"_serve"},
     "designs.cad.kernel_child": {"_read"},
 }
-
-
-@dataclass(frozen=True)
-class Import:
-    """One import statement's target, seen from the module it stands in."""
-
-    module: str
-    target: str
-    names: tuple[str, ...]
-    line: int
-    function: str
-
-    def __str__(self) -> str:
-        return f"{self.module}:{self.line} imports {self.target}"
-
-
-def name_of(path: Path) -> str:
-    parts = path.relative_to(ROOT).with_suffix("").parts
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-
-
-def sources() -> dict[str, Path]:
-    files = [file for package in PACKAGES for file in (ROOT / package).rglob("*.py")]
-    return {name_of(file): file for file in [*files, ROOT / "manage.py"] if "migrations" not in file.parts}
-
-
-SOURCES = sources()
-
-
-def imports_of(module: str) -> list[Import]:
-    """Return every import of a module, those inside of functions too."""
-    found: list[Import] = []
-
-    def visit(node: ast.AST, function: str) -> None:
-        for child in ast.iter_child_nodes(node):
-            if isinstance(child, ast.Import):
-                found.extend(Import(module, alias.name, (), child.lineno, function) for alias in child.names)
-            elif isinstance(child, ast.ImportFrom):
-                assert child.level == 0, f"{module}:{child.lineno} imports relatively"
-                names = tuple(alias.name for alias in child.names)
-                found.append(Import(module, child.module or "", names, child.lineno, function))
-            is_function = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef)
-            visit(child, child.name if is_function else function)
-
-    visit(ast.parse(SOURCES[module].read_text()), "")
-    return found
-
-
-IMPORTS = [found for module in SOURCES for found in imports_of(module)]
-
-
-def is_below(module: str, roots: Iterable[str]) -> bool:
-    return any(module == root or module.startswith(f"{root}.") for root in roots)
-
-
-def targets(found: Import) -> Iterator[str]:
-    """Give what an import names: ``from designs import context`` is designs.context."""
-    submodules = [f"{found.target}.{name}" for name in found.names if f"{found.target}.{name}" in SOURCES]
-    if len(submodules) < max(len(found.names), 1):
-        yield found.target
-    yield from submodules
-
-
-def ours(found: Import) -> list[str]:
-    return [target for target in targets(found) if is_below(target, PACKAGES)]
-
-
-def violations(module_roots: Iterable[str], allowed: Iterable[str], exempt: Iterable[str] = ()) -> list[str]:
-    """Return imports of our code, from below the roots, that are not below what is allowed."""
-    return [
-        str(found)
-        for found in IMPORTS
-        if is_below(found.module, module_roots) and not is_below(found.module, exempt)
-        for target in ours(found)
-        if not is_below(target, allowed)
-    ]
 
 
 def test_the_reader_sees_imports() -> None:
@@ -241,6 +189,40 @@ def test_exceptions_are_a_leaf() -> None:
 def test_monitoring_knows_adapters_settings_and_context_only() -> None:
     allowed = ("designs.monitoring", "integrations", "designs.conf", "designs.context", "designs.patterns")
     assert violations(("designs.monitoring",), allowed) == []
+
+
+def _room(module: str) -> str:
+    return module.removeprefix(f"{MONITORING}.").split(".")[0]
+
+
+def test_every_part_of_the_monitoring_is_a_room_of_the_table() -> None:
+    assert {_room(module) for module in SOURCES if module.startswith(f"{MONITORING}.")} == set(ROOMS)
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_imports_the_rooms_below_it_only(room: str) -> None:
+    allowed = [name if name.startswith("integrations") else f"{MONITORING}.{name}" for name in ROOMS[room]]
+    root = f"{MONITORING}.{room}"
+    # A module of the facade's own package, such as `from designs.monitoring import guard`, names its target itself.
+    assert violations((root,), (root, *allowed, *FOR_ALL_ROOMS)) == []
+
+
+def test_only_the_wiring_imports_the_lifecycle() -> None:
+    importers = {found.module for found in IMPORTS for target in ours(found) if target == f"{MONITORING}.lifecycle"}
+
+    assert importers == {"designs.apps"}
+
+
+def test_no_two_sibling_packages_have_a_module_of_one_name() -> None:
+    places: dict[tuple[str, str], list[str]] = {}
+    for module, path in SOURCES.items():
+        package, _, name = module.rpartition(".")
+        parent = package.rpartition(".")[0]
+        # A resource has a module of models and one of views.
+        if path.name != "__init__.py" and parent and package != "designs.views":
+            places.setdefault((parent, name), []).append(module)
+
+    assert {key: modules for key, modules in places.items() if len(modules) > 1} == {}
 
 
 def test_the_workload_kernel_knows_exceptions_only() -> None:
@@ -286,8 +268,7 @@ def test_monitoring_and_adapters_import_no_model(module: str) -> None:
 
 def test_no_two_modules_import_each_other() -> None:
     graph = {
-        module: {target for found in IMPORTS if found.module == module and not found.function for target in ours(found)}
-        for module in SOURCES
+        module: {target for found in IMPORTS if found.module == module for target in ours(found)} for module in SOURCES
     }
     done: set[str] = set()
 

@@ -1,6 +1,6 @@
 """Tracing by OpenTelemetry, off unless an OTLP endpoint is set."""
 
 from integrations.tracing.options import TracingOptions, is_tracing_installed
-from integrations.tracing.setup import init_tracing
+from integrations.tracing.start import init_tracing
 
 __all__ = ["TracingOptions", "init_tracing", "is_tracing_installed"]

@@ -19,8 +19,8 @@ from designs.monitoring.controlled.origins import comes_from_controlled
 from designs.monitoring.controlled.program_names import WITHHELD_NAME
 from designs.monitoring.secret_text.cards import is_measure
 from designs.monitoring.secret_text.command_lines import filter_arguments
-from designs.monitoring.secret_text.names import NameKind, name_kind
 from designs.monitoring.secret_text.redact import FILTERED, is_plain, is_secret_key, is_secret_name, redact_text
+from designs.monitoring.secret_text.secret_names import NameKind, name_kind
 from designs.monitoring.secret_text.secret_values import is_harmless, is_random
 from designs.monitoring.untrusted.contents_text import structure_of
 from designs.monitoring.untrusted.no_io import REFUSED, refusing_io

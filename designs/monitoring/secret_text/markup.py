@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from designs.monitoring.secret_text.names import MAX_KEY_CHARS, is_secret_key, is_secret_name
+from designs.monitoring.secret_text.secret_names import MAX_KEY_CHARS, is_secret_key, is_secret_name
 from designs.monitoring.secret_text.secret_values import is_random
 from designs.monitoring.secret_text.shapes import FILTERED
 from designs.patterns import compile_pattern

@@ -1,6 +1,6 @@
 """Redaction of values with sensitive names, in the many notations of names and values. Pure.
 
-Only names that contain a stem of `secret_text.names` are inspected, in one pass from the left. A replaced value is not
+Only names that contain a stem of `secret_names` are inspected, in one pass from the left. A replaced value is not
 inspected again, so the total work is linear.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from designs.monitoring.secret_text.names import MAX_KEY_CHARS, NameKind, name_kind, stems_at
+from designs.monitoring.secret_text.secret_names import MAX_KEY_CHARS, NameKind, name_kind, stems_at
 from designs.monitoring.secret_text.secret_values import is_harmless, is_random, value_at, value_below
 from designs.monitoring.secret_text.shapes import FILTERED
 from designs.patterns import compile_pattern

@@ -1,7 +1,7 @@
 """Redaction of secrets in text, in linear time. Pure.
 
-Secrets are credentials in URLs and headers, values with sensitive names (`secret_text.names`) in many notations, and
-tokens of known shapes (`secret_text.shapes`). Plain substrings are searched first: that is ten times as fast as a
+Secrets are credentials in URLs and headers, values with sensitive names (`secret_names`) in many notations, and
+tokens of known shapes (`shapes`). Plain substrings are searched first: that is ten times as fast as a
 pattern, and most text contains none. No pattern has two adjacent quantifiers that can match the same text.
 """
 
@@ -31,8 +31,8 @@ from designs.monitoring.secret_text.markup import (
     filter_parameters,
     may_hold_line,
 )
-from designs.monitoring.secret_text.names import has_stem, is_secret_key, is_secret_name
 from designs.monitoring.secret_text.pairs import filter_pairs
+from designs.monitoring.secret_text.secret_names import has_stem, is_secret_key, is_secret_name
 from designs.monitoring.secret_text.shapes import (
     FILTERED,
     filter_private_keys,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
-from designs.monitoring.secret_text.names import MAX_KEY_CHARS, NameKind, is_secret_name
+from designs.monitoring.secret_text.secret_names import MAX_KEY_CHARS, NameKind, is_secret_name
 from designs.patterns import compile_pattern
 
 __all__ = ["is_harmless", "is_random", "value_at", "value_below"]
