@@ -12,13 +12,12 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.conf import settings
-from django.core.signals import setting_changed
 from django.utils.functional import cached_property
 
 from designs.settings_model import Kind
 from designs.settings_table import SETTINGS
 
-__all__ = ["Conf", "InAppPackages", "conf", "setting_names"]
+__all__ = ["Conf", "InAppPackages", "conf", "forget", "setting_names"]
 
 # Users wait for requests, workers process files, and uploads depend on the network.
 _SLOW_SECONDS = {
@@ -152,8 +151,6 @@ def setting_names() -> frozenset[str]:
     return frozenset(f"ENGINEL_{name.upper()}" for name in (*Conf.__annotations__, *computed))
 
 
-def _forget(**changed: object) -> None:
+def forget(**changed: object) -> None:
+    """Forget the values that were read. `monitoring.lifecycle` connects this to ``setting_changed``."""
     vars(conf).clear()
-
-
-setting_changed.connect(_forget, dispatch_uid="enginel.conf")

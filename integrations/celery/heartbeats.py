@@ -42,8 +42,8 @@ __all__ = [
     "untell",
 ]
 
-_BEAT = Script("integrations", "beat")
-_READ_BEATS = Script("integrations", "read_beats")
+_BEAT = Script("integrations.celery", "beat")
+_READ_BEATS = Script("integrations.celery", "read_beats")
 
 logger = logging.getLogger("enginel.health")
 

@@ -49,7 +49,7 @@ def record(store: ErrorStore, message: str, **facts: Any) -> Any:
 
 def test_options_of_the_url_are_those_of_redis_py(nodes: Cluster) -> None:
     with gateway_to(f"{nodes.url}?max_connections=5") as gateway:
-        assert gateway.script(Script("integrations", "beat"), ["{b}", "{b}:facts"], ["a", "{}", 1]) is not None
+        assert gateway.script(Script("integrations.celery", "beat"), ["{b}", "{b}:facts"], ["a", "{}", 1]) is not None
         assert gateway.run(lambda client: client.ping())
 
 

@@ -17,7 +17,7 @@ from tests.support.stack import wait_for
 pytestmark = pytest.mark.slow
 
 PASSWORD = "hunter2"
-MERGE = Script("integrations", "merge_metrics")
+MERGE = Script("designs.monitoring.metrics", "merge_metrics")
 KEYS = ["{m:x}", "{m:x}seen", "{m:x}guard"]
 
 

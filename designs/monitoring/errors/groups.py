@@ -22,7 +22,7 @@ __all__ = [
     "resolve",
 ]
 
-_RESOLVE_GROUP = Script("integrations", "resolve_group")
+_RESOLVE_GROUP = Script("designs.monitoring.errors", "resolve_group")
 
 # The number is the layout version. Keys of other versions expire by themselves.
 PREFIX = "enginel:{errors}:4:"

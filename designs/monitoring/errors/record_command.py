@@ -72,7 +72,7 @@ def _script(
 ) -> Script:
     """Return the recording script with the values of the settings."""
     return Script(
-        "integrations",
+        "designs.monitoring.errors",
         "record_error",
         constants={
             "prefix": PREFIX,

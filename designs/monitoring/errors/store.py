@@ -32,8 +32,8 @@ from integrations.redis import FailFastRedis, RedisUnavailable, Script, redis_fo
 
 __all__ = ["PREFIX", "ErrorStore", "RecordResult", "error_store"]
 
-_MERGE_ERROR = Script("integrations", "merge_error")
-_READ_ERRORS = Script("integrations", "read_errors")
+_MERGE_ERROR = Script("designs.monitoring.errors", "merge_error")
+_READ_ERRORS = Script("designs.monitoring.errors", "read_errors")
 
 _DRAIN_BATCH = 50
 

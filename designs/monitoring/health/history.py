@@ -27,7 +27,7 @@ from integrations.redis import FailFastRedis, RedisUnavailable, Script, redis_fo
 
 __all__ = ["STRIP_MINUTES", "History"]
 
-_NOTE_HEALTH = Script("integrations", "note_health")
+_NOTE_HEALTH = Script("designs.monitoring.health", "note_health")
 
 logger = logging.getLogger("enginel.health")
 

@@ -29,7 +29,7 @@ from integrations.redis import FailFastRedis, Script
 
 __all__ = ["COUNTERS", "HISTOGRAMS", "Families", "add_derived", "merge", "read_families"]
 
-_MERGE_METRICS = Script("integrations", "merge_metrics")
+_MERGE_METRICS = Script("designs.monitoring.metrics", "merge_metrics")
 
 Labels = tuple[str, ...]
 

@@ -19,12 +19,12 @@ from integrations.redis import FailFastRedis, RedisUnavailable, Script, redis_fo
 
 __all__ = ["PREFIX", "Config", "Outbox", "Waiting", "config", "configure", "outbox", "token"]
 
-_OUTBOX_ADD = Script("integrations", "outbox_add")
-_OUTBOX_CLAIM = Script("integrations", "outbox_claim")
-_OUTBOX_NEXT = Script("integrations", "outbox_next")
-_OUTBOX_COUNT = Script("integrations", "outbox_count")
-_OUTBOX_UNLOCK = Script("integrations", "outbox_unlock")
-_OUTBOX_SETTLE = Script("integrations", "outbox_settle")
+_OUTBOX_ADD = Script("integrations.sentry.outbox", "outbox_add")
+_OUTBOX_CLAIM = Script("integrations.sentry.outbox", "outbox_claim")
+_OUTBOX_NEXT = Script("integrations.sentry.outbox", "outbox_next")
+_OUTBOX_COUNT = Script("integrations.sentry.outbox", "outbox_count")
+_OUTBOX_UNLOCK = Script("integrations.sentry.outbox", "outbox_unlock")
+_OUTBOX_SETTLE = Script("integrations.sentry.outbox", "outbox_settle")
 
 # The number is the version of the layout. Keys of other versions expire by themselves.
 PREFIX = "enginel:{outbox}:1:"

@@ -17,6 +17,7 @@ from freezegun import freeze_time
 
 from integrations.redis import Script
 from integrations.redis.client import BREAKER_SECONDS, FailFastRedis, RedisUnavailable, redis_for
+from tests.support.imports import PACKAGES, ROOT
 from tests.support.outage import REFUSED_URL, FrozenValkey, own_valkey
 
 
@@ -178,7 +179,7 @@ def test_the_breaker_can_be_closed_by_hand(server: FrozenValkey) -> None:
 
 
 def test_a_forgotten_script_is_loaded_again(gateway: FailFastRedis) -> None:
-    read_errors, keys = Script("integrations", "read_errors"), ["{errors}:ring", "{errors}:records"]
+    read_errors, keys = Script("designs.monitoring.errors", "read_errors"), ["{errors}:ring", "{errors}:records"]
     assert gateway.script(read_errors, keys, [10, 0, "{errors}:"]) == [[], []]
     gateway.run(lambda client: client.script_flush())
 
@@ -186,12 +187,12 @@ def test_a_forgotten_script_is_loaded_again(gateway: FailFastRedis) -> None:
 
 
 def test_each_script_is_a_file_that_loads() -> None:
-    names = sorted(Path(file.name).stem for file in (resources.files("integrations") / "lua").iterdir())
+    files = [file for package in PACKAGES for file in (ROOT / package).rglob("*.lua")]
 
-    assert {"record_error", "read_errors", "merge_error"} <= set(names)
+    assert {"record_error", "read_errors", "merge_error"} <= {file.stem for file in files}
+    assert {file.parent.name for file in files} == {"lua"}
     gateway = redis_for(settings.REDIS_URL)
-    for name in names:
-        source = (resources.files("integrations") / "lua" / f"{name}.lua").read_text()
+    for source in [file.read_text() for file in files]:
         assert gateway.run(lambda client, source=source: client.script_load(source))
 
 
@@ -229,9 +230,9 @@ def test_constants_that_a_script_does_not_name_are_refused(
 
 
 def test_a_script_without_constants_is_its_file(gateway: FailFastRedis) -> None:
-    script = Script("integrations", "beat")
+    script = Script("integrations.celery", "beat")
 
-    assert script.text == (resources.files("integrations") / "lua" / "beat.lua").read_text()
+    assert script.text == (resources.files("integrations.celery") / "lua" / "beat.lua").read_text()
     assert gateway.run(lambda client: client.script_load(script.text)) == script.digest
 
 

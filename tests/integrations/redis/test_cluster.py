@@ -41,7 +41,7 @@ def ping(gateway: FailFastRedis) -> Any:
 
 
 def script(gateway: FailFastRedis) -> Any:
-    return gateway.script(Script("integrations", "beat"), ["{b}", "{b}:facts"], ["a", "{}", 1])
+    return gateway.script(Script("integrations.celery", "beat"), ["{b}", "{b}:facts"], ["a", "{}", 1])
 
 
 @pytest.mark.parametrize("url", [REFUSED_CLUSTER, REFUSED_SENTINEL])
