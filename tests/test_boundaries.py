@@ -56,6 +56,7 @@ PURE = (
     "designs.monitoring.untrusted.object_text",
     "designs.monitoring.fingerprint.frames",
     "designs.monitoring.errors.gate",
+    "designs.monitoring.errors.keys",
     "designs.monitoring.untrusted.no_io",
     "designs.monitoring.fingerprint.log_entries",
     "designs.monitoring.errors.recorded_marker",

@@ -9,13 +9,12 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from designs.monitoring.errors.failure_reasons import reasons_in
+from designs.monitoring.errors.keys import GROUP_PREFIX, PREFIX
 from designs.monitoring.errors.serialization import decoded, split_type
 from designs.monitoring.timestamps import iso_of_ms
 from integrations.redis import FailFastRedis, Script
 
 __all__ = [
-    "GROUP_PREFIX",
-    "PREFIX",
     "key_of_group",
     "read_group",
     "read_groups",
@@ -23,10 +22,6 @@ __all__ = [
 ]
 
 _RESOLVE_GROUP = Script("designs.monitoring.errors", "resolve_group")
-
-# The number is the layout version. Keys of other versions expire by themselves.
-PREFIX = "enginel:{errors}:4:"
-GROUP_PREFIX = f"{PREFIX}group:"
 
 MINUTES = 1_440
 """Length of the time series: one day."""

@@ -11,19 +11,16 @@ from designs.monitoring.errors.collaborators import collaborators
 from designs.monitoring.errors.command_slots import Slot
 from designs.monitoring.errors.delivery_counts import TOLD, UNTOLD
 from designs.monitoring.errors.failure_reasons import reasons_text
-from designs.monitoring.errors.groups import GROUP_PREFIX, PREFIX
+from designs.monitoring.errors.keys import GROUP_PREFIX, GUARD_SECONDS, PREFIX
 from designs.monitoring.errors.record_result import RecordResult
 from designs.monitoring.errors.serialization import counter_of, facts_of
 from designs.monitoring.timestamps import ms_of_iso
 from integrations.redis import Script
 
-__all__ = ["GUARD_SECONDS", "MAX_OPERATIONS", "command_of", "result_of"]
+__all__ = ["MAX_OPERATIONS", "command_of", "result_of"]
 
 MAX_OPERATIONS = 50_000
 """Remembered operation ids (about 10 MB), the oldest evicted first: other processes may report a task attempt again."""
-
-GUARD_SECONDS = 172_800
-"""How long Redis can recognize the repetition of a command that got no answer: two days."""
 
 _SHORT, _WHOLE = 2, 11
 _KEYS = tuple(PREFIX + name for name in ("ring", "records", "places", "groups", "totals", "pending"))

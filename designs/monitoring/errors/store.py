@@ -16,7 +16,7 @@ from designs.monitoring.errors.backlog import Backlog, Pending
 from designs.monitoring.errors.backlog_drain import Handover
 from designs.monitoring.errors.command_slots import Slots
 from designs.monitoring.errors.event import ErrorEvent
-from designs.monitoring.errors.groups import GROUP_PREFIX, PREFIX
+from designs.monitoring.errors.keys import GROUP_PREFIX, PREFIX
 from designs.monitoring.errors.record_command import command_of, result_of
 from designs.monitoring.errors.record_result import RecordResult
 from designs.monitoring.errors.serialization import (
@@ -30,7 +30,7 @@ from designs.monitoring.guard import guarded
 from designs.monitoring.timestamps import now_ms
 from integrations.redis import FailFastRedis, RedisUnavailable, Script, redis_for
 
-__all__ = ["PREFIX", "ErrorStore", "RecordResult", "error_store"]
+__all__ = ["ErrorStore", "RecordResult", "error_store"]
 
 _MERGE_ERROR = Script("designs.monitoring.errors", "merge_error")
 _READ_ERRORS = Script("designs.monitoring.errors", "read_errors")

@@ -8,7 +8,7 @@ from rest_framework.test import APIClient
 
 from designs.models import User
 from designs.monitoring import ErrorTracker
-from designs.monitoring.errors.groups import GROUP_PREFIX, PREFIX
+from designs.monitoring.errors.keys import GROUP_PREFIX, PREFIX
 from integrations.redis import redis_for
 
 pytestmark = pytest.mark.django_db

@@ -12,8 +12,8 @@ from django.test import override_settings
 from freezegun import freeze_time
 
 from designs.monitoring.errors.delivery_counts import REASONS, Account, account_of
-from designs.monitoring.errors.groups import GROUP_PREFIX
-from designs.monitoring.errors.store import PREFIX, ErrorStore, RecordResult
+from designs.monitoring.errors.keys import GROUP_PREFIX, PREFIX
+from designs.monitoring.errors.store import ErrorStore, RecordResult
 from designs.monitoring.fingerprint import fingerprint_message
 from designs.monitoring.sentry import scrubber
 from integrations.redis import redis_for

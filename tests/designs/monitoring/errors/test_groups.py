@@ -13,7 +13,8 @@ from freezegun import freeze_time
 from designs.context import RunContext
 from designs.monitoring import ErrorTracker
 from designs.monitoring.errors.event import build_event
-from designs.monitoring.errors.store import PREFIX, ErrorStore, RecordResult
+from designs.monitoring.errors.keys import PREFIX
+from designs.monitoring.errors.store import ErrorStore, RecordResult
 from designs.monitoring.fingerprint import Fingerprint, fingerprint_message
 from integrations.redis import redis_for
 from tests.support.outage import REFUSED_URL

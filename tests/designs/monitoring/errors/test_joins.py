@@ -22,7 +22,7 @@ from designs.monitoring.errors import recorder
 from designs.monitoring.errors.backlog import Pending
 from designs.monitoring.errors.delivery_counts import account_of
 from designs.monitoring.errors.event import build_event
-from designs.monitoring.errors.groups import GROUP_PREFIX, PREFIX
+from designs.monitoring.errors.keys import GROUP_PREFIX, PREFIX
 from designs.monitoring.errors.store import ErrorStore, RecordResult
 from designs.monitoring.fingerprint import Fingerprint
 from integrations.redis import client as gateways

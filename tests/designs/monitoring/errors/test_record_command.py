@@ -12,7 +12,7 @@ from designs.context import RunContext
 from designs.monitoring.errors.backlog import Pending
 from designs.monitoring.errors.command_slots import Slots
 from designs.monitoring.errors.event import build_event
-from designs.monitoring.errors.groups import PREFIX
+from designs.monitoring.errors.keys import PREFIX
 from designs.monitoring.errors.record_command import MAX_OPERATIONS, command_of, result_of
 from designs.monitoring.errors.record_result import RecordResult
 from designs.monitoring.fingerprint import Fingerprint

@@ -10,7 +10,8 @@ from freezegun import freeze_time
 
 from designs.context import RunContext
 from designs.monitoring.errors.event import build_event
-from designs.monitoring.errors.store import PREFIX, ErrorStore
+from designs.monitoring.errors.keys import PREFIX
+from designs.monitoring.errors.store import ErrorStore
 from designs.monitoring.fingerprint import fingerprint_message
 from tests.support.error_stores import NOON, messages, raw, record, store
 

@@ -16,8 +16,8 @@ from designs.conf import conf
 from designs.monitoring import guard
 from designs.monitoring.errors import store as module
 from designs.monitoring.errors.command_slots import MAX_SLOTS
-from designs.monitoring.errors.groups import GROUP_PREFIX
-from designs.monitoring.errors.store import PREFIX, ErrorStore
+from designs.monitoring.errors.keys import GROUP_PREFIX, PREFIX
+from designs.monitoring.errors.store import ErrorStore
 from designs.monitoring.fingerprint import fingerprint_message
 from integrations.redis import RedisUnavailable, redis_for
 from tests.support.error_stores import NOON, messages, raw, record, store

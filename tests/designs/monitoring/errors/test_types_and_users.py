@@ -16,7 +16,7 @@ from designs.context import RunContext
 from designs.exceptions import GeometryProcessingError
 from designs.monitoring import ErrorTracker
 from designs.monitoring.errors import recorder
-from designs.monitoring.errors.groups import GROUP_PREFIX, PREFIX
+from designs.monitoring.errors.keys import GROUP_PREFIX, PREFIX
 from tests.support.probe_views import doing, raising
 from tests.support.sentry_capture import Collecting, transport
 
