@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ast
+import re
+
 import pytest
 
 from tests.support.imports import PACKAGES, ROOT, SOURCES
@@ -38,3 +41,35 @@ def test_modules_are_short() -> None:
 
     assert {module: length for module, length in lines.items() if length > 400} == {}
     assert sum(length <= 300 for length in lines.values()) >= 0.95 * len(lines)
+
+
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text()
+ANSWERS = re.findall(
+    r"^\| (?P<question>[^|]+\?) \| `(?P<file>[^`]+)` \| (?P<names>[^|]+) \|$", ARCHITECTURE, re.MULTILINE
+)
+
+
+def test_twelve_questions_are_answered() -> None:
+    assert len(ANSWERS) == 12
+
+
+@pytest.mark.parametrize(("question", "file", "names"), ANSWERS)
+def test_the_file_that_answers_a_question_defines_the_names(question: str, file: str, names: str) -> None:
+    body = ast.parse((ROOT / file).read_text()).body
+    defined = {node.name for node in body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    assigned = {
+        target.id
+        for node in body
+        if isinstance(node, ast.Assign | ast.AnnAssign)
+        for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
+        if isinstance(target, ast.Name)
+    }
+
+    assert set(re.findall(r"`(\w+)`", names)) <= defined | assigned
+
+
+@pytest.mark.parametrize(
+    "path", sorted(set(re.findall(r"`((?:designs|integrations|enginel|tests)/[\w/.]+)`", ARCHITECTURE)))
+)
+def test_a_path_of_the_architecture_exists(path: str) -> None:
+    assert (ROOT / path).exists()
