@@ -17,5 +17,5 @@ class NothingOfOthers:
         if protected:
             # The kinds of rows that the user may not delete would reveal hidden rows.
             perms_needed = set()
-        blocked = ["Delete the related data first. Some of it may be hidden from you."] if protected else []
+        blocked = ["Related data must be deleted first. Some of it may be hidden from you."] if protected else []
         return [str(row) for row in objs], {}, perms_needed, blocked
