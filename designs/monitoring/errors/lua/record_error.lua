@@ -311,8 +311,10 @@ set_pending(total - forwarded, pending_before)
 if tostring(forwarded) ~= known[2] then set('forwarded_total', forwarded) end
 if state ~= known[5] then set('state', state) end
 call('HSET', group, unpack(changes))
-if represents > 0 then
-  call('SET', guard, ARGV[6] .. ':' .. represents .. (counted_in and ':' .. counted_in or ''), 'EX', guard_seconds)
+if represents + represented > 0 then
+  -- A repetition finds how many are counted as forwarded, by this decision or by that of a late batch.
+  local given = represents + represented
+  call('SET', guard, ARGV[6] .. ':' .. given .. (counted_in and ':' .. counted_in or ''), 'EX', guard_seconds)
 end
 
 if is_new then
