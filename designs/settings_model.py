@@ -33,7 +33,7 @@ class Kind(StrEnum):
     URL = "http or https URL, or empty"
     SECRET = "text, secret"  # noqa: S105 - the name of a type
     PATH = "folder, a pathlib.Path in Django settings"
-    # A function of `enginel.services` or `enginel.settings` reads it.
+    # A function of `enginel.service_urls` or `enginel.settings` reads it.
     OTHER = "see its form"
 
 

@@ -80,16 +80,16 @@ def test_an_exception_comes_with_its_exc_info_and_an_id(seen: list[tuple[Any, An
     sentry_sdk.capture_exception(error)
 
     ((event, hint),) = seen
-    assert hint["exc_info"][1] is error, "second_door.py takes the exception from hint['exc_info']"
-    assert len(event["event_id"]) == 32, "second_door.py gives the record the SDK's id; it is set before processors run"
-    assert event["exception"]["values"][-1]["mechanism"]["type"] == "generic", "second_door.py tells sources by it"
+    assert hint["exc_info"][1] is error, "sdk_events.py takes the exception from hint['exc_info']"
+    assert len(event["event_id"]) == 32, "sdk_events.py gives the record the SDK's id; it is set before processors run"
+    assert event["exception"]["values"][-1]["mechanism"]["type"] == "generic", "sdk_events.py tells sources by it"
 
 
 def test_a_line_of_the_log_comes_with_its_record(seen: list[tuple[Any, Any]]) -> None:
     logging.getLogger("designs.x").error("disk %s is full", "sda")
 
     ((event, hint),) = seen
-    assert hint["log_record"].args == ("sda",), "second_door.py looks for exceptions in hint['log_record'].args"
+    assert hint["log_record"].args == ("sda",), "sdk_events.py looks for exceptions in hint['log_record'].args"
     assert event["logentry"]["message"] == "disk %s is full", "lines are grouped by logentry.message and logger"
     assert event["logger"] == "designs.x"
 
