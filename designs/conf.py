@@ -12,12 +12,13 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.conf import settings
+from django.core.signals import setting_changed
 from django.utils.functional import cached_property
 
 from designs.settings_model import Kind
 from designs.settings_table import SETTINGS
 
-__all__ = ["Conf", "InAppPackages", "conf", "forget", "setting_names"]
+__all__ = ["Conf", "InAppPackages", "conf", "setting_names"]
 
 # Users wait for requests, workers process files, and uploads depend on the network.
 _SLOW_SECONDS = {
@@ -151,6 +152,9 @@ def setting_names() -> frozenset[str]:
     return frozenset(f"ENGINEL_{name.upper()}" for name in (*Conf.__annotations__, *computed))
 
 
-def forget(**changed: object) -> None:
-    """Forget the values that were read. `monitoring.lifecycle` connects this to ``setting_changed``."""
+def _forget(**changed: object) -> None:
     vars(conf).clear()
+
+
+# At import: fingerprints also work in processes without the application, and their settings change, too.
+setting_changed.connect(_forget, dispatch_uid="enginel.conf")

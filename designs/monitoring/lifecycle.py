@@ -12,10 +12,8 @@ import os
 from collections.abc import Callable, Iterable
 
 from celery.signals import worker_process_shutdown
-from django.core.signals import setting_changed
 
 from designs import context
-from designs.conf import forget
 from designs.monitoring import guard
 from designs.monitoring.errors import collaborators
 from designs.monitoring.errors.known_groups import known_groups
@@ -70,7 +68,6 @@ def install(*, resets: Iterable[Callable[[], None]] = ()) -> None:
     # their tokens would be equal, and Redis would treat commands of one worker as repetitions of another's.
     reset()
     collaborators.configure(forward_occurrence, is_on, HealthChecker.components_down)
-    setting_changed.connect(forget, dispatch_uid="enginel.conf")
     os.register_at_fork(after_in_child=reset)
     atexit.register(close)
     # Celery pool processes exit without calling atexit hooks.
