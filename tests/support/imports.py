@@ -90,7 +90,7 @@ def ours(found: Import) -> list[str]:
 
 
 def violations(module_roots: Iterable[str], allowed: Iterable[str], exempt: Iterable[str] = ()) -> list[str]:
-    """Return imports of our code, from below the roots, that are not below what is allowed."""
+    """Return the imports of our code by modules below the roots, except imports below the allowed roots."""
     return [
         str(found)
         for found in IMPORTS

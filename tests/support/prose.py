@@ -22,7 +22,7 @@ PACKAGES = ("enginel", "designs", "integrations")
 AVOIDED = {
     "tell": re.compile(r"\b(?:un)?(?:tell|tells|telling|told)\b", re.IGNORECASE),
     "somebody": re.compile(r"\b(?:nobody|somebody|anybody|everybody|whoever|whomever|no one|someone)\b", re.IGNORECASE),
-    # "what waits", "what a process kept is": a clause where a noun is expected.
+    # A clause in the place of a noun: "what waits", "what a process kept is".
     "what": re.compile(
         r"\bwhat(?:\s+[\w`'-]+){0,4}?\s+(?:is|are|was|were|be|been|has|had|have|comes?|came|waits?|waited|goes|went|"
         r"may|must|can|could|will|would|does|did|do|holds?|says?|said|stands?|stood|needs?|keeps?|kept|gives?|gave)\b",

@@ -17,7 +17,7 @@ from integrations.sentry.outbox.lost_events import losses
 
 ROOT = Path(__file__).resolve().parents[3]
 
-# Each child prints the tokens by which Redis tells processes apart.
+# Each child prints the tokens that identify its process in Redis.
 FORKS = """
 import json, os
 {before}
